@@ -1,0 +1,268 @@
+/* atomstore/atomstore.h - RDF terms and their 64-bit ids. The door of the module.
+ *
+ * Each distinct term has exactly one id. Small values live in the id itself (atomstore/inline.c);
+ * other terms are interned in three mapped files: term records (append-only), offsets by number,
+ * and an open-addressing hash table. The files hold offsets, never pointers. One writer, many
+ * readers: a slot is valid when its id is non-zero, the id is written last (release) and read first
+ * (acquire). A reader passes the mark of its snapshot: numbers at or above it are absent to it.
+ * Format: docs/format.md. Reasons and measurements: docs/adrs/0001-atom-ids.md. */
+#ifndef QUOIN_ATOMSTORE_ATOMSTORE_H
+#define QUOIN_ATOMSTORE_ATOMSTORE_H
+
+#include "base/base.h"
+
+/* ---- terms ------------------------------------------------------------------------------- */
+
+typedef enum rdf_kind {
+  RDF_NONE = 0, /* no term: unbound, or the default graph */
+  RDF_IRI,
+  RDF_BLANK,
+  RDF_LITERAL
+} rdf_kind;
+
+/* Text is borrowed; UTF-8, U+0000 allowed inside. A simple literal has an empty datatype and
+ * language (it is an xsd:string: that IRI is never spelled out here); a language string has an
+ * empty datatype (rdf:langString). Whoever makes an rdf_term keeps to this normal form. */
+typedef struct rdf_term {
+  rdf_kind kind;
+  quoin_span value;    /* IRI, blank node label without "_:", or lexical form */
+  quoin_span datatype; /* IRI; empty for simple literals and language strings */
+  quoin_span lang;     /* as written, without "@" */
+} rdf_term;
+
+bool rdf_term_equal(const rdf_term *a, const rdf_term *b);
+/* Append the N-Triples form (canonical: escapes only where needed). */
+void rdf_term_write(base_buffer *out, const rdf_term *term);
+
+#define RDF_XSD "http://www.w3.org/2001/XMLSchema#"
+#define RDF_NS "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+#define RDF_VEC "urn:x-quoin:vec#"
+
+/* ---- ids --------------------------------------------------------------------------------- */
+
+/* A struct, so that a row number or a vector slot cannot be passed by mistake. 0: no atom. */
+typedef struct atom_id {
+  uint64_t bits;
+} atom_id;
+
+#define ATOM_NONE_ID ((atom_id){0})
+
+/* The kind is in the top 6 bits, the payload in the other 58, except for ATOM_DOUBLE, which has the
+ * sixteen codes 32-47 (top bits 10) and 62 bits of payload. Codes are part of the file format.
+ * Below 32: the payload is a number. From 32 on: inline values; within one kind the order of the
+ * ids as integers is the order of the values. */
+typedef enum atom_kind {
+  ATOM_NONE = 0,
+  ATOM_LOCAL = 1,    /* of a query or transaction, never in a file; payload: number in atom_local */
+  ATOM_BLANK = 2,    /* blank node; payload: its number, from 1 */
+  ATOM_IRI = 3,      /* interned: payload is the number of the term record, from 1 */
+  ATOM_STRING = 4,   /* xsd:string */
+  ATOM_LANG = 5,     /* rdf:langString */
+  ATOM_TYPED = 6,    /* literal of a datatype without an order here */
+  ATOM_NUMERIC = 7,  /* interned literal of a numeric datatype (xsd:integer and derived, decimal, */
+                     /* double, float) whose id could not hold it, or ill-typed */
+  ATOM_TEMPORAL = 8, /* interned xsd:dateTime, date, time, gYear..., durations */
+  ATOM_BOOLTEXT = 9, /* interned xsd:boolean: "1", "0" or ill-typed */
+  ATOM_DIRLANG = 10, /* reserved: rdf:dirLangString */
+  ATOM_TRIPLE = 11,  /* reserved: RDF 1.2 triple terms */
+  ATOM_VECTOR = 12,  /* reserved: vec:f32 */
+  ATOM_PREFIX = 13,  /* an IRI prefix: internal to the store, never an id of a term */
+  ATOM_DOUBLE = 32,  /* codes 32..47 */
+  ATOM_BOOLEAN = 48, /* "true", "false" */
+  ATOM_INTEGER = 49, /* xsd:integer, canonical, 58-bit */
+  ATOM_DECIMAL = 50, /* xsd:decimal with its scale */
+  ATOM_FLOAT = 51,   /* xsd:float */
+  ATOM_DATE = 52,    /* xsd:date without zone */
+  ATOM_DATETIME = 53, /* xsd:dateTime without zone */
+  ATOM_DATETIMEZ = 54 /* xsd:dateTime with zone, ordered by instant, then zone */
+} atom_kind;
+
+static inline atom_kind
+atom_id_kind(atom_id id)
+{
+  unsigned code = (unsigned)(id.bits >> 58);
+  return (code & 0x30u) == 0x20u ? ATOM_DOUBLE : (atom_kind)code;
+}
+
+static inline uint64_t
+atom_id_payload(atom_id id)
+{
+  return id.bits & ((UINT64_C(1) << 58) - 1);
+}
+
+static inline atom_id
+atom_id_make(atom_kind kind, uint64_t payload)
+{
+  return (atom_id){((uint64_t)kind << 58) | payload};
+}
+
+static inline bool
+atom_id_is_inline(atom_id id)
+{
+  return id.bits >> 63;
+}
+
+static inline bool
+atom_id_equal(atom_id a, atom_id b)
+{
+  return a.bits == b.bits;
+}
+
+static inline bool
+atom_id_is_literal(atom_id id)
+{
+  return (id.bits >> 58) >= ATOM_STRING;
+}
+
+/* ---- inline values ------------------------------------------------------------------------ */
+
+/* The inline id of `term`, or 0 when the id would not give the lexical form back. */
+atom_id atom_inline(const rdf_term *term);
+/* Ids of computed values; 0 when out of range (the caller then interns the lexical form). */
+atom_id atom_inline_integer(int64_t value);
+atom_id atom_inline_boolean(bool value);
+atom_id atom_inline_double(double value); /* the canonical xsd:double form, "1.5E0" */
+
+/* What an inline id says. The kind decides which is meaningful; calling another is our mistake. */
+int64_t atom_inline_get_integer(atom_id id);
+bool atom_inline_get_boolean(atom_id id);
+double atom_inline_get_double(atom_id id); /* ATOM_DOUBLE and ATOM_FLOAT */
+/* value = unscaled / 10^scale, scale 0..6 digits after the point as written. */
+void atom_inline_get_decimal(int64_t *unscaled, int *scale, atom_id id);
+/* Milliseconds since 1970-01-01T00:00:00 (as if in Z where there is no zone; ATOM_DATE: midnight);
+ * *zone: minutes east, 0 where none. */
+int64_t atom_inline_get_millis(int *zone, atom_id id);
+
+/* Lexical form (and datatype, static) of an inline id or blank node; text goes into `arena`. */
+quoin_status atom_inline_term(rdf_term *out, atom_id id, base_arena *arena, quoin_error *err);
+
+/* The ids of one inline kind whose value v satisfies lo <= v <= hi form one interval
+ * [*first,*last]: false when it is empty. lo > hi is empty; +-HUGE_VAL is unbounded. Rounds
+ * outwards where `kind` cannot hold the bound exactly: a superset, to be checked by value.
+ * ATOM_INTEGER, DECIMAL, DOUBLE, FLOAT: numbers. */
+bool atom_inline_range(atom_id *first, atom_id *last, atom_kind kind, double lo, double hi);
+/* ATOM_DATE, DATETIME, DATETIMEZ: milliseconds, as atom_inline_get_millis. */
+bool atom_inline_range_millis(atom_id *first, atom_id *last, atom_kind kind, int64_t lo,
+                              int64_t hi);
+
+/* The kind an interned literal of this datatype gets (IRI of the datatype; empty: simple). */
+atom_kind atom_datatype_kind(quoin_span datatype, bool has_lang);
+
+/* ---- the store ----------------------------------------------------------------------------- */
+
+typedef struct atom_store atom_store;
+
+/* What the manifest keeps of an atom store. Term numbers are 1..terms; blank nodes 1..blanks. */
+typedef struct atom_marks {
+  uint64_t generation; /* names the files: terms-G, offsets-G, and the table table-G-T */
+  uint64_t table;      /* T */
+  uint64_t terms;      /* count of interned terms (prefixes included) that are durable */
+  uint64_t term_bytes; /* length of the term records up to there */
+  uint64_t blanks;     /* highest blank node number that is durable */
+} atom_marks;
+
+typedef enum atom_open_mode {
+  ATOM_OPEN_WRITE,    /* the writer: rebuilds the table when it was not closed cleanly */
+  ATOM_OPEN_READ_ONLY /* changes no file; atom_intern adds to private memory above the mark (log
+                         replay) */
+} atom_open_mode;
+
+/* Make empty files of generation marks->generation in `dir` (synced). */
+quoin_status atom_store_create(const base_dir *dir, atom_marks *marks, quoin_error *err);
+
+/* Open the files that `marks` names and believe them up to the marks: terms beyond are forgotten.
+ * Errors: CORRUPT, VERSION, IO, NOMEM, NO_SPACE. `dir` is borrowed and must outlive the store. */
+quoin_status atom_store_open(atom_store **out, const base_dir *dir, const atom_marks *marks,
+                             atom_open_mode mode, const base_alloc *mem, quoin_error *err);
+/* Writer closed cleanly: marks the table as complete up to the last sync. NULL is fine. */
+void atom_store_close(atom_store *store);
+
+/* A pin keeps every mapping that a reader may have seen. Debug builds assert that one is held by
+ * the calls that read. Any thread. */
+void atom_store_pin(atom_store *store);
+void atom_store_unpin(atom_store *store);
+
+/* Debug builds: the mutating calls below abort unless the calling thread has said that it is the
+ * writer (per thread; counted). */
+void atom_store_writer_enter(atom_store *store);
+void atom_store_writer_leave(atom_store *store);
+
+/* Number of interned terms and blank nodes so far, to be used as the mark of a snapshot. Any
+ * thread. */
+uint64_t atom_store_terms(const atom_store *store);
+uint64_t atom_store_blanks(const atom_store *store);
+/* Bytes: files and private memory, for statistics. */
+typedef struct atom_stats {
+  uint64_t terms, blanks, term_bytes, offset_bytes, table_bytes, table_slots, prefixes;
+} atom_stats;
+void atom_store_stats(atom_stats *out, const atom_store *store);
+
+/* Id of `term`: inline, found or added. Blank nodes are not interned: see atom_blank_new. Writer
+ * only. On failure nothing was added. Errors: IO, NO_SPACE, NOMEM, LIMIT, CORRUPT (a bad slot). */
+quoin_status atom_intern(atom_id *out, atom_store *store, const rdf_term *term, quoin_error *err);
+
+/* The same for n terms, with the hashing and the cache misses of many in flight at once (prefetch).
+ * Ids and the order of new ones are those of n calls in order. RDF_NONE gives 0; RDF_BLANK with an
+ * empty value is an error of the caller. Writer only. */
+quoin_status atom_intern_batch(atom_id *out, atom_store *store, const rdf_term *terms, size_t n,
+                               quoin_error *err);
+
+/* Id of `term` if it is inline, or interned with a number <= mark; else 0. `mark`: the terms count
+ * of the snapshot (UINT64_MAX: all). Takes no lock and writes nothing. Blank nodes: labels are not
+ * kept; a label of the form b<N> as written by atom_inline_term gives blank N. */
+quoin_status atom_find(atom_id *out, const atom_store *store, const rdf_term *term, uint64_t mark,
+                       quoin_error *err);
+quoin_status atom_find_batch(atom_id *out, const atom_store *store, const rdf_term *terms, size_t n,
+                             uint64_t mark, quoin_error *err);
+
+/* A blank node never used before. Writer only. */
+atom_id atom_blank_new(atom_store *store);
+/* n of them, numbered upwards from the returned one. */
+atom_id atom_blank_new_many(atom_store *store, uint64_t n);
+/* Recovery: numbers up to `blanks` are in use. */
+void atom_blank_reserve(atom_store *store, uint64_t blanks);
+
+/* The term of `id`. Spans point into `arena`, into the mapping (valid while pinned) or to static
+ * text. CORRUPT names file and offset. Not for ATOM_LOCAL and ATOM_NONE. Any thread with a pin. */
+quoin_status atom_read(rdf_term *out, const atom_store *store, atom_id id, base_arena *arena,
+                       quoin_error *err);
+/* Ask the processor for what atom_read(id) will touch. */
+void atom_prefetch(const atom_store *store, atom_id id);
+
+/* The id of the datatype IRI of an interned typed literal without reading its text; 0 for others.
+ */
+quoin_status atom_datatype(atom_id *out, const atom_store *store, atom_id id, quoin_error *err);
+
+/* Forget every term numbered above `terms` and blank above `blanks` (a load that failed): the store
+ * is as it was when it had so many. Writer only; cannot fail. */
+void atom_rollback(atom_store *store, uint64_t terms, uint64_t blanks);
+
+/* Make all terms so far durable: sync term records, then offsets; the table when it is cheap. Fills
+ * `marks` for the manifest. Writer or checkpointer; terms interned meanwhile are not covered. */
+quoin_status atom_store_sync(atom_marks *marks, atom_store *store, quoin_error *err);
+/* True for a file name in the directory that belongs to an atom store but not to `marks`: it may be
+ * unlinked once the manifest with `marks` is durable. */
+bool atom_file_is_stale(const char *name, const atom_marks *marks);
+/* True for any name an atom store uses. */
+bool atom_file_is_mine(const char *name);
+
+/* Walk every record, offset and slot: CORRUPT with file and offset of the first fault. Each term
+ * must be found by its text and give its own id. */
+quoin_status atom_check(const atom_store *store, base_cancel *cancel, quoin_error *err);
+
+/* ---- ids of one query or transaction --------------------------------------------------------- */
+
+/* Terms that are not (yet) in the store, numbered from 1; one thread. */
+typedef struct atom_local atom_local;
+quoin_status atom_local_new(atom_local **out, const base_alloc *mem, quoin_error *err);
+void atom_local_free(atom_local *local);
+void atom_local_reset(atom_local *local); /* forgets all, keeps memory */
+/* The local id of `term`, added if new. Blank nodes by label. */
+quoin_status atom_local_intern(atom_id *out, atom_local *local, const rdf_term *term,
+                               quoin_error *err);
+/* Spans are valid until reset or free. */
+void atom_local_read(rdf_term *out, const atom_local *local, atom_id id);
+uint64_t atom_local_count(const atom_local *local);
+size_t atom_local_bytes(const atom_local *local); /* memory held, for budgets */
+
+#endif /* QUOIN_ATOMSTORE_ATOMSTORE_H */

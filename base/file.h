@@ -1,0 +1,64 @@
+/* base/file.h - files and directories. Every call that can fail says which file.
+ *
+ * All descriptors are close-on-exec. Writes are complete or fail: a short write goes on. The calls
+ * are the points at which the fault layer (base/fault.h) can fail, shorten or cut power. */
+#ifndef QUOIN_BASE_FILE_H
+#define QUOIN_BASE_FILE_H
+
+#include "base/alloc.h"
+
+typedef struct base_file {
+  int fd;         /* -1: closed */
+  char name[256]; /* end of the path, for messages */
+} base_file;
+#define BASE_FILE_NONE ((base_file){.fd = -1})
+
+typedef enum base_file_mode {
+  BASE_FILE_READ,      /* must exist */
+  BASE_FILE_WRITE,     /* read and write, must exist */
+  BASE_FILE_CREATE_NEW /* read and write, must not exist */
+} base_file_mode;
+
+/* A directory: files are opened relative to it, so that a store may be moved while open. */
+typedef struct base_dir {
+  int fd;
+  char name[256];
+} base_dir;
+#define BASE_DIR_NONE ((base_dir){.fd = -1})
+
+quoin_status base_dir_open(base_dir *out, const char *path, quoin_error *err);
+/* EXISTS when it is there already. The parent directory is synced. */
+quoin_status base_dir_create(const char *path, quoin_error *err);
+quoin_status base_dir_sync(const base_dir *dir, quoin_error *err);
+void base_dir_close(base_dir *dir);
+/* Call `each` with every name but . and ..; stops at the first status that is not OK. */
+quoin_status base_dir_list(const base_dir *dir,
+                           quoin_status (*each)(void *user, const char *name, quoin_error *err),
+                           void *user, quoin_error *err);
+quoin_status base_dir_unlink(const base_dir *dir, const char *name, quoin_error *err);
+quoin_status base_dir_rename(const base_dir *dir, const char *from, const char *to,
+                             quoin_error *err);
+bool base_dir_has(const base_dir *dir, const char *name);
+/* Free bytes for an unprivileged user on the file system of `dir`. */
+quoin_status base_dir_free_bytes(uint64_t *out, const base_dir *dir, quoin_error *err);
+
+/* dir may be NULL: the name is then a path. */
+quoin_status base_file_open(base_file *out, const base_dir *dir, const char *name,
+                            base_file_mode mode, quoin_error *err);
+void base_file_close(base_file *file); /* BASE_FILE_NONE is fine */
+quoin_status base_file_size(uint64_t *out, const base_file *file, quoin_error *err);
+/* All of [offset, offset+len): a file that ends before is QUOIN_ERR_CORRUPT at its end. */
+quoin_status base_file_read(const base_file *file, void *data, size_t len, uint64_t offset,
+                            quoin_error *err);
+quoin_status base_file_write(const base_file *file, const void *data, size_t len, uint64_t offset,
+                             quoin_error *err);
+/* Make the file at least `size` long with blocks allocated (posix_fallocate: never a hole, so that
+ * a full disk is an error here and not a signal later). */
+quoin_status base_file_extend(const base_file *file, uint64_t size, quoin_error *err);
+quoin_status base_file_sync(const base_file *file, quoin_error *err); /* fdatasync */
+/* Start write-back of a range without waiting; errors are left to base_file_sync. */
+void base_file_writeback(const base_file *file, uint64_t offset, uint64_t len);
+/* Take an exclusive flock without waiting; false when another process holds it. */
+quoin_status base_file_lock(bool *taken, const base_file *file, quoin_error *err);
+
+#endif /* QUOIN_BASE_FILE_H */

@@ -1,0 +1,212 @@
+/* quadstore/quadstore.h - quads as sorted runs, snapshots, transactions, the log. The door.
+ *
+ * Everything is a run: an immutable sorted set of quads, each an insertion (+1) or a tombstone
+ * (-1), kept in several permutations. Entries are net: an insertion of what is present or a removal
+ * of what is absent is dropped when a commit or load is applied, so the count of a prefix is the
+ * sum over the runs. A snapshot is a reference-counted list of runs plus the atom mark. Design:
+ * DESIGN.md section 3; bytes: docs/format.md; reasons: docs/adrs/0002-runs.md, 0003-wal.md. */
+#ifndef QUOIN_QUADSTORE_QUADSTORE_H
+#define QUOIN_QUADSTORE_QUADSTORE_H
+
+#include "atomstore/atomstore.h"
+
+/* In the order subject, predicate, object, graph. Graph 0: the default graph. */
+typedef struct quad {
+  atom_id term[4];
+} quad;
+enum { QUAD_S = 0, QUAD_P = 1, QUAD_O = 2, QUAD_G = 3 };
+
+/* Key orders. The first six hold for both partitions: with G as last key in the named one. The last
+ * three exist for named graphs only. Codes are part of the file format. */
+typedef enum quad_order {
+  QUAD_SPO = 0,
+  QUAD_SOP,
+  QUAD_PSO,
+  QUAD_POS,
+  QUAD_OSP,
+  QUAD_OPS,
+  QUAD_GSPO,
+  QUAD_GPOS,
+  QUAD_GOSP,
+  QUAD_ORDERS
+} quad_order;
+/* quad_order_keys[order][i]: which of QUAD_S..QUAD_G is the i-th key (4 keys; in the default
+ * partition the graph is always 0). */
+extern const uint8_t quad_order_keys[QUAD_ORDERS][4];
+
+typedef struct quad_store quad_store;
+typedef struct quad_snapshot quad_snapshot;
+typedef struct quad_txn quad_txn;
+
+typedef enum quad_durability {
+  QUAD_SYNC_FULL = 0,
+  QUAD_SYNC_RELAXED,
+  QUAD_SYNC_OFF
+} quad_durability;
+
+typedef struct quad_store_options {
+  bool create;      /* make the directory and an empty store when there is none */
+  bool must_create; /* EXISTS when there is one */
+  bool read_only;   /* take no lock, write nothing; replays the log into memory */
+  quad_durability durability;
+  uint32_t orders;       /* bit set of quad_order for a new store; 0: all nine */
+  uint64_t memory_bytes; /* of one memory run before it goes to disk; 0: 64 MiB */
+  void (*log)(void *user, const char *line); /* what recovery and maintenance did; may be NULL */
+  void *log_user;
+} quad_store_options;
+
+/* Errors: NOT_FOUND (no store there), EXISTS, BUSY (naming the holder's pid), VERSION, CORRUPT, IO,
+ * NO_SPACE, NOMEM. Recovery replays the log: a bad tail is cut and logged, a bad middle is CORRUPT.
+ */
+quoin_status quad_store_open(quad_store **out, const char *path, const quad_store_options *options,
+                             const base_alloc *mem, quoin_error *err);
+/* Checkpoint, stop maintenance, free the lock. All snapshots, transactions and cursors must be
+ * gone. NULL is fine. The status of the last checkpoint (what was committed is safe in the log
+ * whatever it says). */
+quoin_status quad_store_close(quad_store *store, quoin_error *err);
+atom_store *quad_store_atoms(quad_store *store);
+const base_dir *quad_store_dir(const quad_store *store);
+uint64_t
+quad_store_id(const quad_store *store); /* random, of this store's creation... see docs/format.md */
+
+/* ---- snapshots
+ * ------------------------------------------------------------------------------------ */
+
+/* O(1), blocks nobody. Pins the atoms. Any thread. */
+quoin_status quad_snapshot_acquire(quad_snapshot **out, quad_store *store, quoin_error *err);
+quad_snapshot *quad_snapshot_retain(quad_snapshot *snapshot);
+void quad_snapshot_release(quad_snapshot *snapshot); /* NULL is fine */
+atom_store *quad_snapshot_atoms(const quad_snapshot *snapshot);
+uint64_t quad_snapshot_atom_mark(const quad_snapshot *snapshot);
+uint64_t quad_snapshot_version(const quad_snapshot *snapshot); /* grows with each commit */
+uint32_t quad_snapshot_orders(const quad_snapshot *snapshot);  /* bit set of quad_order */
+
+/* Which graphs a scan sees. */
+typedef enum quad_scope {
+  QUAD_DEFAULT, /* the default graph's triples; graph column 0 */
+  QUAD_NAMED,   /* all named graphs (pattern term[3] 0), or the one given there */
+  QUAD_ANY      /* both; counting and dump */
+} quad_scope;
+
+/* A pattern: 0 is a wildcard. */
+typedef struct quad_pattern {
+  quad_scope scope;
+  quad match;
+} quad_pattern;
+
+/* How many quads match. Exact: the sum over runs from the block index, at most two blocks decoded
+ * per run, when the bound terms are a prefix of an order the store keeps; with any of the full set
+ * of orders they always are, except S and G, P and G... where GSPO, GPOS and GOSP serve. Otherwise
+ * (fewer orders) by scanning. */
+quoin_status quad_count(uint64_t *out, const quad_snapshot *snapshot, const quad_pattern *pattern,
+                        quoin_error *err);
+/* Distinct values of the key after the bound prefix of `order`, estimated from at most a few blocks
+ * (exact where cheap). */
+quoin_status quad_distinct_estimate(uint64_t *out, const quad_snapshot *snapshot, quad_order order,
+                                    const quad_pattern *pattern, quoin_error *err);
+
+/* ---- scans
+ * ------------------------------------------------------------------------------------------ */
+
+enum { QUAD_BATCH = 1024 };
+
+/* A merged, tombstone-free stream in key order. One thread. Columns are by position (QUAD_S...),
+ * each `rows` long; the columns not asked for are NULL. Valid until the next call on the scan. */
+typedef struct quad_scan quad_scan;
+typedef struct quad_batch {
+  size_t rows;
+  const atom_id *column[4];
+} quad_batch;
+
+/* The order the store keeps whose keys begin with the bound terms of `pattern` and then, as far as
+ * possible, with `then` (n_then of QUAD_S..G); QUAD_ORDERS when none begins with the bound terms.
+ */
+quad_order quad_order_for(uint32_t orders, const quad_pattern *pattern, const uint8_t *then,
+                          size_t n_then);
+
+/* `order` must be kept by the store. Bound terms that are not a prefix of its keys filter.
+ * `columns`: bit set of 1<<QUAD_S... Debug builds assert that the snapshot is held. */
+quoin_status quad_scan_open(quad_scan **out, const quad_snapshot *snapshot,
+                            const quad_pattern *pattern, quad_order order, unsigned columns,
+                            quoin_error *err);
+/* Next rows (1..QUAD_BATCH of them), or QUOIN_DONE. */
+quoin_status quad_scan_next(quad_batch *out, quad_scan *scan, quoin_error *err);
+/* Go forward to the first row whose keys (in the scan's order) are >= key; never back. Skips blocks
+ * by the index: O(log blocks). Undelivered rows before it are dropped. */
+quoin_status quad_scan_seek(quad_scan *scan, const atom_id key[4], quoin_error *err);
+/* Start again with another pattern that binds the same positions, in the same order: for
+ * index-lookup joins. Cheap when patterns come in ascending key order. */
+quoin_status quad_scan_rebind(quad_scan *scan, const quad_pattern *pattern, quoin_error *err);
+/* Restrict the first unbound key to [lo, hi] (ids as integers). Before the first next. */
+quoin_status quad_scan_range(quad_scan *scan, atom_id lo, atom_id hi, quoin_error *err);
+void quad_scan_close(quad_scan *scan); /* NULL is fine */
+
+/* ---- transactions
+ * ------------------------------------------------------------------------------------ */
+
+/* Any number may be open, each on the snapshot of its begin; one thread each. */
+quoin_status quad_txn_begin(quad_txn **out, quad_store *store, quoin_error *err);
+/* Terms not yet in the store get ids at commit; an abort leaves no atom behind. Blank node labels
+ * are scoped to the transaction. A label b<N> is that stored node only through quad_txn_add_ids. */
+quoin_status quad_txn_add(quad_txn *txn, const rdf_term quad_terms[4], quoin_error *err);
+quoin_status quad_txn_remove(quad_txn *txn, const rdf_term quad_terms[4], quoin_error *err);
+/* Ids of stored or inline terms, or local ids from quad_txn_local. */
+quoin_status quad_txn_add_ids(quad_txn *txn, const quad *q, quoin_error *err);
+quoin_status quad_txn_remove_ids(quad_txn *txn, const quad *q, quoin_error *err);
+atom_local *quad_txn_local(quad_txn *txn);
+/* The snapshot with the transaction's own changes applied; valid until the next change. Terms that
+ * are new have local ids there. */
+quoin_status quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *err);
+/* All or nothing, durable as the store's durability says. *added and *removed (may be NULL) count
+ * net changes. Ends the transaction whatever it returns. Errors: CONFLICT, IO (outcome unknown: the
+ * store is poisoned), NO_SPACE, POISONED, READ_ONLY. */
+quoin_status quad_txn_commit(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *err);
+void quad_txn_abort(quad_txn *txn); /* NULL is fine */
+
+/* Flush memory runs to disk, sync atoms, replace the manifest, drop the log. */
+quoin_status quad_checkpoint(quad_store *store, quoin_error *err);
+
+/* ---- bulk load: being the writer for its duration
+ * ------------------------------------------------------- */
+
+/* Readers go on; commits wait. Interning through quad_store_atoms by the calling thread is allowed
+ * until the end; quads gather in memory and spill as unpublished runs, sorted, when `memory_bytes`
+ * is reached; the end merges them into one run, drops what is present already, writes it in all
+ * orders, syncs, and swaps the manifest. */
+typedef struct quad_bulk quad_bulk;
+quoin_status quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes,
+                             unsigned threads, quoin_error *err);
+quoin_status quad_bulk_add(quad_bulk *bulk, const quad *quads, size_t n, quoin_error *err);
+/* Publish. *added (may be NULL) counts quads that were new. Ends the bulk whatever it returns; a
+ * failure leaves the store as it was. */
+quoin_status quad_bulk_finish(uint64_t *added, quad_bulk *bulk, base_cancel *cancel,
+                              quoin_error *err);
+void quad_bulk_abort(quad_bulk *bulk); /* NULL is fine; the atoms are rolled back */
+
+/* ---- the rest
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Per predicate: triples in the default partition and in the named one. Sorted by id. From run
+ * footers, no scan. */
+typedef struct quad_predicate_count {
+  atom_id predicate;
+  uint64_t triples[2]; /* [0] default graph, [1] named graphs */
+} quad_predicate_count;
+quoin_status quad_predicates(quad_predicate_count **out, size_t *n, const quad_snapshot *snapshot,
+                             const base_alloc *mem, quoin_error *err);
+
+typedef struct quad_stats {
+  uint64_t default_quads, named_quads;
+  uint64_t disk_runs, memory_runs, run_bytes, log_bytes, tombstones;
+  uint64_t modification, saved; /* generations: equal when nothing is unsaved */
+  atom_stats atoms;
+} quad_stats;
+quoin_status quad_store_stats(quad_stats *out, quad_store *store, quoin_error *err);
+
+/* Verify every file: headers, checksums, block order, the same set of quads in each order, counts,
+ * ids below the marks, and atom_check. CORRUPT with file and offset of the first fault; `report`
+ * (may be NULL) gets a line a step. */
+quoin_status quad_store_check(quad_store *store, void (*report)(void *user, const char *line),
+                              void *user, base_cancel *cancel, quoin_error *err);
+
+#endif /* QUOIN_QUADSTORE_QUADSTORE_H */
