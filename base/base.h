@@ -1,7 +1,7 @@
 /* base/base.h - what every module stands on: errors, memory, files, mappings, threads, hashes.
  *
  * Knows nothing of RDF. All system calls on files go through base_file and base_map, so that the
- * fault layer of the crash tests can stand in between (base_fault.h). Nothing here keeps mutable
+ * fault layer of the crash tests can stand in between (base/sys.h). Nothing here keeps mutable
  * state at file scope, prints or exits. Include this header alone: it is the door of the module. */
 #ifndef QUOIN_BASE_BASE_H
 #define QUOIN_BASE_BASE_H

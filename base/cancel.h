@@ -15,7 +15,7 @@ typedef struct base_cancel {
   uint32_t calls;         /* of the thread that owns this struct */
 } base_cancel;
 
-/* QUOIN_OK, QUOIN_ERR_CANCELLED or QUOIN_ERR_TIMEOUT. Cheap: call it once per batch or 1000 steps.
+/* QUOIN_OK, QUOIN_ERR_CANCELLED or QUOIN_ERR_TIMEOUT. NULL: never. Cheap: once per batch.
  */
 quoin_status base_cancel_check(base_cancel *cancel, quoin_error *err);
 

@@ -13,7 +13,7 @@ quoin_status base_fail(quoin_error *err, quoin_status status, const char *fmt, .
     QUOIN_PRINTF(3, 4);
 
 /* A system call failed with `os_errno`: appends strerror's text. ENOSPC and EDQUOT give
- * QUOIN_ERR_NO_SPACE, ENOMEM gives QUOIN_ERR_NOMEM, ENOENT gives QUOIN_ERR_NOT_FOUND, others
+ * NO_SPACE, ENOMEM gives NOMEM, ENOENT gives NOT_FOUND, EEXIST gives EXISTS, others
  * QUOIN_ERR_IO. `file` may be NULL. */
 quoin_status base_fail_os(quoin_error *err, int os_errno, const char *file, const char *fmt, ...)
     QUOIN_PRINTF(4, 5);

@@ -1,7 +1,7 @@
 /* base/file.h - files and directories. Every call that can fail says which file.
  *
  * All descriptors are close-on-exec. Writes are complete or fail: a short write goes on. The calls
- * are the points at which the fault layer (base/fault.h) can fail, shorten or cut power. */
+ * are the points at which the fault layer (base/sys.h) can fail, shorten or cut power. */
 #ifndef QUOIN_BASE_FILE_H
 #define QUOIN_BASE_FILE_H
 

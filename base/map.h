@@ -14,7 +14,9 @@
 
 typedef struct base_map_retired base_map_retired;
 typedef struct base_map {
-  _Atomic(char *) base; /* store-release on growth; readers load with acquire */
+  /* On growth base is stored before size (both release). Readers load size first, then base (both
+   * acquire): then the size is not more than what is mapped at the base. */
+  _Atomic(char *) base;
   _Atomic(size_t) size; /* bytes mapped, and no more than the file has */
   size_t reserved;      /* length of the reservation at base */
   bool writable;

@@ -45,7 +45,8 @@ void base_cond_broadcast(base_cond *c);
 typedef struct base_rwlock {
   pthread_mutex_t os;
   pthread_cond_t readers_go, writers_go;
-  unsigned active_readers, waiting_readers, waiting_writers, admitted;
+  unsigned active_readers, waiting_readers, waiting_writers;
+  unsigned phase; /* counts the groups of waiting readers let in by a writer */
   bool writing;
   base_rank rank;
   const char *name;

@@ -1,0 +1,300 @@
+/* base/file.c - files and directories, on the calls of base/sys.h. */
+#include "base/file.h"
+
+#include "base/error.h"
+#include "base/sys.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/poison.h"
+
+/* More than this in one call is cut short by the system anyway. */
+static const size_t IO_MAX = (size_t)1 << 30;
+
+/* The end of "dir/name", for messages. */
+static void
+name_set(char out[256], const char *dir, const char *name)
+{
+  size_t dir_len = dir ? strlen(dir) : 0, name_len = strlen(name);
+  size_t room = 255;
+  if (name_len > room) name += name_len - room, name_len = room;
+  room -= name_len;
+  char *at = out;
+  if (dir_len && room > 1) {
+    size_t take = dir_len < room - 1 ? dir_len : room - 1;
+    memcpy(at, dir + dir_len - take, take);
+    at += take;
+    if (at[-1] != '/') *at++ = '/';
+  }
+  memcpy(at, name, name_len);
+  at[name_len] = '\0';
+}
+
+/* ---- directories ------------------------------------------------------------------------------
+ */
+
+quoin_status
+base_dir_open(base_dir *out, const char *path, quoin_error *err)
+{
+  *out = BASE_DIR_NONE;
+  int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (fd < 0) return base_fail_os(err, errno, path, "directory cannot be opened");
+  out->fd = fd;
+  name_set(out->name, NULL, path);
+  return QUOIN_OK;
+}
+
+quoin_status
+base_dir_create(const char *path, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  base_dir dir = BASE_DIR_NONE;
+  int parent = -1;
+  if (sys_mkdir(path, 0777)) return base_fail_os(err, errno, path, "directory cannot be made");
+  if ((st = base_dir_open(&dir, path, err))) goto done;
+  if ((st = base_dir_sync(&dir, err))) goto done;
+  parent = sys_openat(dir.fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (parent < 0 || sys_fsync(parent))
+    st = base_fail_os(err, errno, path, "the parent directory cannot be synced");
+
+done:
+  if (parent >= 0) (void)close(parent);
+  base_dir_close(&dir);
+  return st;
+}
+
+quoin_status
+base_dir_sync(const base_dir *dir, quoin_error *err)
+{
+  if (sys_fsync(dir->fd)) return base_fail_os(err, errno, dir->name, "directory cannot be synced");
+  return QUOIN_OK;
+}
+
+void
+base_dir_close(base_dir *dir)
+{
+  if (dir->fd >= 0) (void)close(dir->fd);
+  *dir = BASE_DIR_NONE;
+}
+
+quoin_status
+base_dir_list(const base_dir *dir,
+              quoin_status (*each)(void *user, const char *name, quoin_error *err), void *user,
+              quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  DIR *stream = NULL;
+  /* A descriptor of its own: the stream owns it and moves its offset. */
+  int fd = sys_openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (fd < 0 || !(stream = fdopendir(fd))) {
+    st = base_fail_os(err, errno, dir->name, "directory cannot be read");
+    goto done;
+  }
+  fd = -1;
+  for (;;) {
+    errno = 0;
+    const struct dirent *entry = readdir(stream);
+    if (!entry) {
+      if (errno) st = base_fail_os(err, errno, dir->name, "directory cannot be read");
+      break;
+    }
+    if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+    if ((st = each(user, entry->d_name, err))) break;
+  }
+
+done:
+  if (fd >= 0) (void)close(fd);
+  if (stream) (void)closedir(stream);
+  return st;
+}
+
+quoin_status
+base_dir_unlink(const base_dir *dir, const char *name, quoin_error *err)
+{
+  if (sys_unlinkat(dir->fd, name) == 0) return QUOIN_OK;
+  int os_errno = errno;
+  char full[256];
+  name_set(full, dir->name, name);
+  return base_fail_os(err, os_errno, full, "file cannot be removed");
+}
+
+quoin_status
+base_dir_rename(const base_dir *dir, const char *from, const char *to, quoin_error *err)
+{
+  if (sys_renameat(dir->fd, from, dir->fd, to) == 0) return QUOIN_OK;
+  int os_errno = errno;
+  char full[256];
+  name_set(full, dir->name, from);
+  return base_fail_os(err, os_errno, full, "file cannot be renamed to '%s'", to);
+}
+
+bool
+base_dir_has(const base_dir *dir, const char *name)
+{
+  struct stat st;
+  return fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+quoin_status
+base_dir_free_bytes(uint64_t *out, const base_dir *dir, quoin_error *err)
+{
+  struct statvfs fs;
+  *out = 0;
+  if (fstatvfs(dir->fd, &fs))
+    return base_fail_os(err, errno, dir->name, "free space cannot be read");
+  if (__builtin_mul_overflow((uint64_t)fs.f_bavail, (uint64_t)fs.f_frsize, out)) *out = UINT64_MAX;
+  return QUOIN_OK;
+}
+
+/* ---- files --------------------------------------------------------------------------------------
+ */
+
+quoin_status
+base_file_open(base_file *out, const base_dir *dir, const char *name, base_file_mode mode,
+               quoin_error *err)
+{
+  int flags = O_CLOEXEC;
+  switch (mode) {
+  case BASE_FILE_READ:
+    flags |= O_RDONLY;
+    break;
+  case BASE_FILE_WRITE:
+    flags |= O_RDWR;
+    break;
+  case BASE_FILE_CREATE_NEW:
+    flags |= O_RDWR | O_CREAT | O_EXCL;
+    break;
+  }
+  *out = BASE_FILE_NONE;
+  name_set(out->name, dir ? dir->name : NULL, name);
+  int fd;
+  do
+    fd = sys_openat(dir ? dir->fd : AT_FDCWD, name, flags, 0666);
+  while (fd < 0 && errno == EINTR);
+  if (fd < 0) {
+    return base_fail_os(err, errno, out->name,
+                        mode == BASE_FILE_CREATE_NEW ? "file cannot be created"
+                                                     : "file cannot be opened");
+  }
+  out->fd = fd;
+  return QUOIN_OK;
+}
+
+void
+base_file_close(base_file *file)
+{
+  if (file->fd >= 0) (void)close(file->fd);
+  file->fd = -1;
+}
+
+quoin_status
+base_file_size(uint64_t *out, const base_file *file, quoin_error *err)
+{
+  struct stat st;
+  *out = 0;
+  if (fstat(file->fd, &st)) return base_fail_os(err, errno, file->name, "file size is unknown");
+  *out = (uint64_t)st.st_size;
+  return QUOIN_OK;
+}
+
+static quoin_status
+offset_check(const base_file *file, size_t len, uint64_t offset, quoin_error *err)
+{
+  uint64_t end;
+  if (__builtin_add_overflow(offset, (uint64_t)len, &end) || end > INT64_MAX)
+    return base_fail_at(err, QUOIN_ERR_LIMIT, file->name, offset, "offset is out of range");
+  return QUOIN_OK;
+}
+
+quoin_status
+base_file_read(const base_file *file, void *data, size_t len, uint64_t offset, quoin_error *err)
+{
+  quoin_status st = offset_check(file, len, offset, err);
+  if (st) return st;
+  char *at = data;
+  while (len > 0) {
+    ssize_t n = sys_pread(file->fd, at, len < IO_MAX ? len : IO_MAX, (off_t)offset);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return base_fail_os(err, errno, file->name, "file cannot be read");
+    if (n == 0)
+      return base_fail_at(err, QUOIN_ERR_CORRUPT, file->name, offset,
+                          "the file ends %zu bytes too early", len);
+    at += n;
+    offset += (uint64_t)n;
+    len -= (size_t)n;
+  }
+  return QUOIN_OK;
+}
+
+quoin_status
+base_file_write(const base_file *file, const void *data, size_t len, uint64_t offset,
+                quoin_error *err)
+{
+  quoin_status st = offset_check(file, len, offset, err);
+  if (st) return st;
+  const char *at = data;
+  while (len > 0) {
+    ssize_t n = sys_pwrite(file->fd, at, len < IO_MAX ? len : IO_MAX, (off_t)offset);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return base_fail_os(err, n ? errno : ENOSPC, file->name, "file cannot be written");
+    at += n;
+    offset += (uint64_t)n;
+    len -= (size_t)n;
+  }
+  return QUOIN_OK;
+}
+
+quoin_status
+base_file_extend(const base_file *file, uint64_t size, quoin_error *err)
+{
+  uint64_t have;
+  quoin_status st = base_file_size(&have, file, err);
+  if (st || size <= have) return st;
+  if ((st = offset_check(file, 0, size, err))) return st;
+  int failed;
+  do
+    failed = sys_fallocate(file->fd, (off_t)have, (off_t)(size - have));
+  while (failed == EINTR);
+  if (failed) return base_fail_os(err, failed, file->name, "file cannot be extended");
+  return QUOIN_OK;
+}
+
+quoin_status
+base_file_sync(const base_file *file, quoin_error *err)
+{
+  if (sys_fdatasync(file->fd)) return base_fail_os(err, errno, file->name, "file cannot be synced");
+  return QUOIN_OK;
+}
+
+void
+base_file_writeback(const base_file *file, uint64_t offset, uint64_t len)
+{
+#if defined(__linux__)
+  if (offset <= INT64_MAX && len <= INT64_MAX)
+    (void)sync_file_range(file->fd, (off_t)offset, (off_t)len, SYNC_FILE_RANGE_WRITE);
+#else
+  (void)file, (void)offset, (void)len;
+#endif
+}
+
+quoin_status
+base_file_lock(bool *taken, const base_file *file, quoin_error *err)
+{
+  *taken = false;
+  int failed;
+  do
+    failed = sys_flock(file->fd, LOCK_EX | LOCK_NB);
+  while (failed && errno == EINTR);
+  if (failed && errno == EWOULDBLOCK) return QUOIN_OK;
+  if (failed) return base_fail_os(err, errno, file->name, "file cannot be locked");
+  *taken = true;
+  return QUOIN_OK;
+}

@@ -1,0 +1,165 @@
+/* base/map.c - mapped files that grow in place. */
+#include "base/map.h"
+
+#include "base/error.h"
+#include "base/sys.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/poison.h"
+
+static const size_t GROW_STEP = (size_t)64 << 20;
+
+struct base_map_retired {
+  base_map_retired *older;
+  char *base;
+  size_t reserved;
+};
+
+static size_t
+page_size(void)
+{
+  long size = sysconf(_SC_PAGESIZE);
+  return size > 0 ? (size_t)size : 4096;
+}
+
+/* False on overflow. */
+static bool
+page_up(size_t *out, size_t n)
+{
+  size_t page = page_size(), sum;
+  if (!base_add_size(&sum, n, page - 1)) return false;
+  *out = sum & ~(page - 1);
+  return true;
+}
+
+static char *
+addresses_new(size_t len)
+{
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+#if defined(MAP_NORESERVE)
+  flags |= MAP_NORESERVE;
+#endif
+  void *at = sys_mmap(NULL, len, PROT_NONE, flags, -1, 0);
+  return at == MAP_FAILED ? NULL : at;
+}
+
+/* Put bytes [from, to) of the file, from being a multiple of the page, into place. */
+static bool
+place(char *base, const base_file *file, size_t from, size_t to, bool writable)
+{
+  if (from >= to) return true;
+  int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  return sys_mmap(base + from, to - from, protection, MAP_SHARED | MAP_FIXED, file->fd,
+                  (off_t)from) != MAP_FAILED;
+}
+
+quoin_status
+base_map_open(base_map *out, const base_file *file, size_t reserve, bool writable,
+              const base_alloc *mem, quoin_error *err)
+{
+  uint64_t file_size;
+  *out = (base_map){.mem = mem, .writable = writable};
+  quoin_status st = base_file_size(&file_size, file, err);
+  if (st) return st;
+  if (file_size > PTRDIFF_MAX)
+    return base_fail_os(err, EFBIG, file->name, "file is too large to be mapped");
+  size_t size = (size_t)file_size;
+  if (reserve < size) reserve = size;
+  if (reserve == 0) reserve = 1;
+  if (!page_up(&reserve, reserve))
+    return base_fail_os(err, ENOMEM, file->name, "file cannot be mapped");
+  char *base = addresses_new(reserve);
+  if (!base) return base_fail_os(err, errno, file->name, "addresses cannot be reserved");
+  if (!place(base, file, 0, size, writable)) {
+    st = base_fail_os(err, errno, file->name, "file cannot be mapped");
+    (void)munmap(base, reserve);
+    return st;
+  }
+  out->reserved = reserve;
+  atomic_store_explicit(&out->base, base, memory_order_release);
+  atomic_store_explicit(&out->size, size, memory_order_release);
+  return QUOIN_OK;
+}
+
+/* A larger reservation with all of the file; the old one stays for its readers. */
+static quoin_status
+move(base_map *map, const base_file *file, size_t size, quoin_error *err)
+{
+  size_t reserve = map->reserved < PTRDIFF_MAX / 2 ? map->reserved * 2 : size;
+  if (reserve < size) reserve = size;
+  if (!page_up(&reserve, reserve))
+    return base_fail_os(err, ENOMEM, file->name, "file cannot be mapped");
+  base_map_retired *old = base_new(map->mem, 1, sizeof(*old));
+  if (!old) return base_fail_nomem(err);
+  char *base = addresses_new(reserve);
+  if (!base || !place(base, file, 0, size, map->writable)) {
+    quoin_status st = base_fail_os(err, errno, file->name, "file cannot be mapped");
+    if (base) (void)munmap(base, reserve);
+    base_release(map->mem, old, 1, sizeof(*old));
+    return st;
+  }
+  *old = (base_map_retired){.older = map->retired,
+                            .base = atomic_load_explicit(&map->base, memory_order_relaxed),
+                            .reserved = map->reserved};
+  map->retired = old;
+  map->reserved = reserve;
+  atomic_store_explicit(&map->base, base, memory_order_release); /* before size: see map.h */
+  return QUOIN_OK;
+}
+
+quoin_status
+base_map_grow(base_map *map, const base_file *file, size_t size, quoin_error *err)
+{
+  size_t have = atomic_load_explicit(&map->size, memory_order_relaxed);
+  if (size <= have) return QUOIN_OK;
+  assert(map->writable);
+  size_t step = have < GROW_STEP ? have : GROW_STEP, want, need;
+  if (!page_up(&need, size) || need > PTRDIFF_MAX || !base_add_size(&want, have, step) ||
+      !page_up(&want, want))
+    return base_fail_os(err, EFBIG, file->name, "file cannot be extended");
+  if (want < need) want = need;
+  quoin_status st = base_file_extend(file, want, err);
+  if (st == QUOIN_ERR_NO_SPACE && want > need) st = base_file_extend(file, want = need, err);
+  if (st) return st;
+  if (want > map->reserved) {
+    if ((st = move(map, file, want, err))) return st;
+  } else {
+    size_t from;
+    if (!page_up(&from, have) ||
+        !place(atomic_load_explicit(&map->base, memory_order_relaxed), file, from, want, true))
+      return base_fail_os(err, errno, file->name, "file cannot be mapped");
+  }
+  atomic_store_explicit(&map->size, want, memory_order_release);
+  return QUOIN_OK;
+}
+
+quoin_status
+base_map_sync(const base_map *map, const base_file *file, size_t offset, size_t len,
+              quoin_error *err)
+{
+  size_t size = atomic_load_explicit(&((base_map *)(uintptr_t)map)->size, memory_order_acquire);
+  if (offset > size) offset = size;
+  if (len > size - offset) len = size - offset;
+  size_t from = offset & ~(page_size() - 1);
+  if (len && sys_msync(base_map_at(map, from), offset + len - from, MS_SYNC))
+    return base_fail_os(err, errno, file->name, "file cannot be synced");
+  return base_file_sync(file, err);
+}
+
+void
+base_map_close(base_map *map)
+{
+  char *base = atomic_load_explicit(&map->base, memory_order_relaxed);
+  if (base) (void)munmap(base, map->reserved);
+  while (map->retired) {
+    base_map_retired *old = map->retired;
+    map->retired = old->older;
+    (void)munmap(old->base, old->reserved);
+    base_release(map->mem, old, 1, sizeof(*old));
+  }
+  *map = (base_map){.mem = map->mem};
+}
