@@ -6,8 +6,8 @@
 #include "base/poison.h"
 
 #define B RDFIO_CHAR_IRI_BAD
-#define D (RDFIO_CHAR_NAME | RDFIO_CHAR_NAME_START | RDFIO_CHAR_DIGIT | RDFIO_CHAR_HEX |            \
-           RDFIO_CHAR_SCHEME)
+#define D                                                                                          \
+  (RDFIO_CHAR_NAME | RDFIO_CHAR_NAME_START | RDFIO_CHAR_DIGIT | RDFIO_CHAR_HEX | RDFIO_CHAR_SCHEME)
 #define L (RDFIO_CHAR_NAME | RDFIO_CHAR_NAME_START | RDFIO_CHAR_ALPHA | RDFIO_CHAR_SCHEME)
 #define X (L | RDFIO_CHAR_HEX)
 
@@ -85,7 +85,8 @@ rdfio_uchar_decode(uint32_t *cp, const char **why, const char *text, size_t len)
   *cp = 0;
   for (size_t i = 2; i < 2 + digits; i++) {
     if (i >= len || !rdfio_char_is(text[i], RDFIO_CHAR_HEX)) {
-      *why = digits == 4 ? "\\u needs four hexadecimal digits" : "\\U needs eight hexadecimal digits";
+      *why =
+          digits == 4 ? "\\u needs four hexadecimal digits" : "\\U needs eight hexadecimal digits";
       return 0;
     }
     *cp = *cp << 4 | hex_value(text[i]);

@@ -4,9 +4,9 @@
 
 #include "base/base.h"
 
-enum { /* bits of rdfio_char_class */
-       RDFIO_CHAR_IRI_BAD = 1, /* may not stand in an IRI: controls, space, <>"{}|^`\ */
-       RDFIO_CHAR_NAME = 2,    /* ASCII part of PN_CHARS */
+enum {                            /* bits of rdfio_char_class */
+       RDFIO_CHAR_IRI_BAD = 1,    /* may not stand in an IRI: controls, space, <>"{}|^`\ */
+       RDFIO_CHAR_NAME = 2,       /* ASCII part of PN_CHARS */
        RDFIO_CHAR_NAME_START = 4, /* ASCII part of PN_CHARS_U, and digits */
        RDFIO_CHAR_ALPHA = 8,
        RDFIO_CHAR_DIGIT = 16,

@@ -1,0 +1,651 @@
+/* rdfio/guard.c - what stands between the input and serd. */
+#include "rdfio/guard.h"
+
+#include "rdfio/chars.h"
+
+#include <assert.h>
+#include <strings.h>
+
+#include "base/poison.h"
+
+enum {
+  IN_MIN = 64 * 1024,
+  AHEAD = 32 /* bytes a step may look at, beyond the first */
+};
+
+static const char STRING_ESCAPES[] = "tbnrf\"'\\";
+
+quoin_status
+rdfio_guard_init(rdfio_guard *g, rdfio_source *source, bool trig, uint64_t *bytes,
+                 const base_alloc *mem, quoin_error *err)
+{
+  memset(g, 0, sizeof(*g));
+  g->mem = mem;
+  g->source = source;
+  g->bytes = bytes;
+  g->trig = trig;
+  g->place = (rdfio_guard_place){1, 1, 1, 1};
+  g->error = (quoin_error)QUOIN_ERROR_INIT;
+  if (!(g->in = base_new(mem, IN_MIN, 1))) return base_fail_nomem(err);
+  g->in_cap = IN_MIN;
+  return QUOIN_OK;
+}
+
+void
+rdfio_guard_clear(rdfio_guard *g)
+{
+  base_release(g->mem, g->in, g->in_cap, 1);
+  g->in = NULL;
+  g->in_cap = 0;
+}
+
+/* ---- input ------------------------------------------------------------------------------------
+ */
+
+static void
+validate(rdfio_guard *g)
+{
+  size_t rest = g->in_len - g->in_valid;
+  size_t good = base_utf8_valid(g->in + g->in_valid, rest);
+  g->in_valid += good;
+  g->in_bad = good < rest && (rest - good > 3 || g->in_ended); /* else it may be cut off */
+}
+
+/* Have at least `want` bytes from in_at on, or all there are. Moves the start of the page to the
+ * start of the buffer. */
+static quoin_status
+need(rdfio_guard *g, size_t want, quoin_error *err)
+{
+  while (g->in_valid - g->in_at < want && !g->in_ended && !g->in_bad) {
+    size_t drop = g->page_from;
+    quoin_status st = QUOIN_OK;
+    if (drop) {
+      memmove(g->in, g->in + drop, g->in_len - drop);
+      g->page_from = 0;
+      g->in_at -= drop;
+      g->in_len -= drop;
+      g->in_valid -= drop;
+    }
+    if (g->in_len == g->in_cap) {
+      char *grown = base_resize(g->mem, g->in, g->in_cap, g->in_cap * 2, 1);
+      if (!grown) return base_fail_nomem(err);
+      g->in = grown;
+      g->in_cap *= 2;
+    }
+    size_t got = 0;
+    st = rdfio_source_read(&got, g->source, g->in + g->in_len, g->in_cap - g->in_len, err);
+    if (st) return st;
+    g->in_ended = got == 0;
+    g->in_len += got;
+    *g->bytes += got;
+    validate(g);
+  }
+  return QUOIN_OK;
+}
+
+/* ---- the page ---------------------------------------------------------------------------------
+ */
+
+static void
+insert(rdfio_guard *g, const char *text)
+{
+  for (; *text; text++) {
+    assert(g->inserted_len < RDFIO_GUARD_PAGE);
+    g->inserted[g->inserted_len++] = (uint32_t)g->page_len;
+    g->page[g->page_len++] = *text;
+  }
+}
+
+static void
+copy(rdfio_guard *g, size_t n)
+{
+  memcpy(g->page + g->page_len, g->in + g->in_at, n);
+  g->page_len += n;
+  g->in_at += n;
+}
+
+static size_t
+inserted_before(const rdfio_guard *g, size_t at)
+{
+  size_t n = 0;
+  while (n < g->inserted_len && g->inserted[n] < at)
+    n++;
+  return n;
+}
+
+/* Position of page offset `at`. */
+static void
+place_after(rdfio_guard_place *out, const rdfio_guard *g, size_t at)
+{
+  rdfio_guard_place p = g->place;
+  size_t start = 0; /* of the line */
+  for (const char *end; (end = memchr(g->page + start, '\n', at - start));) {
+    start = (size_t)(end - g->page) + 1;
+    p.line++;
+    p.column = 1;
+    p.serd_line++;
+    p.serd_column = 0;
+  }
+  p.column += at - start - (inserted_before(g, at) - inserted_before(g, start));
+  p.serd_column += at - start;
+  *out = p;
+}
+
+/* serd is through with the page: keep what was made beyond it. */
+static void
+next_page(rdfio_guard *g)
+{
+  size_t gone = g->page_len < RDFIO_GUARD_PAGE ? g->page_len : RDFIO_GUARD_PAGE;
+  size_t n = inserted_before(g, gone);
+  rdfio_guard_place place;
+  place_after(&place, g, gone);
+  g->place = place;
+  g->page_from += gone - n;
+  memmove(g->page, g->page + gone, g->page_len - gone);
+  g->page_len -= gone;
+  for (size_t i = n; i < g->inserted_len; i++)
+    g->inserted[i - n] = g->inserted[i] - (uint32_t)gone;
+  g->inserted_len -= n;
+}
+
+/* ---- tokens -----------------------------------------------------------------------------------
+ */
+
+/* A fault `ahead` bytes after in_at. */
+static void
+fault(rdfio_guard *g, quoin_status status, size_t ahead, const char *expected)
+{
+  char found[32];
+  rdfio_guard_place p;
+  const char *at = g->in + g->in_at + ahead;
+  rdfio_describe(found, at, g->in + g->in_len);
+  place_after(&p, g, g->page_len);
+  g->failed = true;
+  g->fault_at = g->page_len;
+  (void)!base_fail_pos(&g->error, status, rdfio_source_name(g->source), p.line, p.column + ahead,
+                       "found %s, expected %s", found, expected);
+}
+
+static void
+fault_said(rdfio_guard *g, quoin_status status, const char *message)
+{
+  rdfio_guard_place p;
+  place_after(&p, g, g->page_len);
+  g->failed = true;
+  g->fault_at = g->page_len;
+  (void)!base_fail_pos(&g->error, status, rdfio_source_name(g->source), p.line, p.column, "%s",
+                       message);
+}
+
+/* A character that goes on a name after a full stop. */
+static bool
+is_name_char(char c)
+{
+  return (unsigned char)c >= 0x80 || c == ':' || c == '%' || c == '\\' ||
+         rdfio_char_is(c, RDFIO_CHAR_NAME);
+}
+
+static bool
+is_blank(char c)
+{
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* `<base>`, `<prefix>`, `<graph>` at in_at. */
+static bool
+is_keyword_iri(const rdfio_guard *g, size_t have)
+{
+  static const char *const WORDS[] = {"<base>", "<prefix>", "<graph>"};
+  for (size_t i = 0; i < 3; i++) {
+    size_t n = strlen(WORDS[i]);
+    if (have >= n && strncasecmp(g->in + g->in_at, WORDS[i], n) == 0) return true;
+  }
+  return false;
+}
+
+/* The byte c in GUARD_PLAIN ends a run of full stops: is it one at the end of a statement? */
+static bool
+after_dots(rdfio_guard *g, bool name_follows)
+{
+  unsigned dots = g->dots;
+  g->dots = 0;
+  if (name_follows) return true;
+  g->last = '.';
+  g->in_name = false;
+  if (dots > 1) {
+    fault_said(g, QUOIN_ERR_SYNTAX, "found a second '.' in a row, expected the next statement");
+    return false;
+  }
+  if (g->depth) {
+    fault_said(g, QUOIN_ERR_SYNTAX, "found '.' before the closing ']' or ')'");
+    return false;
+  }
+  return true;
+}
+
+static void
+open_bracket(rdfio_guard *g, char c)
+{
+  if (g->depth == RDFIO_GUARD_DEPTH) {
+    fault_said(g, QUOIN_ERR_LIMIT, "brackets are nested deeper than 1000");
+    return;
+  }
+  bool start = !g->last || g->last == '.' || g->last == '{' || g->last == '}';
+  g->anon_start = c == '[' && start && g->depth == 0;
+  g->depth++;
+  g->last = c;
+  g->in_name = false;
+  copy(g, 1);
+}
+
+static void
+close_bracket(rdfio_guard *g, char c)
+{
+  if (!g->depth) {
+    fault(g, QUOIN_ERR_SYNTAX, 0, "no closing bracket: none is open");
+    return;
+  }
+  g->depth--;
+  g->lone_anon = c == ']' && g->last == '[' && g->anon_start && !g->depth;
+  g->last = c;
+  g->in_name = false;
+  copy(g, 1);
+}
+
+static void
+brace(rdfio_guard *g, char c)
+{
+  if (!g->trig) {
+    fault(g, QUOIN_ERR_SYNTAX, 0, "Turtle: graphs in braces are TriG");
+    return;
+  }
+  if (g->depth || (c == '{') == (g->braces != 0)) {
+    fault(g, QUOIN_ERR_SYNTAX, 0, g->depth ? "']' or ')'" : g->braces ? "'}'" : "a statement");
+    return;
+  }
+  g->braces = c == '{';
+  g->last = c;
+  g->in_name = false;
+  copy(g, 1);
+}
+
+static void
+open_string(rdfio_guard *g, char c, size_t have)
+{
+  const char *p = g->in + g->in_at;
+  g->last = c;
+  g->in_name = false;
+  g->quote = c;
+  if (have >= 3 && p[1] == c && p[2] == c) {
+    g->state = GUARD_LONG;
+    copy(g, 3);
+  } else if (have >= 2 && p[1] == c) {
+    copy(g, 2);
+  } else {
+    g->state = GUARD_SHORT;
+    copy(g, 1);
+  }
+}
+
+static void
+step_plain(rdfio_guard *g, size_t have)
+{
+  const char *p = g->in + g->in_at;
+  char c = *p;
+  if (c == '.') {
+    if (g->lone_anon) {
+      fault(g, QUOIN_ERR_SYNTAX, 0, "a predicate");
+      return;
+    }
+    g->dots++;
+    copy(g, 1);
+    return;
+  }
+  if (g->dots && !after_dots(g, is_name_char(c))) return;
+  if (is_blank(c)) {
+    g->in_name = false;
+    copy(g, 1);
+    return;
+  }
+  if (g->lone_anon && c == '}') {
+    fault(g, QUOIN_ERR_SYNTAX, 0, "a predicate");
+    return;
+  }
+  if (c != '#') g->lone_anon = false;
+  switch (c) {
+  case '#':
+    g->in_name = false;
+    g->state = GUARD_COMMENT;
+    return;
+  case '<':
+    g->last = c;
+    g->in_name = false;
+    g->state = GUARD_IRI;
+    bool keyword = is_keyword_iri(g, have);
+    copy(g, 1);
+    if (keyword) insert(g, "./");
+    return;
+  case '"':
+  case '\'':
+    open_string(g, c, have);
+    return;
+  case '[':
+  case '(':
+    open_bracket(g, c);
+    return;
+  case ']':
+  case ')':
+    close_bracket(g, c);
+    return;
+  case '{':
+  case '}':
+    brace(g, c);
+    return;
+  case '=':
+    fault(g, QUOIN_ERR_SYNTAX, 0, "Turtle: '=' belongs to Notation3");
+    return;
+  case '\0':
+    fault(g, QUOIN_ERR_SYNTAX, 0, "a token");
+    return;
+  case '\\':
+    g->last = c;
+    g->in_name = true;
+    copy(g, have >= 2 && (unsigned char)p[1] < 0x80 ? 2 : 1);
+    return;
+  case '_':
+    if (!g->in_name && have >= 2 && p[1] == ':') {
+      copy(g, 2);
+      insert(g, "x");
+    } else {
+      copy(g, 1);
+    }
+    g->last = c;
+    g->in_name = true;
+    return;
+  default:
+    g->last = c;
+    g->in_name = is_name_char(c);
+    copy(g, 1);
+  }
+}
+
+/* Copy the bytes that mean nothing special in a string or IRI. */
+static void
+copy_run(rdfio_guard *g, bool iri)
+{
+  const char *p = g->in + g->in_at;
+  size_t room = RDFIO_GUARD_PAGE > g->page_len ? RDFIO_GUARD_PAGE - g->page_len : 0;
+  size_t max = g->in_valid - g->in_at < room ? g->in_valid - g->in_at : room, n = 0;
+  if (iri) {
+    while (n < max && !rdfio_char_is(p[n], RDFIO_CHAR_IRI_BAD))
+      n++;
+  } else {
+    while (n < max && p[n] != g->quote && p[n] != '\\' && p[n] != '\n' && p[n] != '\r')
+      n++;
+  }
+  copy(g, n);
+}
+
+static void
+step_escape(rdfio_guard *g, size_t have, bool iri)
+{
+  const char *p = g->in + g->in_at, *why = NULL;
+  uint32_t cp = 0;
+  if (have >= 2 && !iri && p[1] && strchr(STRING_ESCAPES, p[1])) {
+    copy(g, 2);
+    return;
+  }
+  if (have < 2 || (p[1] != 'u' && p[1] != 'U')) {
+    fault(g, QUOIN_ERR_SYNTAX, 1,
+          iri ? "\\u or \\U in an IRI" : "one of t b n r f \" ' \\ u U after '\\'");
+    return;
+  }
+  size_t used = rdfio_uchar_decode(&cp, &why, p, have);
+  if (!used) {
+    fault_said(g, QUOIN_ERR_SYNTAX, why);
+    return;
+  }
+  if (iri && cp < 0x80 && rdfio_char_is((char)cp, RDFIO_CHAR_IRI_BAD)) {
+    fault_said(g, QUOIN_ERR_SYNTAX, "the escape names a character that an IRI may not hold");
+    return;
+  }
+  copy(g, used);
+}
+
+static void
+step_iri(rdfio_guard *g, size_t have)
+{
+  copy_run(g, true);
+  if (g->in_at == g->in_valid || g->page_len >= RDFIO_GUARD_PAGE) return;
+  char c = g->in[g->in_at];
+  have = g->in_valid - g->in_at;
+  if (c == '>') {
+    g->state = GUARD_PLAIN;
+    g->last = c;
+    copy(g, 1);
+  } else if (c == '\\' && (have >= AHEAD || g->in_ended || g->in_bad)) {
+    step_escape(g, have, true);
+  } else if (c != '\\') {
+    fault(g, QUOIN_ERR_SYNTAX, 0, "a character of an IRI or '>'");
+  }
+}
+
+static void
+step_string(rdfio_guard *g)
+{
+  copy_run(g, false);
+  if (g->in_at == g->in_valid || g->page_len >= RDFIO_GUARD_PAGE) return;
+  const char *p = g->in + g->in_at;
+  size_t have = g->in_valid - g->in_at;
+  if (have < AHEAD && !g->in_ended && !g->in_bad) return; /* more is read first */
+  if (*p == '\\') {
+    step_escape(g, have, false);
+  } else if (*p == '\n' || *p == '\r') {
+    if (g->state == GUARD_SHORT)
+      fault(g, QUOIN_ERR_SYNTAX, 0, "a quote at the end of the string");
+    else
+      copy(g, 1);
+  } else if (g->state == GUARD_SHORT || (have >= 3 && p[1] == g->quote && p[2] == g->quote)) {
+    copy(g, g->state == GUARD_SHORT ? 1 : 3);
+    g->state = GUARD_PLAIN;
+  } else {
+    copy(g, 1);
+  }
+}
+
+static void
+step_comment(rdfio_guard *g)
+{
+  while (g->in_at < g->in_valid && g->page_len < RDFIO_GUARD_PAGE) {
+    if (g->in[g->in_at] == '\n' || g->in[g->in_at] == '\r') {
+      g->state = GUARD_PLAIN;
+      return;
+    }
+    g->page[g->page_len++] = ' ';
+    g->in_at++;
+  }
+}
+
+static void
+at_end(rdfio_guard *g)
+{
+  if (g->in_bad) {
+    fault(g, QUOIN_ERR_SYNTAX, 0, "UTF-8");
+    return;
+  }
+  switch (g->state) {
+  case GUARD_PLAIN:
+  case GUARD_COMMENT:
+    if (g->dots) (void)after_dots(g, false);
+    break;
+  case GUARD_IRI:
+    fault(g, QUOIN_ERR_SYNTAX, 0, "'>' at the end of the IRI");
+    break;
+  case GUARD_SHORT:
+  case GUARD_LONG:
+    fault(g, QUOIN_ERR_SYNTAX, 0, "a quote at the end of the string");
+    break;
+  }
+}
+
+static void
+step(rdfio_guard *g, size_t have)
+{
+  switch (g->state) {
+  case GUARD_PLAIN:
+    step_plain(g, have);
+    break;
+  case GUARD_COMMENT:
+    step_comment(g);
+    break;
+  case GUARD_IRI:
+    step_iri(g, have);
+    break;
+  case GUARD_SHORT:
+  case GUARD_LONG:
+    step_string(g);
+    break;
+  }
+}
+
+static void
+skip_byte_order_mark(rdfio_guard *g)
+{
+  if (g->in_valid >= 3 && !memcmp(g->in, "\xEF\xBB\xBF", 3)) g->in_at = g->page_from = 3;
+}
+
+/* Make a page. Returns false when nothing is left. */
+static bool
+make_page(rdfio_guard *g)
+{
+  bool first = !g->given;
+  if (g->given) next_page(g);
+  g->given = true;
+  g->page_braces = g->braces;
+  while (g->page_len < RDFIO_GUARD_PAGE && !g->failed) {
+    quoin_status st = need(g, AHEAD, &g->error);
+    if (st) {
+      g->failed = true;
+      g->fault_at = g->page_len;
+      break;
+    }
+    if (first) skip_byte_order_mark(g);
+    first = false;
+    size_t have = g->in_valid - g->in_at;
+    if (!have) {
+      at_end(g);
+      break;
+    }
+    step(g, have);
+  }
+  if (!g->page_len) return false;
+  if (g->page_len < RDFIO_GUARD_PAGE) {
+    memset(g->page + g->page_len, '\n', RDFIO_GUARD_PAGE - g->page_len);
+    g->page_len = RDFIO_GUARD_PAGE;
+  }
+  return true;
+}
+
+size_t
+rdfio_guard_read(void *buf, size_t size, size_t n, void *guard)
+{
+  rdfio_guard *g = guard;
+  assert(size == 1 && n == RDFIO_GUARD_PAGE);
+  (void)size;
+  if (!g->ended && (g->failed || (g->given && g->in_ended && g->in_at == g->in_len &&
+                                  g->page_len <= RDFIO_GUARD_PAGE)))
+    g->ended = true;
+  if (!g->ended && !make_page(g)) g->ended = true;
+  if (g->ended) return 0;
+  memcpy(buf, g->page, n);
+  return n;
+}
+
+void
+rdfio_guard_locate(uint64_t *line, uint64_t *column, size_t *page_at, const rdfio_guard *g,
+                   uint64_t serd_line, uint64_t serd_column)
+{
+  rdfio_guard_place p = g->place;
+  size_t next = 0, i = 0;
+  size_t end = g->page_len < RDFIO_GUARD_PAGE ? g->page_len : RDFIO_GUARD_PAGE;
+  for (; i < end; i++) {
+    if (p.serd_line > serd_line || (p.serd_line == serd_line && p.serd_column >= serd_column))
+      break;
+    bool own = next < g->inserted_len && g->inserted[next] == i;
+    if (own) next++;
+    if (g->page[i] == '\n') {
+      p.line++;
+      p.column = 1;
+      p.serd_line++;
+      p.serd_column = 0;
+    } else {
+      p.column += !own;
+      p.serd_column++;
+    }
+  }
+  *line = p.line;
+  *column = p.column;
+  *page_at = i;
+}
+
+/* ---- going on after a bad statement -----------------------------------------------------------
+ */
+
+static bool
+in_graph_block(const rdfio_guard *g, size_t to, bool at_start)
+{
+  bool in = at_start;
+  for (size_t i = g->page_from; i < to; i++)
+    if (g->in[i] == '{' || g->in[i] == '}') in = g->in[i] == '{';
+  return in;
+}
+
+/* From in_at to past the end of the line; *last its last byte that is not blank, or 0. */
+static quoin_status
+skip_line(char *last, rdfio_guard *g, quoin_error *err)
+{
+  *last = 0;
+  for (;;) {
+    quoin_status st = need(g, 1, err);
+    if (st) return st;
+    if (g->in_at == g->in_valid) {
+      if (!g->in_bad) return QUOIN_OK; /* the end */
+      g->in_valid++;                   /* reported: step over the bad byte */
+      g->in_bad = false;
+      validate(g);
+      continue;
+    }
+    char c = g->in[g->in_at++];
+    if (!is_blank(c)) *last = c;
+    if (c != '\n') continue;
+    g->place.line++;
+    return QUOIN_OK;
+  }
+}
+
+quoin_status
+rdfio_guard_resync(rdfio_guard *g, size_t page_at, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  size_t at = g->page_from + page_at - inserted_before(g, page_at);
+  if (g->failed || at > g->in_at) at = g->in_at;
+  bool block = g->trig && in_graph_block(g, at, g->page_braces != 0);
+  rdfio_guard_place p;
+  place_after(&p, g, page_at);
+  g->in_at = at;
+  g->place.line = p.line;
+  g->page_from = at; /* need() may move the buffer: nothing before is wanted any more */
+  for (char last = 0; last != (block ? '}' : '.');) {
+    if ((st = skip_line(&last, g, err))) return st;
+    g->page_from = g->in_at;
+    if (g->in_at == g->in_valid && g->in_ended) break;
+  }
+  g->place = (rdfio_guard_place){g->place.line, 1, 1, 1};
+  g->state = GUARD_PLAIN;
+  g->last = 0;
+  g->in_name = g->lone_anon = g->anon_start = g->failed = g->given = g->ended = false;
+  g->dots = g->depth = g->braces = 0;
+  g->page_len = g->inserted_len = 0;
+  g->error = (quoin_error)QUOIN_ERROR_INIT;
+  return QUOIN_OK;
+}
