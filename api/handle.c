@@ -1,0 +1,150 @@
+#include "api/handle.h"
+
+#include <assert.h>
+
+#include "base/poison.h"
+
+quoin_status
+api_enter(quoin_store *store, quoin_error *err)
+{
+  atomic_fetch_add(&store->calls, 1);
+  if (!atomic_load(&store->closing)) return QUOIN_OK;
+  api_leave(store);
+  return base_fail(err, QUOIN_ERR_CLOSED, "the store is closed");
+}
+
+void
+api_leave(quoin_store *store)
+{
+  if (atomic_fetch_sub(&store->calls, 1) != 1 || !atomic_load(&store->closing)) return;
+  base_mutex_lock(&store->lock);
+  base_cond_broadcast(&store->changed);
+  base_mutex_unlock(&store->lock);
+}
+
+/* ---- children -------------------------------------------------------------------------------- */
+
+void
+api_child_attach(api_child *child, quoin_store *store)
+{
+  child->store = store;
+  child->attached = true;
+  base_mutex_lock(&store->lock);
+  child->prev = NULL;
+  child->next = store->children;
+  if (child->next) child->next->prev = child;
+  store->children = child;
+  store->holds++;
+  base_mutex_unlock(&store->lock);
+}
+
+static void
+unlink_child(api_child *child)
+{
+  if (child->prev)
+    child->prev->next = child->next;
+  else
+    child->store->children = child->next;
+  if (child->next) child->next->prev = child->prev;
+  child->attached = false;
+}
+
+void
+api_child_close(api_child *child)
+{
+  quoin_store *store = child->store;
+
+  /* As a call, so that a shutdown waits for it; or after the shutdown, which detaches. */
+  bool entered = !api_enter(store, NULL);
+  base_mutex_lock(&store->lock);
+  while (!entered && !store->closed)
+    base_cond_wait(&store->changed, &store->lock);
+  bool mine = child->attached;
+  if (mine) unlink_child(child);
+  base_mutex_unlock(&store->lock);
+  if (mine) child->detach(child);
+  if (entered) api_leave(store);
+}
+
+static void
+free_store(quoin_store *store)
+{
+  base_alloc mem = store->mem;
+  base_cond_destroy(&store->changed);
+  base_mutex_destroy(&store->lock);
+  base_release(&mem, store, 1, sizeof(*store));
+}
+
+void
+api_child_release(quoin_store *store)
+{
+  base_mutex_lock(&store->lock);
+  bool last = --store->holds == 0;
+  base_mutex_unlock(&store->lock);
+  if (last) free_store(store);
+}
+
+/* ---- references ------------------------------------------------------------------------------ */
+
+quoin_store *
+quoin_retain(quoin_store *store)
+{
+  if (!store) return NULL;
+  base_mutex_lock(&store->lock);
+  store->refs++;
+  store->holds++;
+  base_mutex_unlock(&store->lock);
+  return store;
+}
+
+void
+quoin_close(quoin_store *store)
+{
+  if (!store) return;
+  base_mutex_lock(&store->lock);
+  bool last = --store->refs == 0;
+  base_mutex_unlock(&store->lock);
+  if (last) quoin_shutdown(store);
+  api_child_release(store);
+}
+
+/* The one that shuts down is alone with the store: calls are refused, and none is in progress. */
+static void
+close_quads(quoin_store *store, api_child *children)
+{
+  quoin_error error = QUOIN_ERROR_INIT;
+
+  for (api_child *child = children; child; child = child->next) {
+    child->detach(child);
+    child->attached = false;
+  }
+  quoin_status st = quad_store_close(store->quads, &error);
+  store->quads = NULL;
+  if (st && store->log) store->log(store->log_user, error.message);
+}
+
+void
+quoin_shutdown(quoin_store *store)
+{
+  if (!store) return;
+  base_mutex_lock(&store->lock);
+  if (atomic_load(&store->closing)) { /* another thread does it: wait for it */
+    while (!store->closed)
+      base_cond_wait(&store->changed, &store->lock);
+    base_mutex_unlock(&store->lock);
+    return;
+  }
+  atomic_store(&store->closing, true);
+  while (atomic_load(&store->calls) > 0)
+    base_cond_wait(&store->changed, &store->lock);
+  api_child *children = store->children;
+  store->children = NULL;
+  base_mutex_unlock(&store->lock);
+
+  close_quads(store, children);
+
+  base_mutex_lock(&store->lock);
+  store->closed = true;
+  base_cond_broadcast(&store->changed);
+  base_mutex_unlock(&store->lock);
+}

@@ -1,0 +1,137 @@
+/* cli/cli.h - what the commands share. The program stands on the public header alone. */
+#ifndef QUOIN_CLI_CLI_H
+#define QUOIN_CLI_CLI_H
+
+#include <quoin/quoin.h>
+
+#include <stdio.h>
+
+/* Exit statuses: part of the interface. A cancelled command gives 128 + the signal. */
+enum {
+  EXIT_DONE = 0,
+  EXIT_DATA = 1,
+  EXIT_USAGE = 2,
+  EXIT_LOCKED = 3,
+  EXIT_LIMIT = 4,
+  EXIT_CORRUPT = 5
+};
+
+/* ---- options and commands: one table each, in options.c, for parsing and for help -------------
+ */
+
+typedef enum cli_option {
+  OPT_STORE,
+  OPT_FORMAT,
+  OPT_DUMP_FORMAT,
+  OPT_BASE,
+  OPT_GRAPH,
+  OPT_LENIENT,
+  OPT_MEMORY,
+  OPT_THREADS,
+  OPT_DURABILITY,
+  OPT_INDEXES,
+  OPT_RESULTS,
+  OPT_QUERY_FILE,
+  OPT_UPDATE_FILE,
+  OPT_CHECK,
+  OPT_EXPLAIN,
+  OPT_ANALYZE,
+  OPT_TIMEOUT,
+  OPT_MAX_ROWS,
+  OPT_UNION,
+  OPT_HELP,
+  OPT_COUNT
+} cli_option;
+
+typedef struct cli_value {
+  bool given;
+  const char *text;
+  uint64_t number; /* a format, a count, bytes or milliseconds, as the option's kind says */
+} cli_value;
+
+typedef struct cli_args {
+  cli_value option[OPT_COUNT];
+  char **operands;
+  size_t n_operands;
+  quoin_cancel *cancel; /* requested by Ctrl-C */
+} cli_args;
+
+typedef struct cli_command {
+  const char *name;
+  const char *operands; /* for help; "" if none */
+  const char *summary;
+  const char *more; /* further lines of help, or "" */
+  const char *example;
+  uint32_t options; /* bits 1 << OPT_... */
+  size_t min_operands, max_operands;
+  int (*run)(cli_args *args); /* NULL: not in this version */
+} cli_command;
+
+extern const cli_command cli_commands[];
+extern const size_t cli_n_commands;
+const cli_command *cli_command_find(const char *name);
+/* Parse what stands after the command's name. Prints what is wrong; an exit status, 0 if all is
+ * well. */
+int cli_parse(cli_args *args, const cli_command *command, int argc, char **argv);
+void cli_help(FILE *to, const cli_command *command); /* NULL: all commands */
+
+int cli_create(cli_args *args);
+int cli_load(cli_args *args);
+int cli_parse_file(cli_args *args);
+int cli_query(cli_args *args);
+int cli_update(cli_args *args);
+int cli_dump(cli_args *args);
+int cli_stats(cli_args *args);
+int cli_check(cli_args *args);
+int cli_show_help(cli_args *args);
+int cli_show_version(cli_args *args);
+
+/* ---- errors (stderr) ------------------------------------------------------------------------- */
+
+/* "quoin: error: ..." */
+void cli_complain(const char *fmt, ...) QUOIN_PRINTF(1, 2);
+/* Print `err` as FILE:LINE:COL: error: what. `name` stands in for a file that it does not name.
+ * Returns the exit status that goes with it. */
+int cli_report(const quoin_error *err, const char *name);
+/* The same for a bad statement that was skipped. */
+void cli_warn(void *user, const quoin_error *err);
+int cli_exit_status(quoin_status status);
+/* Install the handlers of SIGINT and SIGTERM: the first request cancels `cancel`, the second ends
+ * the process. SIGPIPE is ignored: writing to a closed pipe is an error like any other. */
+void cli_catch_signals(quoin_cancel *cancel);
+
+/* ---- data (stdout) --------------------------------------------------------------------------- */
+
+/* Buffered standard output that reports every failed write. */
+typedef struct cli_output {
+  char *data;
+  size_t len, cap;
+} cli_output;
+bool cli_output_open(cli_output *out); /* complains */
+quoin_status cli_output_write(void *out, const void *data, size_t len, quoin_error *err);
+quoin_status cli_output_flush(cli_output *out, quoin_error *err);
+void cli_output_close(cli_output *out); /* frees; what is not flushed is lost */
+
+/* ---- progress (stderr, if it is a terminal) ---------------------------------------------------
+ */
+
+typedef struct cli_progress {
+  bool on, shown;
+  const char *what;
+  double started;
+} cli_progress;
+void cli_progress_start(cli_progress *progress, const char *what);
+void cli_progress_show(void *progress, uint64_t statements, uint64_t taken, uint64_t total);
+/* Take the line off the screen. Returns the seconds since the start. */
+double cli_progress_end(cli_progress *progress);
+/* 1234567 -> "1,234,567" in out. */
+const char *cli_count(char out[32], uint64_t n);
+double cli_now(void);
+
+/* Open the store that --store names; complains, and gives the exit status. */
+int cli_open(quoin_store **out, const cli_args *args, quoin_mode mode);
+/* A whole file ("-": standard input) in memory of malloc; complains, and gives the exit status. */
+int cli_read_file(char **data, size_t *len, const char *path);
+quoin_span cli_span(const char *text); /* NULL is fine */
+
+#endif /* QUOIN_CLI_CLI_H */

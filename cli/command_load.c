@@ -1,0 +1,148 @@
+/* load, parse and dump: RDF in and out. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A damaged input file is an input error; exit 5 is for damaged stores. */
+static int
+report_input(const quoin_error *err, const cli_args *args)
+{
+  const int status = cli_report(err, "input");
+
+  for (size_t i = 0; status == EXIT_CORRUPT && i < args->n_operands; i++) {
+    const size_t len = strlen(args->operands[i]), tail = strlen(err->file);
+    if (tail && tail <= len && strcmp(args->operands[i] + len - tail, err->file) == 0)
+      return EXIT_DATA;
+    if (strcmp(args->operands[i], "-") == 0) return EXIT_DATA;
+  }
+  return status;
+}
+
+static quoin_load_options
+load_options(const cli_args *args, cli_progress *progress)
+{
+  quoin_load_options options = QUOIN_LOAD_OPTIONS_INIT;
+
+  options.format = (quoin_format)args->option[OPT_FORMAT].number;
+  options.lenient = args->option[OPT_LENIENT].given;
+  options.base = cli_span(args->option[OPT_BASE].text);
+  options.graph = cli_span(args->option[OPT_GRAPH].text);
+  options.threads = (unsigned)args->option[OPT_THREADS].number;
+  options.memory_bytes = args->option[OPT_MEMORY].number;
+  options.progress = cli_progress_show;
+  options.bad = cli_warn;
+  options.user = progress;
+  options.cancel = args->cancel;
+  return options;
+}
+
+/* A store is not made for a file that cannot be read. */
+static int
+check_inputs(const cli_args *args)
+{
+  for (size_t i = 0; i < args->n_operands; i++) {
+    const char *path = args->operands[i];
+    if (strcmp(path, "-") == 0) {
+      if (args->option[OPT_FORMAT].given) continue;
+      cli_complain("standard input has no name to know its format by: give --format");
+      return EXIT_USAGE;
+    }
+    if (access(path, R_OK) == 0) continue;
+    fprintf(stderr, "%s: error: cannot be read: %s\n", path, strerror(errno));
+    return EXIT_DATA;
+  }
+  return EXIT_DONE;
+}
+
+static void
+print_summary(const quoin_load_result *result, double seconds)
+{
+  char added[32], statements[32], skipped[32], rate[32];
+
+  fprintf(stderr, "%s quads added, %s statements read", cli_count(added, result->added),
+          cli_count(statements, result->statements));
+  if (result->skipped) fprintf(stderr, ", %s skipped", cli_count(skipped, result->skipped));
+  fprintf(
+      stderr, " in %.2f s (%s/s)\n", seconds,
+      cli_count(rate, (uint64_t)((double)result->statements / (seconds > 0.0 ? seconds : 1.0))));
+}
+
+int
+cli_load(cli_args *args)
+{
+  quoin_store *store = NULL;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_load_result result = {0};
+  cli_progress progress;
+
+  int status = check_inputs(args);
+  if (!status) status = cli_open(&store, args, QUOIN_CREATE);
+  if (status) return status;
+  cli_progress_start(&progress, "loading");
+  const quoin_load_options options = load_options(args, &progress);
+  const char *const *files = (const char *const *)args->operands;
+  const quoin_status st = quoin_load(&result, store, files, args->n_operands, &options, &err);
+  const double seconds = cli_progress_end(&progress);
+  if (st)
+    status = report_input(&err, args);
+  else
+    print_summary(&result, seconds);
+  quoin_close(store);
+  return status;
+}
+
+int
+cli_parse_file(cli_args *args)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_load_result result = {0};
+  cli_progress progress;
+  cli_output out;
+
+  int status = check_inputs(args);
+  if (status) return status;
+  if (!cli_output_open(&out)) return EXIT_LIMIT;
+  cli_progress_start(&progress, "parsing");
+  if (isatty(STDOUT_FILENO)) progress.on = false; /* the data is on that screen */
+  const quoin_load_options options = load_options(args, &progress);
+  quoin_status st =
+      quoin_parse_write(&result, args->operands[0], &options, cli_output_write, &out, &err);
+  cli_progress_end(&progress);
+  quoin_error flush = QUOIN_ERROR_INIT;
+  const quoin_status flushed = cli_output_flush(&out, &flush);
+  if (st)
+    status = report_input(&err, args);
+  else if (flushed)
+    status = cli_report(&flush, "standard output");
+  else if (result.skipped)
+    fprintf(stderr, "%llu bad statements skipped\n", (unsigned long long)result.skipped);
+  cli_output_close(&out);
+  return status;
+}
+
+int
+cli_dump(cli_args *args)
+{
+  quoin_store *store = NULL;
+  quoin_error err = QUOIN_ERROR_INIT;
+  cli_output out;
+  const cli_value *format = &args->option[OPT_DUMP_FORMAT];
+
+  int status = cli_open(&store, args, QUOIN_READ_ONLY);
+  if (status) return status;
+  if (!cli_output_open(&out)) {
+    quoin_close(store);
+    return EXIT_LIMIT;
+  }
+  quoin_status st =
+      quoin_dump(NULL, store, format->given ? (quoin_format)format->number : QUOIN_NQUADS,
+                 cli_output_write, &out, args->cancel, &err);
+  if (!st) st = cli_output_flush(&out, &err);
+  if (st) status = cli_report(&err, args->option[OPT_STORE].text);
+  cli_output_close(&out);
+  quoin_close(store);
+  return status;
+}

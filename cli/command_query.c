@@ -1,0 +1,146 @@
+/* query and update. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The text of a query or update: the operand, or what the file option names. */
+typedef struct cli_request {
+  char *owned; /* of malloc; NULL for an operand */
+  quoin_span text;
+  const char *name; /* for errors */
+} cli_request;
+
+static int
+read_request(cli_request *out, const cli_args *args, cli_option file, const char *name)
+{
+  const cli_value *path = &args->option[file];
+  size_t len = 0;
+
+  *out = (cli_request){.name = name};
+  if (path->given == (args->n_operands > 0)) {
+    cli_complain("give the %s either as an argument or as a file", name);
+    return EXIT_USAGE;
+  }
+  if (!path->given) {
+    out->text = cli_span(args->operands[0]);
+    return EXIT_DONE;
+  }
+  const int status = cli_read_file(&out->owned, &len, path->text);
+  out->text = (quoin_span){out->owned, len};
+  if (strcmp(path->text, "-") != 0) out->name = path->text;
+  return status;
+}
+
+static quoin_query_options
+query_options(const cli_args *args)
+{
+  quoin_query_options options = QUOIN_QUERY_OPTIONS_INIT;
+
+  options.timeout_ms = args->option[OPT_TIMEOUT].number;
+  options.memory_bytes = args->option[OPT_MEMORY].number;
+  options.max_rows = args->option[OPT_MAX_ROWS].number;
+  options.threads = (unsigned)args->option[OPT_THREADS].number;
+  options.union_default_graph = args->option[OPT_UNION].given;
+  options.profile = args->option[OPT_ANALYZE].given;
+  options.cancel = args->cancel;
+  return options;
+}
+
+static quoin_results
+default_format(quoin_query_form form)
+{
+  const bool terminal = isatty(STDOUT_FILENO);
+  if (form == QUOIN_SELECT || form == QUOIN_ASK)
+    return terminal ? QUOIN_RESULTS_TABLE : QUOIN_RESULTS_JSON;
+  return terminal ? QUOIN_RESULTS_TURTLE : QUOIN_RESULTS_NTRIPLES;
+}
+
+/* --analyze: run it to its end for what can be measured; the rows are not wanted. */
+static quoin_status
+discard(void *user, const void *data, size_t len, quoin_error *err)
+{
+  (void)user, (void)data, (void)len, (void)err;
+  return QUOIN_OK;
+}
+
+static quoin_status
+explain(quoin_cursor *cursor, bool run, cli_output *out, quoin_error *err)
+{
+  const quoin_query_form form = quoin_cursor_form(cursor);
+  const bool rows = form == QUOIN_SELECT || form == QUOIN_ASK;
+  quoin_span text = {NULL, 0};
+  quoin_status st = QUOIN_OK;
+
+  if (run)
+    st = quoin_cursor_write(NULL, cursor, rows ? QUOIN_RESULTS_TSV : QUOIN_RESULTS_NTRIPLES,
+                            discard, NULL, err);
+  if (!st) st = quoin_cursor_explain(&text, cursor, err);
+  return st ? st : cli_output_write(out, text.ptr, text.len, err);
+}
+
+static int
+answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args, const char *name)
+{
+  const quoin_query_options options = query_options(args);
+  const cli_value *format = &args->option[OPT_RESULTS];
+  quoin_error err = QUOIN_ERROR_INIT, flush = QUOIN_ERROR_INIT;
+  quoin_cursor *cursor = NULL;
+  cli_output out;
+
+  if (!cli_output_open(&out)) return EXIT_LIMIT;
+  quoin_status st = quoin_query_prepared(&cursor, store, prepared, &options, &err);
+  if (!st && (args->option[OPT_EXPLAIN].given || args->option[OPT_ANALYZE].given))
+    st = explain(cursor, args->option[OPT_ANALYZE].given, &out, &err);
+  else if (!st)
+    st = quoin_cursor_write(NULL, cursor,
+                            format->given ? (quoin_results)format->number
+                                          : default_format(quoin_prepared_form(prepared)),
+                            cli_output_write, &out, &err);
+  quoin_cursor_close(cursor);
+  /* What was written before a failure goes out too; that it is cut shows in its form. */
+  const quoin_status flushed = cli_output_flush(&out, &flush);
+  cli_output_close(&out);
+  if (st) return cli_report(&err, name);
+  return flushed ? cli_report(&flush, "standard output") : EXIT_DONE;
+}
+
+int
+cli_query(cli_args *args)
+{
+  cli_request request;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_prepared *prepared = NULL;
+  quoin_store *store = NULL;
+
+  int status = read_request(&request, args, OPT_QUERY_FILE, "query");
+  if (!status &&
+      quoin_prepare(&prepared, request.text, cli_span(args->option[OPT_BASE].text), &err))
+    status = cli_report(&err, request.name);
+  if (!status && !args->option[OPT_CHECK].given) {
+    status = cli_open(&store, args, QUOIN_READ_ONLY);
+    if (!status) status = answer(store, prepared, args, request.name);
+  }
+  quoin_close(store);
+  quoin_prepared_free(prepared);
+  free(request.owned);
+  return status;
+}
+
+int
+cli_update(cli_args *args)
+{
+  cli_request request;
+  quoin_error err = QUOIN_ERROR_INIT;
+
+  int status = read_request(&request, args, OPT_UPDATE_FILE, "update");
+  if (!status && quoin_update_check(request.text, cli_span(args->option[OPT_BASE].text), &err))
+    status = cli_report(&err, request.name);
+  if (!status && !args->option[OPT_CHECK].given) {
+    cli_complain("this version checks updates (--check) but does not execute them yet");
+    status = EXIT_USAGE;
+  }
+  free(request.owned);
+  return status;
+}

@@ -1,0 +1,337 @@
+/* The commands and their options: what is parsed and what help prints come from these tables. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum value_kind {
+  FLAG,
+  TEXT,
+  FORMAT,
+  RESULTS,
+  DURABILITY,
+  COUNT,
+  BYTES,
+  SECONDS
+} value_kind;
+
+typedef struct option_row {
+  const char *name, *argument, *help;
+  value_kind kind;
+} option_row;
+
+static const option_row options[OPT_COUNT] = {
+    [OPT_STORE] = {"store", "DIR", "the store's directory (required)", TEXT},
+    [OPT_FORMAT] = {"format", "F", "nt, nq, ttl or trig; by the file's name if not given", FORMAT},
+    [OPT_DUMP_FORMAT] = {"format", "F", "nq (default), trig; nt, ttl without named graphs", FORMAT},
+    [OPT_BASE] = {"base", "IRI", "base of relative IRIs (files: their own file:// IRI)", TEXT},
+    [OPT_GRAPH] = {"graph", "IRI", "graph of statements that name none", TEXT},
+    [OPT_LENIENT] = {"lenient", NULL, "skip bad statements, report and count each", FLAG},
+    [OPT_MEMORY] = {"memory", "BYTES", "memory to use, with K, M or G", BYTES},
+    [OPT_THREADS] = {"threads", "N", "threads to use; all cores if not given", COUNT},
+    [OPT_DURABILITY] = {"durability", "D", "full (default), relaxed or off", DURABILITY},
+    [OPT_INDEXES] = {"indexes", "LIST", "key orders to keep, as spo,pos,osp; all nine if not given",
+                     TEXT},
+    [OPT_RESULTS] = {"results", "F",
+                     "table, json, xml, csv, tsv; of graphs nt, ttl, nq. If not given: table\n"
+                     "and ttl on a terminal, json and nt elsewhere",
+                     RESULTS},
+    [OPT_QUERY_FILE] = {"query-file", "F", "read the query from a file (- standard input)", TEXT},
+    [OPT_UPDATE_FILE] = {"update-file", "F", "read the update from a file (- standard input)",
+                         TEXT},
+    [OPT_CHECK] = {"check", NULL, "check the syntax only; no store is needed", FLAG},
+    [OPT_EXPLAIN] = {"explain", NULL, "print the plan with estimates instead of running it", FLAG},
+    [OPT_ANALYZE] = {"analyze", NULL, "run it, print the plan with what was measured", FLAG},
+    [OPT_TIMEOUT] = {"timeout", "SECONDS", "fail after this time (exit 4)", SECONDS},
+    [OPT_MAX_ROWS] = {"max-rows", "N", "fail on more rows than this (exit 4)", COUNT},
+    [OPT_UNION] = {"union-default-graph", NULL, "the default graph is the union of all", FLAG},
+    [OPT_HELP] = {"help", NULL, "show this", FLAG},
+};
+
+#define BIT(option) (UINT32_C(1) << (option))
+_Static_assert(OPT_COUNT <= 32, "a bit for each");
+
+static const uint32_t query_options = BIT(OPT_STORE) | BIT(OPT_QUERY_FILE) | BIT(OPT_RESULTS) |
+                                      BIT(OPT_CHECK) | BIT(OPT_EXPLAIN) | BIT(OPT_ANALYZE) |
+                                      BIT(OPT_TIMEOUT) | BIT(OPT_MAX_ROWS) | BIT(OPT_MEMORY) |
+                                      BIT(OPT_THREADS) | BIT(OPT_UNION) | BIT(OPT_BASE);
+
+const cli_command cli_commands[] = {
+    {"create", "", "Make an empty store.", "The directory must not exist yet.\n",
+     "quoin create --store S", BIT(OPT_STORE) | BIT(OPT_INDEXES), 0, 0, cli_create},
+    {"load", "FILE...", "Load RDF files: all statements, or none.",
+     "Makes the store if there is none. Files ending in .nt .nq .ttl .trig, also .gz .bz2 .xz "
+     ".zst;\n"
+     "- is standard input (with --format). Each file is a blank node scope of its own.\n",
+     "quoin load --store S data.ttl more.nq.zst",
+     BIT(OPT_STORE) | BIT(OPT_FORMAT) | BIT(OPT_BASE) | BIT(OPT_GRAPH) | BIT(OPT_LENIENT) |
+         BIT(OPT_MEMORY) | BIT(OPT_THREADS) | BIT(OPT_DURABILITY),
+     1, SIZE_MAX, cli_load},
+    {"query", "QUERY", "Answer a SPARQL query.",
+     "Reads beside a writer, and any number at a time.\n",
+     "quoin query --store S 'SELECT ?p (COUNT(*) AS ?n) { ?s ?p ?o } GROUP BY ?p'", query_options,
+     0, 1, cli_query},
+    {"update", "UPDATE", "Change the store by a SPARQL update.",
+     "In this version only --check is there: updates are not executed yet.\n",
+     "quoin update --check 'DELETE WHERE { ?s ?p \"old\" }'",
+     BIT(OPT_STORE) | BIT(OPT_UPDATE_FILE) | BIT(OPT_CHECK) | BIT(OPT_BASE), 0, 1, cli_update},
+    {"dump", "", "Write every statement to standard output.",
+     "The default graph first, then graph by graph.\n", "quoin dump --store S | sort > all.nq",
+     BIT(OPT_STORE) | BIT(OPT_DUMP_FORMAT), 0, 0, cli_dump},
+    {"stats", "", "Print what a store holds, and the bytes it takes.", "", "quoin stats --store S",
+     BIT(OPT_STORE), 0, 0, cli_stats},
+    {"check", "", "Verify every byte of a store (exit 5 on a fault).", "Changes nothing.\n",
+     "quoin check --store S", BIT(OPT_STORE), 0, 0, cli_check},
+    {"parse", "FILE", "Read a file and write it as N-Quads, without a store.", "",
+     "quoin parse data.ttl.gz > data.nq", BIT(OPT_FORMAT) | BIT(OPT_BASE) | BIT(OPT_LENIENT), 1, 1,
+     cli_parse_file},
+    {"compact", "", "Rewrite a store without what nothing uses.", "", "", 0, 0, 0, NULL},
+    {"backup", "", "Copy a store while it is in use.", "", "", 0, 0, 0, NULL},
+    {"restore", "", "Bring a backup back.", "", "", 0, 0, 0, NULL},
+    {"vector", "", "Vector indexes.", "", "", 0, 0, 0, NULL},
+    {"pool", "", "Pools of named stores.", "", "", 0, 0, 0, NULL},
+    {"shell", "", "An interactive prompt.", "", "", 0, 0, 0, NULL},
+    {"help", "[COMMAND]", "Show all commands, or one with its options.", "", "quoin help load", 0,
+     0, 1, cli_show_help},
+    {"version", "", "Print the version.", "", "quoin version", 0, 0, 0, cli_show_version},
+};
+const size_t cli_n_commands = sizeof(cli_commands) / sizeof(*cli_commands);
+
+const cli_command *
+cli_command_find(const char *name)
+{
+  for (size_t i = 0; i < cli_n_commands; i++)
+    if (strcmp(cli_commands[i].name, name) == 0) return &cli_commands[i];
+  return NULL;
+}
+
+/* ---- help ------------------------------------------------------------------------------------ */
+
+static void
+print_option(FILE *to, const option_row *row)
+{
+  char left[64];
+  const char *help = row->help;
+
+  snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? " " : "",
+           row->argument ? row->argument : "");
+  fprintf(to, "  %-23s ", left);
+  for (const char *line; (line = strchr(help, '\n')); help = line + 1)
+    fprintf(to, "%.*s\n%26s", (int)(line - help), help, "");
+  fprintf(to, "%s\n", help);
+}
+
+static void
+print_command(FILE *to, const cli_command *command)
+{
+  fprintf(to, "usage: quoin %s%s%s%s\n\n%s\n%s", command->name,
+          command->options ? " [options]" : "", *command->operands ? " " : "", command->operands,
+          command->summary, command->more);
+  if (!command->run) {
+    fprintf(to, "Not in this version.\n");
+    return;
+  }
+  fprintf(to, "\n");
+  for (size_t i = 0; i < OPT_COUNT; i++)
+    if ((command->options | BIT(OPT_HELP)) & BIT(i)) print_option(to, &options[i]);
+  fprintf(to, "\nexample: %s\n", command->example);
+}
+
+void
+cli_help(FILE *to, const cli_command *command)
+{
+  if (command) {
+    print_command(to, command);
+    return;
+  }
+  fprintf(to, "usage: quoin COMMAND [options]\n\n");
+  for (size_t i = 0; i < cli_n_commands; i++)
+    if (cli_commands[i].run)
+      fprintf(to, "  %-9s %s\n", cli_commands[i].name, cli_commands[i].summary);
+  fprintf(to, "\nNot in this version:");
+  for (size_t i = 0; i < cli_n_commands; i++)
+    if (!cli_commands[i].run) fprintf(to, " %s", cli_commands[i].name);
+  fprintf(
+      to,
+      "\n\nquoin help COMMAND shows its options and an example. Exit status: 0 done, 1 data or\n"
+      "input error, 2 usage, 3 the store is in use, 4 timeout or limit, 5 corruption, 128 + n\n"
+      "ended by signal n. Data goes to standard output, everything else to standard error.\n");
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static bool
+parse_count(uint64_t *out, const char *text)
+{
+  char *end = NULL;
+  if (*text < '0' || *text > '9') return false;
+  errno = 0;
+  *out = strtoull(text, &end, 10);
+  return errno == 0 && *end == '\0';
+}
+
+/* 512, 64K, 4G, 1.5G */
+static bool
+parse_bytes(uint64_t *out, const char *text)
+{
+  static const char units[] = "KMGT";
+  char *end = NULL;
+
+  if (*text < '0' || *text > '9') return false;
+  double value = strtod(text, &end);
+  const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
+  if (*end && (!unit || !*unit)) return false;
+  if (unit) {
+    for (const char *u = units; u <= unit; u++)
+      value *= 1024.0;
+    end++;
+    if (*end == 'i') end++;
+    if (*end == 'B' || *end == 'b') end++;
+  }
+  *out = (uint64_t)value;
+  return *end == '\0' && value >= 1.0 && value < 9e18;
+}
+
+static bool
+parse_seconds(uint64_t *out, const char *text)
+{
+  char *end = NULL;
+  if (*text < '0' || *text > '9') return false;
+  const double value = strtod(text, &end);
+  *out = (uint64_t)(value * 1000.0 + 0.5);
+  return *end == '\0' && value < 1e15 && *out > 0;
+}
+
+static bool
+parse_durability(uint64_t *out, const char *text)
+{
+  static const char *const names[] = {"full", "relaxed", "off"};
+  for (size_t i = 0; i < 3; i++) {
+    *out = i;
+    if (strcmp(names[i], text) == 0) return true;
+  }
+  return false;
+}
+
+static bool
+parse_value(cli_value *value, value_kind kind, const char *text)
+{
+  value->text = text;
+  switch (kind) {
+  case FLAG:
+  case TEXT:
+    return true;
+  case FORMAT:
+    value->number = (uint64_t)quoin_format_by_name(text);
+    return value->number != 0;
+  case RESULTS:
+    value->number = (uint64_t)quoin_results_by_name(text);
+    return value->number != 0;
+  case DURABILITY:
+    return parse_durability(&value->number, text);
+  case COUNT:
+    return parse_count(&value->number, text) && value->number > 0 && value->number <= INT64_MAX;
+  case BYTES:
+    return parse_bytes(&value->number, text);
+  case SECONDS:
+    return parse_seconds(&value->number, text);
+  }
+  return false;
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+static int
+usage(const cli_command *command)
+{
+  fprintf(stderr, "See: quoin help %s\n", command->name);
+  return EXIT_USAGE;
+}
+
+/* Which option of the command `name` (its first `len` bytes) is; OPT_COUNT if none. */
+static size_t
+find_option(const cli_command *command, const char *name, size_t len)
+{
+  for (size_t i = 0; i < OPT_COUNT; i++)
+    if (((command->options | BIT(OPT_HELP)) & BIT(i)) && strlen(options[i].name) == len &&
+        memcmp(options[i].name, name, len) == 0)
+      return i;
+  return OPT_COUNT;
+}
+
+/* Parse the option at argv[*at]; moves *at over its value. */
+static int
+parse_option(cli_args *args, const cli_command *command, int argc, char **argv, int *at)
+{
+  const char *name = argv[*at] + 2;
+  const char *equals = strchr(name, '=');
+  const size_t len = equals ? (size_t)(equals - name) : strlen(name);
+  const size_t i = find_option(command, name, len);
+
+  if (i == OPT_COUNT) {
+    cli_complain("%s has no option --%.*s", command->name, (int)len, name);
+    return usage(command);
+  }
+  const char *text = equals ? equals + 1 : NULL;
+  if (options[i].kind == FLAG && text) {
+    cli_complain("--%s takes no value", options[i].name);
+    return usage(command);
+  }
+  if (options[i].kind != FLAG && !text) {
+    if (*at + 1 >= argc) {
+      cli_complain("--%s needs a value: %s", options[i].name, options[i].help);
+      return usage(command);
+    }
+    text = argv[++*at];
+  }
+  if (args->option[i].given) {
+    cli_complain("--%s is given twice", options[i].name);
+    return usage(command);
+  }
+  args->option[i].given = true;
+  if (!parse_value(&args->option[i], options[i].kind, text)) {
+    cli_complain("--%s: \"%s\" is not what was expected: %s", options[i].name, text,
+                 options[i].help);
+    return usage(command);
+  }
+  return 0;
+}
+
+int
+cli_parse(cli_args *args, const cli_command *command, int argc, char **argv)
+{
+  bool only_operands = false;
+
+  args->operands = argv; /* moved to the front as they are found */
+  for (int i = 0; i < argc; i++) {
+    if (only_operands || argv[i][0] != '-' || argv[i][1] == '\0') {
+      args->operands[args->n_operands++] = argv[i];
+    } else if (strcmp(argv[i], "--") == 0) {
+      only_operands = true;
+    } else if (strcmp(argv[i], "-h") == 0) {
+      args->option[OPT_HELP].given = true;
+    } else if (argv[i][1] != '-') {
+      cli_complain("%s has no option %s", command->name, argv[i]);
+      return usage(command);
+    } else {
+      const int status = parse_option(args, command, argc, argv, &i);
+      if (status) return status;
+    }
+  }
+  if (args->option[OPT_HELP].given) return 0;
+  if (args->n_operands < command->min_operands) {
+    cli_complain("%s needs %s", command->name, command->operands);
+    return usage(command);
+  }
+  if (args->n_operands > command->max_operands) {
+    cli_complain("%s: unexpected \"%s\"", command->name, args->operands[command->max_operands]);
+    return usage(command);
+  }
+  const bool checks = args->option[OPT_CHECK].given;
+  if ((command->options & BIT(OPT_STORE)) && !args->option[OPT_STORE].given && !checks) {
+    cli_complain("%s needs --store DIR", command->name);
+    return usage(command);
+  }
+  return 0;
+}

@@ -1,0 +1,549 @@
+/** @file quoin.h
+ * The public interface of Quoin, an embeddable RDF quad store.
+ *
+ * A store is a directory. Open it with quoin_open(), load RDF with quoin_load(), ask it with
+ * quoin_query(), step through the rows with quoin_cursor_next(), change it in a transaction
+ * (quoin_txn_begin()), and let go with quoin_close().
+ *
+ * What holds throughout:
+ * - What can fail returns a quoin_status: QUOIN_OK is 0, QUOIN_DONE the end of an iteration,
+ *   failures are negative. The last argument `err` (may be NULL) is written on failure only, with a
+ *   message of one line. Any call on a store may fail with QUOIN_ERR_CLOSED, QUOIN_ERR_NOMEM,
+ *   QUOIN_ERR_ARGUMENT, QUOIN_ERR_IO or QUOIN_ERR_CORRUPT (stored data contradicts itself; the
+ *   message names file and offset); the comments list what else there is.
+ * - Text goes in and out as spans of UTF-8 that need no terminator. What goes in is copied unless a
+ *   comment says otherwise; what comes out is borrowed for as long as the comment says.
+ * - Options structs begin with struct_size: start them from their _INIT macro. Fields that are 0
+ *   mean the default. NULL in place of options means all defaults.
+ * - Each _free and _close takes NULL, and cannot fail.
+ * - A quoin_store may be shared between threads. Cursors, transactions and iterators belong to one
+ *   thread at a time. Callbacks are called on the thread that made the call, and must not call
+ *   quoin_shutdown() or close the last reference of their store.
+ * - The library never prints, exits, or touches signals or the locale. It opens no file that the
+ *   caller did not name. After fork() the child must not use a store of its parent. */
+#ifndef QUOIN_QUOIN_H
+#define QUOIN_QUOIN_H
+
+#include <quoin/types.h>
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** @name The library */
+/** @{ */
+
+/** "MAJOR.MINOR.PATCH"; static. */
+QUOIN_API const char *quoin_version(void);
+/** A short name of a status, such as "syntax error"; static, never NULL. */
+QUOIN_API const char *quoin_status_name(quoin_status status);
+
+/** A request to stop, shared between who waits and who is impatient. */
+typedef struct quoin_cancel quoin_cancel;
+/** @param[out] out  To be freed with quoin_cancel_free(). */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_cancel_new(quoin_cancel **out, quoin_error *err);
+/** Make every call that was given `cancel` end soon with QUOIN_ERR_CANCELLED, those to come
+ * included. Any thread; async-signal-safe. NULL is fine. */
+QUOIN_API void quoin_cancel_request(quoin_cancel *cancel);
+/** Forget a request, so that the token can serve again. */
+QUOIN_API void quoin_cancel_reset(quoin_cancel *cancel);
+/** No call or cursor may be using it any more. */
+QUOIN_API void quoin_cancel_free(quoin_cancel *cancel);
+
+/** Takes `len` bytes; a status other than QUOIN_OK stops the writing and is passed on. Fill `err`
+ * (it may be NULL) or leave it. */
+typedef quoin_status (*quoin_write_fn)(void *user, const void *data, size_t len, quoin_error *err);
+/** Fills up to `cap` bytes of `data`, sets *got; 0 is the end. As quoin_write_fn otherwise. */
+typedef quoin_status (*quoin_read_fn)(size_t *got, void *user, void *data, size_t cap,
+                                      quoin_error *err);
+/** Called a few times a second. `taken` of `total` bytes of the input (compressed, if it is) have
+ * been read; `total` is 0 when it is not known. */
+typedef void (*quoin_progress_fn)(void *user, uint64_t statements, uint64_t taken, uint64_t total);
+/** A bad statement was skipped; `why` has file, line, column and message. */
+typedef void (*quoin_bad_fn)(void *user, const quoin_error *why);
+/** One line of text about what the library did; valid during the call. */
+typedef void (*quoin_line_fn)(void *user, const char *line);
+/** @} */
+
+/** @name Terms */
+/** @{ */
+
+typedef enum quoin_term_kind {
+  QUOIN_TERM_NONE = 0, /**< No term: unbound, any (in a pattern), or the default graph. */
+  QUOIN_TERM_IRI = 1,
+  QUOIN_TERM_BLANK = 2,
+  QUOIN_TERM_LITERAL = 3
+} quoin_term_kind;
+
+/** An RDF term. Start from zero bytes. */
+typedef struct quoin_term {
+  quoin_term_kind kind;
+  quoin_span value;    /**< IRI, blank node label without "_:", or lexical form. */
+  quoin_span datatype; /**< IRI of a literal's datatype. Out: always set. In: empty for
+                          xsd:string and, with `lang`, for rdf:langString. */
+  quoin_span lang;     /**< Language tag of a literal without "@", or empty. */
+  uint64_t node;       /**< Which stored blank node this is; 0 if none. Going in, a number other
+                          than 0 names that node, and `value` is not looked at. */
+} quoin_term;
+
+/** A quad; its graph is QUOIN_TERM_NONE when it is in the default graph. */
+typedef struct quoin_statement {
+  quoin_term subject, predicate, object, graph;
+} quoin_statement;
+
+/** Takes one statement, valid during the call. As quoin_write_fn otherwise. */
+typedef quoin_status (*quoin_statement_fn)(void *user, const quoin_statement *statement,
+                                           quoin_error *err);
+
+/** Write `term` in N-Triples form. Errors: ARGUMENT, and what `write` returns. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_term_write(const quoin_term *term,
+                                                        quoin_write_fn write, void *user,
+                                                        quoin_error *err);
+/** @} */
+
+/** @name Stores */
+/** @{ */
+
+/** An open store. May be shared between threads. */
+typedef struct quoin_store quoin_store;
+
+typedef enum quoin_mode {
+  QUOIN_READ_WRITE = 0, /**< An existing store; this process is its one writer. */
+  QUOIN_READ_ONLY = 1,  /**< An existing store, as it is now; takes no lock, changes no file. */
+  QUOIN_CREATE = 2,     /**< As QUOIN_READ_WRITE; made when there is none. */
+  QUOIN_CREATE_NEW = 3  /**< As QUOIN_CREATE; an error when there is one. */
+} quoin_mode;
+
+typedef enum quoin_durability {
+  QUOIN_DURABILITY_FULL = 0,    /**< A commit is on the disk before it returns. */
+  QUOIN_DURABILITY_RELAXED = 1, /**< Synced at intervals: a power cut may take the last ones. */
+  QUOIN_DURABILITY_OFF = 2      /**< Synced at checkpoints only: after a crash some prefix. */
+} quoin_durability;
+
+/** Key orders in which quads are kept (`indexes` below): more make more queries fast. */
+enum {
+  QUOIN_INDEX_SPO = 1 << 0,
+  QUOIN_INDEX_SOP = 1 << 1,
+  QUOIN_INDEX_PSO = 1 << 2,
+  QUOIN_INDEX_POS = 1 << 3,
+  QUOIN_INDEX_OSP = 1 << 4,
+  QUOIN_INDEX_OPS = 1 << 5,
+  QUOIN_INDEX_GSPO = 1 << 6,
+  QUOIN_INDEX_GPOS = 1 << 7,
+  QUOIN_INDEX_GOSP = 1 << 8,
+  QUOIN_INDEX_ALL = (1 << 9) - 1
+};
+
+typedef struct quoin_open_options {
+  size_t struct_size;
+  quoin_mode mode;
+  quoin_durability durability;
+  uint32_t indexes;      /**< Of a new store: bits QUOIN_INDEX_...; 0: all. */
+  unsigned threads;      /**< Of a load or query, unless its own options say; 0: all cores. */
+  uint64_t memory_bytes; /**< Of changes held in memory before they are flushed; 0: 64 MiB. */
+  const quoin_alloc
+      *alloc;        /**< Where memory comes from (copied; any thread calls it); NULL: malloc. */
+  quoin_line_fn log; /**< What recovery and maintenance did; any thread calls it. */
+  void *log_user;
+} quoin_open_options;
+#define QUOIN_OPEN_OPTIONS_INIT                                                                    \
+  {                                                                                                \
+    sizeof(quoin_open_options), QUOIN_READ_WRITE, QUOIN_DURABILITY_FULL, 0, 0, 0, NULL, NULL, NULL \
+  }
+
+/**
+ * Open the store kept in directory `path`.
+ *
+ * @param[out] out  The store, to be closed with quoin_close(); NULL on failure.
+ * @param path      UTF-8, terminated; copied.
+ * @param opts      NULL for the defaults: read and write, do not create.
+ * @return QUOIN_OK, or QUOIN_ERR_NOT_FOUND (no store there), QUOIN_ERR_EXISTS (with
+ *   QUOIN_CREATE_NEW), QUOIN_ERR_BUSY (another process writes to it; the message names it),
+ *   QUOIN_ERR_VERSION (newer file format), QUOIN_ERR_CORRUPT (no file was changed),
+ *   QUOIN_ERR_NO_SPACE.
+ */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_open(quoin_store **out, const char *path,
+                                                  const quoin_open_options *opts, quoin_error *err);
+/** One more reference to the store, for another thread or owner; returns `store`. */
+QUOIN_API quoin_store *quoin_retain(quoin_store *store);
+/** Give up one reference. The last one shuts the store down (quoin_shutdown()) and frees it;
+ * cursors, transactions and iterators may be closed before or after. Durability comes from commit:
+ * closing adds nothing to it. */
+QUOIN_API void quoin_close(quoin_store *store);
+/** Close the store for all who hold it: calls in progress (in other threads) are waited for, calls
+ * to come get QUOIN_ERR_CLOSED, open cursors and iterators too, open transactions are aborted.
+ * When it returns the store may be opened again. References still have to be given up. */
+QUOIN_API void quoin_shutdown(quoin_store *store);
+/** Bring all that is committed into the store's files and drop the log. Errors: READ_ONLY,
+ * POISONED, NO_SPACE. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_checkpoint(quoin_store *store, quoin_error *err);
+
+typedef struct quoin_stats {
+  size_t struct_size;
+  uint64_t quads;         /**< In all graphs. */
+  uint64_t default_quads; /**< In the default graph. */
+  uint64_t named_quads;   /**< In named graphs. */
+  uint64_t graphs;        /**< Named graphs that hold a quad; UINT64_MAX: not counted. */
+  uint64_t predicates;    /**< Distinct predicates in use. */
+  uint64_t terms;         /**< Interned terms (small values live in the quads). */
+  uint64_t blank_nodes;   /**< Blank nodes ever made. */
+  uint64_t disk_runs, memory_runs;
+  uint64_t tombstones;   /**< Removals not merged away yet. */
+  uint64_t run_bytes;    /**< Of the quads on disk. */
+  uint64_t term_bytes;   /**< Of the text of the terms. */
+  uint64_t offset_bytes; /**< Of the places of the terms. */
+  uint64_t table_bytes;  /**< Of the hash table of the terms. */
+  uint64_t log_bytes;    /**< Of the log since the last checkpoint. */
+  uint64_t modification; /**< Grows with each change. */
+  uint64_t saved; /**< `modification` as of the last checkpoint: equal if nothing is unsaved. */
+} quoin_stats;
+#define QUOIN_STATS_INIT                                                                           \
+  {                                                                                                \
+    sizeof(quoin_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                         \
+  }
+/** @param[in,out] out  struct_size is read, the rest is filled.
+ * @param count_graphs  Also count the named graphs, by hopping over an index: a lookup per graph.
+ */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_stats(quoin_stats *out, quoin_store *store,
+                                                         bool count_graphs, quoin_error *err);
+
+/** Verify every byte stored: checksums, order, counts, that each term is found by its text.
+ * Changes nothing. @param report  Gets a line per step; may be NULL. @param cancel  May be NULL.
+ * Errors: CORRUPT with file and offset of the first fault, CANCELLED. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_check(quoin_store *store, quoin_line_fn report,
+                                                   void *user, quoin_cancel *cancel,
+                                                   quoin_error *err);
+/** @} */
+
+/** @name RDF in */
+/** @{ */
+
+typedef enum quoin_format {
+  QUOIN_FORMAT_AUTO = 0, /**< By the name of the file: .nt .nq .ttl .trig, then .gz .bz2 .xz .zst */
+  QUOIN_NTRIPLES = 1,
+  QUOIN_NQUADS = 2,
+  QUOIN_TURTLE = 3,
+  QUOIN_TRIG = 4
+} quoin_format;
+/** By name (nt, nq, ttl, trig, ...) or media type; QUOIN_FORMAT_AUTO when there is none such. */
+QUOIN_API quoin_format quoin_format_by_name(const char *name);
+
+typedef struct quoin_load_options {
+  size_t struct_size;
+  quoin_format format;
+  bool lenient;          /**< Skip bad statements, report and count them. */
+  quoin_span base;       /**< Base IRI of Turtle and TriG; empty: the file's own file:// IRI. */
+  quoin_span graph;      /**< IRI of the graph of statements that name none; empty: default. */
+  unsigned threads;      /**< 0: as the store says. With 1 everything happens on this thread. */
+  uint64_t memory_bytes; /**< For sorting, above which runs are spilled; 0: a quarter of RAM. */
+  quoin_progress_fn progress; /**< May be NULL. */
+  quoin_bad_fn bad;           /**< May be NULL. */
+  void *user;                 /**< Of both. */
+  quoin_cancel *cancel;       /**< May be NULL. */
+} quoin_load_options;
+#define QUOIN_LOAD_OPTIONS_INIT                                                                    \
+  {                                                                                                \
+    sizeof(quoin_load_options), QUOIN_FORMAT_AUTO, false, {NULL, 0}, {NULL, 0}, 0, 0, NULL, NULL,  \
+        NULL, NULL                                                                                 \
+  }
+
+typedef struct quoin_load_result {
+  uint64_t statements; /**< Read. */
+  uint64_t added;      /**< Quads that were new. */
+  uint64_t skipped;    /**< Bad ones, when lenient. */
+  uint64_t bytes;      /**< Read, after decompression. */
+} quoin_load_result;
+
+/**
+ * Load every statement of all `files`, or none: after any failure the store is as it was.
+ *
+ * Reading goes on meanwhile, commits wait. Files compressed with gzip, bzip2, xz or zstd are known
+ * by their content. "-" is standard input. Each file is a blank node scope of its own.
+ *
+ * @param[out] out  May be NULL.
+ * @return QUOIN_OK, or QUOIN_ERR_SYNTAX (file, line, column, what was found and what was expected),
+ *   QUOIN_ERR_IO, QUOIN_ERR_NOT_FOUND (no such file), QUOIN_ERR_CORRUPT (a damaged compressed
+ *   stream), QUOIN_ERR_CANCELLED, QUOIN_ERR_READ_ONLY, QUOIN_ERR_NO_SPACE, QUOIN_ERR_POISONED.
+ */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_load(quoin_load_result *out, quoin_store *store,
+                                                  const char *const *files, size_t n_files,
+                                                  const quoin_load_options *opts, quoin_error *err);
+/** As quoin_load(), from `text` (borrowed during the call). The options must give the format. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_load_memory(quoin_load_result *out, quoin_store *store,
+                                                         quoin_span text,
+                                                         const quoin_load_options *opts,
+                                                         quoin_error *err);
+/** As quoin_load(), from what `read` gives. `name` (may be NULL) appears in errors. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_load_callback(quoin_load_result *out,
+                                                           quoin_store *store, quoin_read_fn read,
+                                                           void *read_user, const char *name,
+                                                           const quoin_load_options *opts,
+                                                           quoin_error *err);
+
+/** Read a file without a store; each statement goes to `each`. `graph`, `threads` and
+ * `memory_bytes` of the options are not used. Blank node labels are the file's own. Errors: as
+ * quoin_load(), and what `each` returns. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_parse(quoin_load_result *out, const char *file,
+                                                   const quoin_load_options *opts,
+                                                   quoin_statement_fn each, void *user,
+                                                   quoin_error *err);
+/** The same, written as N-Quads. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_parse_write(quoin_load_result *out, const char *file,
+                                                         const quoin_load_options *opts,
+                                                         quoin_write_fn write, void *user,
+                                                         quoin_error *err);
+/** @} */
+
+/** @name RDF out */
+/** @{ */
+
+/** Write every quad of the store as it is now. NTRIPLES and TURTLE hold the default graph alone and
+ * refuse a store with named graphs (ARGUMENT, before anything is written).
+ * @param[out] statements  Written; may be NULL. @param cancel  May be NULL. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_dump(uint64_t *statements, quoin_store *store,
+                                                  quoin_format format, quoin_write_fn write,
+                                                  void *user, quoin_cancel *cancel,
+                                                  quoin_error *err);
+
+/** Which graphs a pattern looks at. */
+typedef enum quoin_scope {
+  QUOIN_ANY_GRAPH = 0,     /**< All; with a graph in the pattern that one. */
+  QUOIN_DEFAULT_GRAPH = 1, /**< The default graph; the pattern's graph must be NONE. */
+  QUOIN_NAMED_GRAPHS = 2   /**< All named ones; with a graph in the pattern that one. */
+} quoin_scope;
+
+/** The statements that match a pattern, as the store was when it was opened. */
+typedef struct quoin_matches quoin_matches;
+/** Statements whose terms equal those of `pattern`; QUOIN_TERM_NONE is any. Blank nodes are named
+ * by `node`, or by the label under which they came out.
+ * @param[out] out  To be closed with quoin_matches_close(). */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_match(quoin_matches **out, quoin_store *store,
+                                                   const quoin_statement *pattern,
+                                                   quoin_scope scope, quoin_error *err);
+/** Step: QUOIN_OK with *out valid until the next step or close, or QUOIN_DONE. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_matches_next(const quoin_statement **out,
+                                                          quoin_matches *matches, quoin_error *err);
+QUOIN_API void quoin_matches_close(quoin_matches *matches);
+/** How many statements match; from the indexes, without visiting them, wherever one allows it. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_count(uint64_t *out, quoin_store *store,
+                                                   const quoin_statement *pattern,
+                                                   quoin_scope scope, quoin_error *err);
+/** @} */
+
+/** @name Transactions */
+/** @{ */
+
+/** A transaction: changes that become visible and durable together, or not at all. Any number may
+ * be open, each on the store as it was when it began. */
+typedef struct quoin_txn quoin_txn;
+/** @param[out] out  To be ended with quoin_txn_commit() or quoin_txn_abort(). Errors: READ_ONLY. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_txn_begin(quoin_txn **out, quoin_store *store,
+                                                       quoin_error *err);
+/** Add a statement. Blank node labels are scoped to the transaction; to name a stored node set
+ * `node` of the term. Errors: ARGUMENT (not a statement: a literal as subject, a relative IRI...).
+ */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_txn_add(quoin_txn *txn,
+                                                     const quoin_statement *statement,
+                                                     quoin_error *err);
+/** Remove a statement; one that is not there is no error. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_txn_remove(quoin_txn *txn,
+                                                        const quoin_statement *statement,
+                                                        quoin_error *err);
+/** As quoin_match(), with the transaction's own changes. To be closed before the next change. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_txn_match(quoin_matches **out, quoin_txn *txn,
+                                                       const quoin_statement *pattern,
+                                                       quoin_scope scope, quoin_error *err);
+/** Make the changes durable and visible. Ends and frees the transaction whatever it returns.
+ * @param[out] added, removed  Net changes; may be NULL.
+ * @return QUOIN_OK, or QUOIN_ERR_CONFLICT (a later commit changed what this one relied on: retry
+ *   with a new transaction), QUOIN_ERR_IO (outcome unknown until the store is reopened),
+ *   QUOIN_ERR_NO_SPACE, QUOIN_ERR_POISONED. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_txn_commit(uint64_t *added, uint64_t *removed,
+                                                        quoin_txn *txn, quoin_error *err);
+/** Forget the changes and free the transaction. */
+QUOIN_API void quoin_txn_abort(quoin_txn *txn);
+/** @} */
+
+/** @name Queries */
+/** @{ */
+
+typedef enum quoin_query_form {
+  QUOIN_SELECT = 0,
+  QUOIN_CONSTRUCT = 1,
+  QUOIN_DESCRIBE = 2,
+  QUOIN_ASK = 3
+} quoin_query_form;
+
+/** A parsed query. Immutable: any number of cursors and threads may use it, over any store. */
+typedef struct quoin_prepared quoin_prepared;
+/** Parse `sparql` (copied). `base`: base IRI, may be empty.
+ * @param[out] out  To be freed with quoin_prepared_free(). Errors: SYNTAX with line and column. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_prepare(quoin_prepared **out, quoin_span sparql,
+                                                     quoin_span base, quoin_error *err);
+QUOIN_API quoin_query_form quoin_prepared_form(const quoin_prepared *prepared);
+/** Cursors that use it keep what they need of it. */
+QUOIN_API void quoin_prepared_free(quoin_prepared *prepared);
+/** Check the syntax of an update request, as quoin_prepare() does that of a query. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_update_check(quoin_span sparql, quoin_span base,
+                                                          quoin_error *err);
+
+/** A variable given a value from outside. */
+typedef struct quoin_binding {
+  quoin_span name; /**< Without "?". */
+  quoin_term term;
+} quoin_binding;
+
+typedef struct quoin_query_options {
+  size_t struct_size;
+  quoin_span base;          /**< Base IRI of the text; empty: none. Not for prepared queries. */
+  uint64_t timeout_ms;      /**< From the opening on; 0: none. Past it: TIMEOUT. */
+  uint64_t memory_bytes;    /**< 0: 1 GiB. Past it: LIMIT. */
+  uint64_t max_rows;        /**< 0: any number. More are a failure (LIMIT), never cut off. */
+  unsigned threads;         /**< 0: as the store says. */
+  bool union_default_graph; /**< The default graph is the union of all graphs. */
+  bool profile;             /**< Measure each operator, for quoin_cursor_explain(). */
+  const quoin_binding *bindings; /**< Borrowed during the call. */
+  size_t n_bindings;
+  quoin_cancel *cancel; /**< May be NULL; must outlive the cursor. */
+} quoin_query_options;
+#define QUOIN_QUERY_OPTIONS_INIT                                                                   \
+  {                                                                                                \
+    sizeof(quoin_query_options), {NULL, 0}, 0, 0, 0, 0, false, false, NULL, 0, NULL                \
+  }
+
+/** The answer of one query over the store as it was when it was opened. */
+typedef struct quoin_cursor quoin_cursor;
+
+/**
+ * Parse, plan and open `sparql` over the store as it is now; the cursor is before the first row.
+ *
+ * @param[out] out  To be closed with quoin_cursor_close().
+ * @param opts      May be NULL.
+ * @return QUOIN_OK, or QUOIN_ERR_SYNTAX with line and column, QUOIN_ERR_UNSUPPORTED naming a
+ *   feature that this version does not execute, QUOIN_ERR_LIMIT.
+ */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_query(quoin_cursor **out, quoin_store *store,
+                                                   quoin_span sparql,
+                                                   const quoin_query_options *opts,
+                                                   quoin_error *err);
+/** The same with a prepared query. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_query_prepared(quoin_cursor **out, quoin_store *store,
+                                                            quoin_prepared *prepared,
+                                                            const quoin_query_options *opts,
+                                                            quoin_error *err);
+/** A store outlives its open cursors, whichever is closed first. */
+QUOIN_API void quoin_cursor_close(quoin_cursor *cursor);
+
+QUOIN_API quoin_query_form quoin_cursor_form(const quoin_cursor *cursor);
+/** Result columns of a SELECT; 0 for other forms. */
+QUOIN_API size_t quoin_cursor_columns(const quoin_cursor *cursor);
+/** Name of column `col` without "?"; valid until close. */
+QUOIN_API quoin_span quoin_cursor_name(const quoin_cursor *cursor, size_t col);
+
+/** How a query ended. */
+typedef enum quoin_outcome {
+  QUOIN_OUTCOME_OPEN = 0,        /**< It has not: there may be more rows. */
+  QUOIN_OUTCOME_COMPLETE = 1,    /**< All rows were given. */
+  QUOIN_OUTCOME_APPROXIMATE = 2, /**< All rows of a query in which "nearest" was written. */
+  QUOIN_OUTCOME_FAILED = 3       /**< It ended early with a failure. */
+} quoin_outcome;
+QUOIN_API quoin_outcome quoin_cursor_outcome(const quoin_cursor *cursor);
+
+/** What a value is, for reading it without text. */
+typedef enum quoin_type {
+  QUOIN_TYPE_UNBOUND = 0,
+  QUOIN_TYPE_IRI = 1,
+  QUOIN_TYPE_BLANK = 2,
+  QUOIN_TYPE_LITERAL = 3, /**< Any that is none of the following; text, datatype and language. */
+  QUOIN_TYPE_INTEGER = 4, /**< xsd:integer within 64 bits. */
+  QUOIN_TYPE_DOUBLE = 5,  /**< xsd:double or xsd:float. */
+  QUOIN_TYPE_BOOLEAN = 6, /**< xsd:boolean. */
+  QUOIN_TYPE_VECTOR = 7   /**< Reserved: vec:f32, as borrowed floats. */
+} quoin_type;
+
+/**
+ * Step to the next row of a SELECT or ASK.
+ *
+ * An ASK has one row without columns when the answer is yes, and none when it is no. Errors:
+ * TIMEOUT, LIMIT, CANCELLED, CLOSED; UNSUPPORTED for a CONSTRUCT or DESCRIBE (see
+ * quoin_cursor_triple()). A cursor that failed keeps failing so.
+ *
+ * @return QUOIN_OK on a row, QUOIN_DONE after the last.
+ */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_next(quoin_cursor *cursor, quoin_error *err);
+/** Type of column `col` of the row that the cursor is on. */
+QUOIN_API quoin_type quoin_cursor_type(quoin_cursor *cursor, size_t col);
+/** N-Triples form of column `col`, or {NULL, 0} if unbound. Valid until the next step or close.
+ * A failure to read it gives {NULL, 0} too, and becomes that of the next step. */
+QUOIN_API quoin_span quoin_cursor_text(quoin_cursor *cursor, size_t col);
+/** The term in column `col`, QUOIN_TERM_NONE if unbound. Valid until the next step or close. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_term(quoin_term *out, quoin_cursor *cursor,
+                                                         size_t col, quoin_error *err);
+/** Column `col` as an integer: false unless its type is QUOIN_TYPE_INTEGER or BOOLEAN. */
+QUOIN_API bool quoin_cursor_integer(int64_t *out, quoin_cursor *cursor, size_t col);
+/** Column `col` as a double: false unless it is numeric (integers and decimals are rounded). */
+QUOIN_API bool quoin_cursor_double(double *out, quoin_cursor *cursor, size_t col);
+
+/** A value; which member counts is said by its type. */
+typedef union quoin_value {
+  int64_t integer;     /**< QUOIN_TYPE_INTEGER; QUOIN_TYPE_BOOLEAN: 0 or 1. */
+  double number;       /**< QUOIN_TYPE_DOUBLE. */
+  uint64_t node;       /**< QUOIN_TYPE_BLANK: quoin_term.node, 0 if it is not a stored one. */
+  const float *vector; /**< Reserved. */
+} quoin_value;
+
+/** Rows by column. */
+typedef struct quoin_batch {
+  size_t rows, columns;
+  const uint8_t *const *type;      /**< type[col][row] is a quoin_type. */
+  const quoin_value *const *value; /**< value[col][row]. */
+  const uint64_t *const *id;       /**< id[col][row]: equal ids are the same term, 0 is unbound.
+                                      Good for this cursor only. */
+} quoin_batch;
+/** Step to the next batch of rows of a SELECT, typed and without text: the fast way. A cursor is
+ * read either by rows or by batches (mixing them: ARGUMENT). *out is valid until the next step or
+ * close. Returns as quoin_cursor_next(). */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_batch(quoin_batch *out, quoin_cursor *cursor,
+                                                          quoin_error *err);
+/** The term at `row` and `col` of the batch that the cursor is on; as quoin_cursor_term(). */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_batch_term(quoin_term *out,
+                                                               quoin_cursor *cursor, size_t row,
+                                                               size_t col, quoin_error *err);
+/** Step to the next triple of a CONSTRUCT or DESCRIBE. *out is valid until the next step or close.
+ * Returns as quoin_cursor_next(). */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_triple(const quoin_statement **out,
+                                                           quoin_cursor *cursor, quoin_error *err);
+
+typedef enum quoin_results {
+  QUOIN_RESULTS_NONE = 0,
+  QUOIN_RESULTS_TABLE = 1, /**< For people; SELECT and ASK, as the next four. */
+  QUOIN_RESULTS_JSON = 2,
+  QUOIN_RESULTS_XML = 3,
+  QUOIN_RESULTS_CSV = 4,
+  QUOIN_RESULTS_TSV = 5,
+  QUOIN_RESULTS_NTRIPLES = 6, /**< CONSTRUCT and DESCRIBE, as the next two. */
+  QUOIN_RESULTS_TURTLE = 7,
+  QUOIN_RESULTS_NQUADS = 8
+} quoin_results;
+/** By name: table json xml csv tsv nt ttl nq; QUOIN_RESULTS_NONE when there is none such. */
+QUOIN_API quoin_results quoin_results_by_name(const char *name);
+/** Run the cursor, which must not have been stepped, to its end into `write`, streaming. A format
+ * that cannot hold the query's form is ARGUMENT before anything is written. When the query fails
+ * midway the output is not closed as well-formed. @param[out] rows  Written; may be NULL. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_write(uint64_t *rows, quoin_cursor *cursor,
+                                                          quoin_results format,
+                                                          quoin_write_fn write, void *user,
+                                                          quoin_error *err);
+/** The plan as indented text with estimates; after the end of a query with `profile` also what was
+ * measured. @param[out] out  Valid until the next call on the cursor. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_explain(quoin_span *out, quoin_cursor *cursor,
+                                                            quoin_error *err);
+/** @} */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* QUOIN_QUOIN_H */
