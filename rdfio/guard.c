@@ -542,6 +542,7 @@ make_page(rdfio_guard *g)
   if (g->page_len < RDFIO_GUARD_PAGE) {
     memset(g->page + g->page_len, '\n', RDFIO_GUARD_PAGE - g->page_len);
     g->page_len = RDFIO_GUARD_PAGE;
+    g->final = true;
   }
   return true;
 }
@@ -552,9 +553,7 @@ rdfio_guard_read(void *buf, size_t size, size_t n, void *guard)
   rdfio_guard *g = guard;
   assert(size == 1 && n == RDFIO_GUARD_PAGE);
   (void)size;
-  if (!g->ended && (g->failed || (g->given && g->in_ended && g->in_at == g->in_len &&
-                                  g->page_len <= RDFIO_GUARD_PAGE)))
-    g->ended = true;
+  if (g->failed || g->final) g->ended = true;
   if (!g->ended && !make_page(g)) g->ended = true;
   if (g->ended) return 0;
   memcpy(buf, g->page, n);
@@ -643,7 +642,7 @@ rdfio_guard_resync(rdfio_guard *g, size_t page_at, quoin_error *err)
   g->place = (rdfio_guard_place){g->place.line, 1, 1, 1};
   g->state = GUARD_PLAIN;
   g->last = 0;
-  g->in_name = g->lone_anon = g->anon_start = g->failed = g->given = g->ended = false;
+  g->in_name = g->lone_anon = g->anon_start = g->failed = g->given = g->final = g->ended = false;
   g->dots = g->depth = g->braces = 0;
   g->page_len = g->inserted_len = 0;
   g->error = (quoin_error)QUOIN_ERROR_INIT;

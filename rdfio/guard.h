@@ -59,6 +59,7 @@ typedef struct rdfio_guard {
   uint32_t inserted[RDFIO_GUARD_PAGE]; /* offsets in the page, ascending */
   size_t inserted_len;
   bool given; /* serd has the page */
+  bool final; /* the page was filled up: there is no other */
   bool ended; /* serd was told that there is no more */
 
   bool failed; /* at in_at, offset fault_at of the page */
