@@ -1,0 +1,160 @@
+/* atomstore/grow.c - a larger table, made beside the one in use.
+ *
+ * From load 0.6 on a thread fills a table twice (small ones: four times) the size from the records
+ * while the writer goes on in the old one; at 0.75 the writer adds the terms that came meanwhile
+ * and swaps. Both points depend on the count of terms alone, so that a build repeats. Tables of
+ * less than 2^14 slots are filled by the writer at 0.75, in some milliseconds. A retired table
+ * stays mapped until the writer sees no pin at all: whoever pins afterwards can only see the new
+ * one (pins and the pointer to the table are sequentially consistent). */
+#include "atomstore/store.h"
+
+#include <pthread.h>
+
+#include "base/poison.h"
+
+enum { BACKGROUND_BITS = 14, QUADRUPLE_BITS = 20 };
+
+struct atom_growth {
+  pthread_t thread;
+  const atom_store *store;
+  atom_table *table;
+  uint64_t upto; /* the thread puts terms 1..upto */
+  atomic_int stop;
+  quoin_status status; /* of the thread; read after joining it */
+};
+
+static unsigned
+next_bits(const atom_table *table)
+{
+  unsigned bits = table->bits;
+  return bits < QUADRUPLE_BITS ? bits + 2 : bits + 1;
+}
+
+static void *
+growth_run(void *user)
+{
+  atom_growth *growth = user;
+  growth->status =
+      atom_table_fill(growth->table, growth->store, 1, growth->upto, &growth->stop, NULL);
+  return NULL;
+}
+
+/* The file of a table that no manifest can name. */
+static void
+table_drop(const atom_store *store, atom_table *table)
+{
+  char name[64];
+  atom_file_name(name, ATOM_FILE_TABLE, store->generation, table->number);
+  (void)base_dir_unlink(store->dir, name, NULL);
+}
+
+static void
+growth_start(atom_store *store, uint64_t terms)
+{
+  atom_table *now = atom_table_now(store);
+  atom_growth *growth = base_new_zero(store->mem, 1, sizeof(*growth));
+  store->growth_failed = true;
+  if (!growth) return;
+  growth->store = store;
+  growth->upto = terms;
+  if (atom_table_create(&growth->table, store, now->number + 1, next_bits(now), NULL)) goto failed;
+  if (pthread_create(&growth->thread, NULL, growth_run, growth)) goto failed;
+  store->growth = growth;
+  store->growth_failed = false;
+  return;
+
+failed:
+  if (growth->table) table_drop(store, growth->table);
+  atom_table_free(growth->table, store->mem);
+  base_release(store->mem, growth, 1, sizeof(*growth));
+}
+
+/* The finished table, or NULL when the thread failed. */
+static atom_table *
+growth_join(atom_store *store, uint64_t *upto)
+{
+  atom_growth *growth = store->growth;
+  (void)pthread_join(growth->thread, NULL);
+  atom_table *table = growth->table;
+  bool whole = growth->status == QUOIN_OK && !atomic_load(&growth->stop);
+  *upto = growth->upto;
+  base_release(store->mem, growth, 1, sizeof(*growth));
+  store->growth = NULL;
+  if (whole) return table;
+  table_drop(store, table);
+  atom_table_free(table, store->mem);
+  return NULL;
+}
+
+void
+atom_grow_stop(atom_store *store)
+{
+  uint64_t upto;
+  if (!store->growth) return;
+  atomic_store_explicit(&store->growth->stop, 1, memory_order_relaxed);
+  (void)growth_join(store, &upto); /* NULL: it was stopped */
+}
+
+void
+atom_grow_rollback(atom_store *store, uint64_t terms)
+{
+  if (store->growth && store->growth->upto > terms) atom_grow_stop(store);
+  store->growth_failed = false;
+}
+
+void
+atom_grow_reclaim(atom_store *store)
+{
+  if (!store->retired || atomic_load(&store->pins) != 0) return;
+  while (store->retired) {
+    atom_table *table = store->retired;
+    store->retired = table->older;
+    atom_table_free(table, store->mem);
+  }
+}
+
+static void
+swap(atom_store *store, atom_table *table)
+{
+  atom_table *old = atom_table_now(store);
+  atomic_store(&store->table, table); /* seq_cst: before any later look at the pins */
+  old->older = store->retired;
+  store->retired = old;
+  if (old->number > atomic_load(&store->named_table)) table_drop(store, old);
+  store->growth_failed = false;
+  atom_grow_reclaim(store);
+}
+
+static quoin_status
+grow_now(atom_store *store, uint64_t terms, quoin_error *err)
+{
+  atom_table *now = atom_table_now(store), *table = NULL;
+  uint64_t done = 0;
+  quoin_status st = QUOIN_OK;
+  if (store->growth) table = growth_join(store, &done);
+  if (!table) {
+    done = 0;
+    st = atom_table_create(&table, store, now->number + 1, next_bits(now), err);
+    if (st) return st;
+  }
+  if ((st = atom_table_fill(table, store, done + 1, terms, NULL, err))) {
+    table_drop(store, table);
+    atom_table_free(table, store->mem);
+    return st;
+  }
+  swap(store, table);
+  return QUOIN_OK;
+}
+
+quoin_status
+atom_grow_room(atom_store *store, quoin_error *err)
+{
+  const atom_table *table = atom_table_now(store);
+  uint64_t slots = table->mask + 1;
+  uint64_t terms = atomic_load_explicit(&store->terms, memory_order_relaxed);
+  if ((terms + 1) * 5 <= slots * 3) return QUOIN_OK;
+  if ((terms + 1) * 4 > slots * 3) return grow_now(store, terms, err);
+  if (!store->growth && !store->growth_failed && table->bits >= BACKGROUND_BITS)
+    growth_start(store, terms);
+  return QUOIN_OK;
+}

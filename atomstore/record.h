@@ -1,0 +1,51 @@
+/* atomstore/record.h - term records and the keys they are found by.
+ *
+ * A record: codec (0: raw), kind, then for IRIs the number of the prefix (0: none), for typed
+ * literals the number of the datatype's IRI, for language strings length and bytes of the tag; then
+ * length and bytes of the value. Numbers are LEB128. See docs/format.md. */
+#ifndef QUOIN_ATOMSTORE_RECORD_H
+#define QUOIN_ATOMSTORE_RECORD_H
+
+#include "atomstore/atomstore.h"
+
+enum { ATOM_CODEC_RAW = 0 };
+
+typedef struct atom_record {
+  atom_kind kind;
+  uint64_t link;    /* prefix or datatype */
+  quoin_span lang;  /* tag */
+  quoin_span value; /* for an IRI what follows the prefix */
+  size_t size;      /* bytes of the whole record */
+} atom_record;
+
+/* What a term is found by. The hash covers kind, datatype, lang and value, and nothing of how the
+ * record is stored. */
+typedef struct atom_key {
+  atom_kind kind;
+  uint64_t datatype; /* number, 0 for kinds without */
+  quoin_span lang, value;
+  uint64_t hash;
+} atom_key;
+
+static inline bool
+atom_kind_has_datatype(atom_kind kind)
+{
+  return kind >= ATOM_TYPED && kind <= ATOM_BOOLTEXT;
+}
+
+/* The kinds that have records. */
+static inline bool
+atom_kind_is_stored(atom_kind kind)
+{
+  return (kind >= ATOM_IRI && kind <= ATOM_BOOLTEXT) || kind == ATOM_PREFIX;
+}
+
+void atom_key_hash(atom_key *key); /* fills key->hash */
+
+/* False when [at, at+room) does not begin with a record. Spans point into it. */
+bool atom_record_decode(atom_record *out, const char *at, size_t room);
+/* Bytes that atom_record_encode will write; false on overflow. Fills rec->size. */
+bool atom_record_measure(atom_record *rec);
+void atom_record_encode(char *at, const atom_record *rec);
+
+#endif /* QUOIN_ATOMSTORE_RECORD_H */

@@ -1,0 +1,227 @@
+/* atomstore/store.h - the parts of an open store: what the files of this folder share.
+ *
+ * Three files of one generation G: terms-G (records, append-only), offsets-G (8 bytes a term) and
+ * table-G-T (16 bytes a slot); each begins with an atom_file_head. A term is added in this order:
+ * record, offset, tag of the slot, id of the slot (release), count of terms (release). */
+#ifndef QUOIN_ATOMSTORE_STORE_H
+#define QUOIN_ATOMSTORE_STORE_H
+
+#include "atomstore/record.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+
+enum { ATOM_FORMAT = 1, ATOM_HEAD = 64 };
+
+typedef enum atom_file { ATOM_FILE_TERMS, ATOM_FILE_OFFSETS, ATOM_FILE_TABLE } atom_file;
+
+/* First 64 bytes of each file, little-endian. */
+typedef struct atom_file_head {
+  char magic[8];
+  uint32_t format;
+  uint32_t slot_bits; /* table: log2 of its slots; else 0 */
+  uint64_t generation;
+  uint64_t table;  /* T; else 0 */
+  uint64_t synced; /* table: every term up to this number is in it, on disk */
+  uint64_t clean;  /* table: 1: closed with no other term in it */
+  uint64_t reserved;
+  uint64_t checksum; /* XXH3-64 of the 56 bytes above */
+} atom_file_head;
+static_assert(sizeof(atom_file_head) == ATOM_HEAD, "part of the file format");
+static_assert(offsetof(atom_file_head, checksum) == 56, "part of the file format");
+
+/* id 0: empty. The tag: 48 bits of the term's hash above 16 bits that check id and hash. Atomics,
+ * since a reader may look at a slot while it is filled (or emptied by a rollback). */
+typedef struct atom_slot {
+  _Atomic(uint64_t) id;
+  _Atomic(uint64_t) tag;
+} atom_slot;
+static_assert(sizeof(atom_slot) == 16, "part of the file format");
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "slots are shared between processes");
+
+typedef struct atom_table atom_table;
+struct atom_table {
+  base_file file;
+  base_map map;
+  atom_slot *slots;
+  uint64_t mask;
+  uint64_t number; /* T */
+  unsigned bits;
+  atom_file_head head; /* as last written: by the opening, the first change, then by syncs alone */
+  _Atomic(uint64_t) synced; /* head.synced */
+  atom_table *older;        /* in the list of retired ones */
+};
+
+typedef struct atom_overlay atom_overlay;
+typedef struct atom_growth atom_growth;
+typedef struct atom_window atom_window;
+
+struct atom_store {
+  const base_alloc *mem;
+  const base_dir *dir;
+  atom_open_mode mode;
+  uint64_t generation;
+  uint64_t file_terms; /* numbers above are in the overlay; UINT64_MAX for the writer */
+  base_file terms_file, offsets_file;
+  base_map terms_map, offsets_map;
+  _Atomic(atom_table *) table;     /* stored and, by readers, loaded seq_cst: see atom_store_pin */
+  _Atomic(uint64_t) terms, blanks; /* release by the writer, acquire by readers */
+  _Atomic(uint64_t) term_end;      /* file offset at which the next record begins */
+  _Atomic(uint64_t) prefixes;      /* added or seen by this process: statistics */
+  _Atomic(uint64_t) pins;
+  _Atomic(uint64_t) named_table; /* highest T that a manifest may name */
+  _Atomic(uint64_t) synced_terms, synced_end;
+  atom_table *retired;
+  atom_overlay *overlay;     /* read-only mode */
+  atom_growth *growth;       /* a larger table in the making, or NULL */
+  bool growth_failed;        /* in the background: tried again when it must be */
+  bool soiled;               /* the table on disk does not say that it was closed cleanly */
+  atom_window *window;       /* see prefix.c */
+  base_buffer scratch;       /* the writer's: for IRIs joined from prefix and rest */
+  _Atomic(uintptr_t) writer; /* debug builds: the thread that said so, or 0 */
+  unsigned writer_depth;
+};
+
+/* ---- store.c ----------------------------------------------------------------------------------
+ */
+
+void atom_file_name(char out[64], atom_file file, uint64_t generation, uint64_t table);
+void atom_head_seal(atom_file_head *head); /* fills the checksum */
+atom_file_head atom_head_make(atom_file file, uint64_t generation, uint64_t table, unsigned bits);
+quoin_status atom_head_read(atom_file_head *out, const base_file *file, atom_file kind,
+                            uint64_t generation, uint64_t table, quoin_error *err);
+
+/* Debug builds: abort unless the caller may. */
+#ifndef NDEBUG
+void atom_assert_writer(const atom_store *store, const char *name);
+void atom_assert_reader(const atom_store *store, const char *name);
+#else
+#define atom_assert_writer(store, name) ((void)(store))
+#define atom_assert_reader(store, name) ((void)(store))
+#endif
+
+/* ---- read.c -----------------------------------------------------------------------------------
+ */
+
+/* Record of a number from 1; *check gets the 16 bits its offset holds. CORRUPT if there is none. */
+quoin_status atom_record_at(atom_record *out, uint16_t *check, const atom_store *store,
+                            uint64_t number, quoin_error *err);
+/* File offset at which the record of a number ends. */
+quoin_status atom_record_end(uint64_t *out, const atom_store *store, uint64_t number,
+                             quoin_error *err);
+/* File offset at which it begins, of a term that was read before. */
+uint64_t atom_record_begin(const atom_store *store, uint64_t number);
+/* Put the offset entry of a number; there is room. */
+void atom_offset_put(atom_store *store, uint64_t number, uint64_t offset, uint64_t hash);
+/* Ask the processor for the offset entry of a number. */
+void atom_offset_prefetch(const atom_store *store, uint64_t number);
+/* An interned term is always this id. */
+atom_id atom_record_id(const atom_record *rec, uint64_t number);
+/* The key of a record, with its hash; IRIs with a prefix are joined in `scratch`. Does not compare
+ * the check bits. */
+quoin_status atom_record_key(atom_key *out, base_buffer *scratch, const atom_store *store,
+                             const atom_record *rec, quoin_error *err);
+/* Whether the term of `number` is that of `key`. */
+quoin_status atom_key_matches(bool *out, const atom_store *store, uint64_t number,
+                              const atom_key *key, quoin_error *err);
+quoin_status atom_corrupt_record(const atom_store *store, uint64_t number, const char *what,
+                                 quoin_error *err);
+
+/* ---- table.c ----------------------------------------------------------------------------------
+ */
+
+quoin_status atom_table_create(atom_table **out, const atom_store *store, uint64_t number,
+                               unsigned bits, quoin_error *err);
+quoin_status atom_table_open(atom_table **out, const atom_store *store, uint64_t number,
+                             quoin_error *err);
+void atom_table_free(atom_table *table, const base_alloc *mem); /* NULL is fine */
+/* Write table->head with this state, synced. */
+quoin_status atom_table_mark(atom_table *table, uint64_t synced, bool clean, quoin_error *err);
+unsigned atom_table_bits_for(uint64_t terms);
+
+/* The id of key with a number <= mark, or 0. A bad slot is CORRUPT. */
+quoin_status atom_table_find(atom_id *out, const atom_store *store, const atom_table *table,
+                             const atom_key *key, uint64_t mark, quoin_error *err);
+/* Put an id that is not there; there is room. */
+void atom_table_put(atom_table *table, atom_id id, uint64_t hash);
+/* Put terms [from, to] by their records. Stops early when *stop (may be NULL) is set. */
+quoin_status atom_table_fill(atom_table *table, const atom_store *store, uint64_t from, uint64_t to,
+                             const atomic_int *stop, quoin_error *err);
+/* Empty the slot of one id; false when it is not found by that hash. */
+bool atom_table_clear_one(atom_table *table, atom_id id, uint64_t hash);
+/* Empty all slots of numbers above `terms`. Returns how many others there are; *bad is set when one
+ * of those does not check. */
+uint64_t atom_table_clear_above(atom_table *table, uint64_t terms, bool *bad);
+
+static inline uint64_t
+atom_slot_tag(uint64_t id, uint64_t hash)
+{
+  uint64_t upper = hash & ~UINT64_C(0xffff);
+  uint64_t check = ((id ^ (upper >> 21 | upper << 43)) * UINT64_C(0x9e3779b97f4a7c15)) >> 48;
+  return upper | check;
+}
+
+/* Where the search for a hash begins. From the bits the tag keeps. */
+static inline uint64_t
+atom_slot_home(const atom_table *table, uint64_t hash)
+{
+  return (hash >> 16) & table->mask;
+}
+
+static inline atom_table *
+atom_table_now(const atom_store *store)
+{
+  return atomic_load(&((atom_store *)(uintptr_t)store)->table);
+}
+
+/* ---- grow.c ------------------------------------------------------------------------------------
+ */
+
+/* Before a term is added: start or finish a larger table if it is time. */
+quoin_status atom_grow_room(atom_store *store, quoin_error *err);
+/* Give up a table in the making. */
+void atom_grow_stop(atom_store *store);
+/* It cannot hold terms above `terms`. */
+void atom_grow_rollback(atom_store *store, uint64_t terms);
+/* Free retired tables if nobody can see them. Writer only. */
+void atom_grow_reclaim(atom_store *store);
+
+/* ---- prefix.c ----------------------------------------------------------------------------------
+ */
+
+/* Split `iri` for its record: *prefix is 0 or the number of a prefix, added if it is time.
+ * `number`: what the IRI would get before. */
+quoin_status atom_prefix_for(uint64_t *prefix, size_t *prefix_len, atom_store *store,
+                             quoin_span iri, quoin_error *err);
+/* An IRI was added without a prefix as `number`. */
+void atom_prefix_note(atom_store *store, quoin_span iri, uint64_t number);
+/* Terms went away: what was noted is read again from the records when it is needed. */
+void atom_prefix_forget(atom_store *store);
+void atom_window_free(atom_store *store);
+
+/* ---- overlay.c ---------------------------------------------------------------------------------
+ */
+
+quoin_status atom_overlay_new(atom_overlay **out, uint64_t base, const base_alloc *mem,
+                              quoin_error *err);
+void atom_overlay_free(atom_overlay *overlay); /* NULL is fine */
+quoin_status atom_overlay_find(atom_id *out, const atom_store *store, const atom_key *key,
+                               uint64_t mark, quoin_error *err);
+/* Add a record as `number`, the next. */
+quoin_status atom_overlay_add(atom_overlay *overlay, atom_id id, uint64_t hash,
+                              const atom_record *rec, quoin_error *err);
+bool atom_overlay_record(const char **at, size_t *room, uint16_t *check,
+                         const atom_overlay *overlay, uint64_t number);
+void atom_overlay_rollback(atom_overlay *overlay, uint64_t terms);
+size_t atom_overlay_bytes(const atom_overlay *overlay);
+
+/* ---- intern.c ----------------------------------------------------------------------------------
+ */
+
+/* By key: in the files and the overlay. */
+quoin_status atom_key_find(atom_id *out, const atom_store *store, const atom_key *key,
+                           uint64_t mark, quoin_error *err);
+/* Add the term of `key`, which is absent. May add a prefix before. */
+quoin_status atom_key_add(atom_id *out, atom_store *store, const atom_key *key, quoin_error *err);
+
+#endif /* QUOIN_ATOMSTORE_STORE_H */

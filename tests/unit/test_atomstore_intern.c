@@ -1,0 +1,369 @@
+/* Interning, finding and reading against an oracle: the sorted array of all terms added. */
+#include "unit/test_atomstore_support.h"
+
+typedef struct fixture {
+  support_dir at;
+  atom_marks marks;
+  atom_store *store;
+} fixture;
+
+static void
+fixture_open(fixture *f, atom_open_mode mode)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  assert_ok(atom_store_open(&f->store, &f->at.dir, &f->marks, mode, base_alloc_default(), &err));
+  atom_store_pin(f->store);
+  atom_store_writer_enter(f->store);
+}
+
+static void
+fixture_close(fixture *f)
+{
+  atom_store_writer_leave(f->store);
+  atom_store_unpin(f->store);
+  atom_store_close(f->store);
+  f->store = NULL;
+}
+
+static void
+fixture_make(fixture *f)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  support_dir_make(&f->at);
+  f->marks = (atom_marks){.generation = 3};
+  assert_ok(atom_store_create(&f->at.dir, &f->marks, &err));
+  fixture_open(f, ATOM_OPEN_WRITE);
+}
+
+static void
+fixture_remove(fixture *f)
+{
+  if (f->store) fixture_close(f);
+  support_dir_remove(&f->at);
+}
+
+static atom_id
+intern(fixture *f, rdf_term term)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  atom_id id;
+  assert_ok(atom_intern(&id, f->store, &term, &err));
+  return id;
+}
+
+static void
+assert_reads(const atom_store *store, atom_id id, const rdf_term *expected)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  base_arena arena;
+  rdf_term term;
+  base_arena_init(&arena, base_alloc_default());
+  assert_ok(atom_read(&term, store, id, &arena, &err));
+  assert_true(rdf_term_equal(&term, expected));
+  base_arena_clear(&arena);
+}
+
+typedef struct pair {
+  uint64_t n;
+  atom_id id;
+} pair;
+
+static int
+pair_order(const void *a, const void *b)
+{
+  const pair *x = a, *y = b;
+  return (x->n > y->n) - (x->n < y->n);
+}
+
+static void
+test_intern__gives_one_id_to_each_of_200k_terms(void **state)
+{
+  (void)state;
+  enum { N = 200000, RANGE = 120000 };
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture f;
+  fixture_make(&f);
+  uint64_t seed = support_seed();
+  pair *pairs = base_new(base_alloc_default(), N, sizeof(*pairs));
+  char buf[200];
+  for (size_t i = 0; i < N; i++) {
+    pairs[i].n = support_random(&seed) % RANGE;
+    pairs[i].id = intern(&f, support_term(buf, pairs[i].n));
+    assert_true(pairs[i].id.bits != 0);
+  }
+  qsort(pairs, N, sizeof(*pairs), pair_order);
+  for (size_t i = 0; i < N; i++) {
+    if (i && pairs[i].n == pairs[i - 1].n) assert_true(atom_id_equal(pairs[i].id, pairs[i - 1].id));
+    rdf_term term = support_term(buf, pairs[i].n);
+    atom_id found;
+    assert_ok(atom_find(&found, f.store, &term, UINT64_MAX, &err));
+    assert_true(atom_id_equal(found, pairs[i].id));
+    assert_reads(f.store, pairs[i].id, &term);
+  }
+  for (uint64_t n = RANGE; n < RANGE + 5000; n++) {
+    rdf_term term = support_term(buf, n);
+    atom_id found;
+    assert_ok(atom_find(&found, f.store, &term, UINT64_MAX, &err));
+    assert_int_equal(found.bits, 0);
+  }
+  assert_ok(atom_check(f.store, NULL, &err));
+  base_release(base_alloc_default(), pairs, N, sizeof(*pairs));
+  fixture_remove(&f);
+}
+
+static void
+test_intern__in_batches_gives_the_ids_of_single_calls(void **state)
+{
+  (void)state;
+  enum { N = 60000, RANGE = 30000 };
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture one, many;
+  fixture_make(&one);
+  fixture_make(&many);
+  uint64_t seed = support_seed();
+  rdf_term *terms = base_new(base_alloc_default(), N, sizeof(*terms));
+  atom_id *ids = base_new(base_alloc_default(), N, sizeof(*ids));
+  base_arena arena;
+  base_arena_init(&arena, base_alloc_default());
+  for (size_t i = 0; i < N; i++) {
+    char *buf = base_arena_bytes(&arena, 200);
+    uint64_t n = support_random(&seed) % RANGE;
+    terms[i] = support_term(buf, n);
+    if (i >= 4 && n % 5 == 0) terms[i] = terms[i - 3 - n % 2];
+    if (n % 31 == 0) terms[i] = (rdf_term){.kind = RDF_NONE};
+    if (n % 37 == 0) terms[i] = support_literal("42", RDF_XSD "integer", "");
+  }
+  for (size_t from = 0; from < N;) {
+    size_t n = (size_t)(support_random(&seed) % 700);
+    if (n > N - from) n = N - from;
+    assert_ok(atom_intern_batch(ids + from, many.store, terms + from, n, &err));
+    from += n;
+  }
+  for (size_t i = 0; i < N; i++)
+    assert_int_equal(intern(&one, terms[i]).bits, ids[i].bits);
+  atom_id *found = base_new(base_alloc_default(), N, sizeof(*ids));
+  assert_ok(atom_find_batch(found, many.store, terms, N, UINT64_MAX, &err));
+  assert_memory_equal(found, ids, N * sizeof(*ids));
+  uint64_t mark = atom_store_terms(many.store) / 2;
+  assert_ok(atom_find_batch(found, many.store, terms, N, mark, &err));
+  for (size_t i = 0; i < N; i++) {
+    bool inside = atom_id_is_inline(ids[i]) || atom_id_payload(ids[i]) <= mark;
+    assert_int_equal(found[i].bits, inside ? ids[i].bits : 0);
+  }
+  atom_stats a, b;
+  atom_store_stats(&a, one.store);
+  atom_store_stats(&b, many.store);
+  assert_memory_equal(&a, &b, sizeof(a));
+  assert_true(a.prefixes > 0);
+  base_release(base_alloc_default(), found, N, sizeof(*ids));
+  base_release(base_alloc_default(), ids, N, sizeof(*ids));
+  base_release(base_alloc_default(), terms, N, sizeof(*terms));
+  base_arena_clear(&arena);
+  fixture_remove(&one);
+  fixture_remove(&many);
+}
+
+static void
+test_intern__keeps_terms_of_any_length_and_content(void **state)
+{
+  (void)state;
+  enum { LONG = 64 << 20 };
+  fixture f;
+  fixture_make(&f);
+  char *text = base_new(base_alloc_default(), LONG, 1);
+  memset(text, 'x', LONG);
+  rdf_term big = {.kind = RDF_LITERAL, .value = {text, LONG}};
+  rdf_term nul = {.kind = RDF_LITERAL, .value = {"a\0b", 3}};
+  rdf_term nul2 = {.kind = RDF_LITERAL, .value = {"a\0c", 3}};
+  rdf_term empty = support_literal("", "", "");
+  rdf_term empty_iri = support_iri("");
+  rdf_term slash = support_iri("http://example.org/");
+  rdf_term lang = support_literal("x", "", "en"), lang2 = support_literal("x", "", "EN");
+  rdf_term *all[] = {&big, &nul, &nul2, &empty, &empty_iri, &slash, &lang, &lang2};
+  atom_id ids[8];
+  for (int round = 0; round < 2; round++) {
+    for (size_t i = 0; i < 8; i++) {
+      atom_id id = intern(&f, *all[i]);
+      if (round) assert_true(atom_id_equal(id, ids[i]));
+      ids[i] = id;
+      for (size_t j = 0; j < i; j++)
+        assert_false(atom_id_equal(id, ids[j]));
+    }
+  }
+  for (size_t i = 0; i < 8; i++)
+    assert_reads(f.store, ids[i], all[i]);
+  base_release(base_alloc_default(), text, LONG, 1);
+  fixture_remove(&f);
+}
+
+static void
+test_intern__says_the_datatype_without_the_text(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture f;
+  fixture_make(&f);
+  atom_id id = intern(&f, support_literal("007", RDF_XSD "integer", "")), type;
+  assert_int_equal(atom_id_kind(id), ATOM_NUMERIC);
+  assert_ok(atom_datatype(&type, f.store, id, &err));
+  assert_true(atom_id_equal(type, intern(&f, support_iri(RDF_XSD "integer"))));
+  assert_ok(atom_datatype(&type, f.store, intern(&f, support_literal("7", "", "")), &err));
+  assert_int_equal(type.bits, 0);
+  fixture_remove(&f);
+}
+
+static void
+test_intern__numbers_blank_nodes(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture f;
+  fixture_make(&f);
+  atom_id first = atom_blank_new(f.store), many = atom_blank_new_many(f.store, 10), found;
+  assert_int_equal(atom_id_payload(first), 1);
+  assert_int_equal(atom_id_payload(many), 2);
+  assert_int_equal(atom_store_blanks(f.store), 11);
+  rdf_term label = {.kind = RDF_BLANK, .value = base_span("b11")};
+  assert_ok(atom_find(&found, f.store, &label, UINT64_MAX, &err));
+  assert_int_equal(atom_id_payload(found), 11);
+  assert_reads(f.store, found, &label);
+  label.value = base_span("b12");
+  assert_ok(atom_find(&found, f.store, &label, UINT64_MAX, &err));
+  assert_int_equal(found.bits, 0);
+  fixture_remove(&f);
+}
+
+static void
+test_intern__rolls_back_to_what_was(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture f, plain;
+  char buf[200];
+  fixture_make(&f);
+  fixture_make(&plain);
+  for (uint64_t n = 0; n < 3000; n++) {
+    (void)intern(&f, support_term(buf, n));
+    (void)intern(&plain, support_term(buf, n));
+  }
+  uint64_t mark = atom_store_terms(f.store);
+  uint64_t sizes[] = {1, 40, 700, 60000};
+  for (size_t i = 0; i < 4; i++) {
+    (void)atom_blank_new(f.store);
+    for (uint64_t n = 100000; n < 100000 + sizes[i]; n++)
+      (void)intern(&f, support_term(buf, n));
+    atom_rollback(f.store, mark, 0);
+    assert_int_equal(atom_store_terms(f.store), mark);
+    assert_int_equal(atom_store_blanks(f.store), 0);
+    assert_ok(atom_check(f.store, NULL, &err));
+  }
+  for (uint64_t n = 2000; n < 6000; n++) {
+    rdf_term term = support_term(buf, n);
+    assert_int_equal(intern(&f, term).bits, intern(&plain, term).bits);
+  }
+  assert_ok(atom_check(f.store, NULL, &err));
+  fixture_remove(&f);
+  fixture_remove(&plain);
+}
+
+static void
+test_intern__reads_what_was_closed(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture f;
+  char buf[200];
+  fixture_make(&f);
+  for (uint64_t round = 0; round < 4; round++) {
+    for (uint64_t n = 0; n < 5000 * (round + 1); n++)
+      (void)intern(&f, support_term(buf, n));
+    assert_ok(atom_store_sync(&f.marks, f.store, &err));
+    fixture_close(&f);
+    fixture_open(&f, round == 2 ? ATOM_OPEN_READ_ONLY : ATOM_OPEN_WRITE);
+    assert_int_equal(atom_store_terms(f.store), f.marks.terms);
+    assert_ok(atom_check(f.store, NULL, &err));
+    if (round == 2) {
+      fixture_close(&f);
+      fixture_open(&f, ATOM_OPEN_WRITE);
+    }
+  }
+  fixture_remove(&f);
+}
+
+/* The numbers that a reading process gives to terms of the log are those the writer gives. */
+static void
+test_intern__numbers_the_same_in_an_overlay(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture f, reader;
+  char buf[200];
+  fixture_make(&f);
+  for (uint64_t n = 0; n < 4000; n++)
+    (void)intern(&f, support_term(buf, n));
+  assert_ok(atom_store_sync(&f.marks, f.store, &err));
+  reader = f;
+  fixture_open(&reader, ATOM_OPEN_READ_ONLY);
+  for (uint64_t n = 3000; n < 30000; n++) {
+    rdf_term term = support_term(buf, n);
+    atom_id id = intern(&f, term);
+    assert_int_equal(intern(&reader, term).bits, id.bits);
+    assert_reads(reader.store, id, &term);
+  }
+  assert_int_equal(atom_store_terms(f.store), atom_store_terms(reader.store));
+  assert_ok(atom_check(reader.store, NULL, &err));
+  uint64_t mark = f.marks.terms + 100;
+  atom_rollback(reader.store, mark, 0);
+  assert_ok(atom_check(reader.store, NULL, &err));
+  for (uint64_t n = 3000; n < 30000; n++) {
+    rdf_term term = support_term(buf, n);
+    assert_int_equal(intern(&reader, term).bits, intern(&f, term).bits);
+  }
+  fixture_close(&reader);
+  fixture_remove(&f);
+}
+
+static void
+test_intern__local_ids_name_terms_of_one_query(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  atom_local *local;
+  char buf[200];
+  assert_ok(atom_local_new(&local, base_alloc_default(), &err));
+  for (int round = 0; round < 2; round++) {
+    for (uint64_t i = 0; i < 6000; i++) {
+      uint64_t n = i % 3000;
+      rdf_term term = support_term(buf, n), back;
+      atom_id id;
+      assert_ok(atom_local_intern(&id, local, &term, &err));
+      assert_int_equal(atom_id_kind(id), ATOM_LOCAL);
+      assert_int_equal(atom_id_payload(id), n + 1);
+      atom_local_read(&back, local, id);
+      assert_true(rdf_term_equal(&back, &term));
+    }
+    assert_int_equal(atom_local_count(local), 3000);
+    assert_true(atom_local_bytes(local) > 3000 * 20);
+    atom_local_reset(local);
+    assert_int_equal(atom_local_count(local), 0);
+  }
+  atom_local_free(local);
+  atom_local_free(NULL);
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_intern__gives_one_id_to_each_of_200k_terms),
+      cmocka_unit_test(test_intern__in_batches_gives_the_ids_of_single_calls),
+      cmocka_unit_test(test_intern__keeps_terms_of_any_length_and_content),
+      cmocka_unit_test(test_intern__says_the_datatype_without_the_text),
+      cmocka_unit_test(test_intern__numbers_blank_nodes),
+      cmocka_unit_test(test_intern__rolls_back_to_what_was),
+      cmocka_unit_test(test_intern__reads_what_was_closed),
+      cmocka_unit_test(test_intern__numbers_the_same_in_an_overlay),
+      cmocka_unit_test(test_intern__local_ids_name_terms_of_one_query),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
