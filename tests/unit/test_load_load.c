@@ -1,0 +1,240 @@
+/* load_sources against a store: what was read is what is there, or nothing is. */
+#include "load/load.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+typedef struct fixture {
+  char path[64];
+  quad_store *store;
+} fixture;
+
+static int
+setup(void **state)
+{
+  fixture *f = calloc(1, sizeof(*f));
+  quoin_error err = QUOIN_ERROR_INIT;
+  const quad_store_options options = {.create = true};
+
+  if (!f) return -1;
+  snprintf(f->path, sizeof(f->path), "/tmp/quoin-load-XXXXXX");
+  if (!mkdtemp(f->path)) return -1;
+  strcat(f->path, "/s");
+  *state = f;
+  if (!quad_store_open(&f->store, f->path, &options, base_alloc_default(), &err)) return 0;
+  fprintf(stderr, "%s\n", err.message);
+  return -1;
+}
+
+static int
+teardown(void **state)
+{
+  fixture *f = *state;
+  char command[96];
+  quoin_error err = QUOIN_ERROR_INIT;
+
+  const quoin_status st = quad_store_close(f->store, &err);
+  *strrchr(f->path, '/') = '\0';
+  snprintf(command, sizeof(command), "rm -rf %s", f->path);
+  const int removed = system(command);
+  free(f);
+  return st || removed ? -1 : 0;
+}
+
+static quoin_status
+load_texts(load_result *out, fixture *f, const char *const *texts, size_t n, load_options *options,
+           quoin_error *err)
+{
+  rdfio_source *sources[4] = {0};
+
+  for (size_t i = 0; i < n; i++)
+    assert_int_equal(
+        rdfio_source_memory(&sources[i], base_span(texts[i]), "text", base_alloc_default(), err),
+        QUOIN_OK);
+  const quoin_status st =
+      load_sources(out, f->store, sources, n, options, base_alloc_default(), err);
+  for (size_t i = 0; i < n; i++)
+    rdfio_source_close(sources[i]);
+  return st;
+}
+
+static uint64_t
+count(fixture *f, quad_scope scope)
+{
+  quad_snapshot *snapshot = NULL;
+  quoin_error err = QUOIN_ERROR_INIT;
+  uint64_t n = 0;
+  const quad_pattern all = {.scope = scope};
+
+  assert_int_equal(quad_snapshot_acquire(&snapshot, f->store, &err), QUOIN_OK);
+  assert_int_equal(quad_count(&n, snapshot, &all, &err), QUOIN_OK);
+  quad_snapshot_release(snapshot);
+  return n;
+}
+
+static load_options
+nquads(unsigned threads)
+{
+  return (load_options){.read = {.format = RDFIO_NQUADS, .threads = threads}};
+}
+
+static void
+test_load__adds_each_quad_once(void **state)
+{
+  fixture *f = *state;
+  load_options options = nquads(0);
+  load_result result;
+  quoin_error err = QUOIN_ERROR_INIT;
+  const char *const texts[] = {"<s:> <p:> \"1\" <g:> .\n<s:> <p:> \"1\" <g:> .\n<s:> <p:> oops .\n",
+                               "<s:> <p:> \"1\" <g:> .\n<s:> <p:> \"2\" .\n"};
+  const char *const good[] = {"<s:> <p:> \"1\" <g:> .\n<s:> <p:> \"1\" <g:> .\n", texts[1]};
+
+  assert_int_equal(load_texts(&result, f, texts, 2, &options, &err), QUOIN_ERR_SYNTAX);
+  assert_int_equal(err.line, 3);
+  assert_int_equal(count(f, QUAD_ANY), 0);
+  assert_int_equal(load_texts(&result, f, good, 2, &options, &err), QUOIN_OK);
+  assert_int_equal(result.statements, 4);
+  assert_int_equal(result.added, 2);
+  assert_int_equal(count(f, QUAD_NAMED), 1);
+  assert_int_equal(count(f, QUAD_DEFAULT), 1);
+  assert_int_equal(load_texts(&result, f, good, 2, &options, &err), QUOIN_OK);
+  assert_int_equal(result.added, 0);
+}
+
+static void
+test_load__blank_labels_are_scoped_to_their_file(void **state)
+{
+  fixture *f = *state;
+  load_options options = nquads(0);
+  load_result result;
+  quoin_error err = QUOIN_ERROR_INIT;
+  const char *const texts[] = {"_:a <p:> _:a .\n_:a <p:> _:b .\n", "_:a <p:> _:a .\n"};
+
+  assert_int_equal(load_texts(&result, f, texts, 2, &options, &err), QUOIN_OK);
+  assert_int_equal(result.added, 3);
+  assert_int_equal(load_texts(&result, f, texts, 2, &options, &err), QUOIN_OK);
+  assert_int_equal(result.added, 3);
+}
+
+static void
+test_load__graph_takes_what_names_none(void **state)
+{
+  fixture *f = *state;
+  load_options options = nquads(1);
+  const rdf_term graph = {.kind = RDF_IRI, .value = base_span("http://e/g")};
+  load_result result;
+  quoin_error err = QUOIN_ERROR_INIT;
+  const char *const texts[] = {"<s:> <p:> <o:> .\n<s:> <p:> <o:> <h:> .\n"};
+
+  options.graph = &graph;
+  assert_int_equal(load_texts(&result, f, texts, 1, &options, &err), QUOIN_OK);
+  assert_int_equal(count(f, QUAD_NAMED), 2);
+  assert_int_equal(count(f, QUAD_DEFAULT), 0);
+}
+
+/* Many packets, so that the ring goes round, a failure in the last one, and atoms that are gone
+ * after it. */
+static void
+fail_late(fixture *f, unsigned threads)
+{
+  enum { N = 60000 };
+  load_options options = nquads(threads);
+  load_result result;
+  quoin_error err = QUOIN_ERROR_INIT;
+  base_buffer text;
+  atom_stats before, after;
+
+  base_buffer_init(&text, base_alloc_default());
+  for (int i = 0; i < N; i++)
+    base_buffer_printf(&text, "<http://e/s%d> <http://e/p> \"value %d\" <http://e/g%d> .\n", i, i,
+                       i % 7);
+  const size_t good = text.len;
+  base_buffer_text(&text, "<s:> <p:> oops .\n");
+  base_buffer_byte(&text, '\0');
+  assert_false(text.failed);
+  const char *const bad_text[] = {text.data};
+
+  atom_store_stats(&before, quad_store_atoms(f->store));
+  assert_int_equal(load_texts(&result, f, bad_text, 1, &options, &err), QUOIN_ERR_SYNTAX);
+  assert_int_equal(err.line, N + 1);
+  assert_int_equal(err.column, 11);
+  assert_int_equal(count(f, QUAD_ANY), 0);
+  atom_store_stats(&after, quad_store_atoms(f->store));
+  assert_int_equal(before.terms, after.terms);
+  assert_int_equal(before.blanks, after.blanks);
+
+  text.data[good] = '\0';
+  assert_int_equal(load_texts(&result, f, bad_text, 1, &options, &err), QUOIN_OK);
+  assert_int_equal(result.added, N);
+  assert_int_equal(count(f, QUAD_NAMED), N);
+  assert_int_equal(quad_store_check(f->store, NULL, NULL, NULL, &err), QUOIN_OK);
+  base_buffer_clear(&text);
+}
+
+static void
+test_load__failure_leaves_the_store_as_it_was(void **state)
+{
+  fail_late(*state, 0);
+}
+
+static void
+test_load__failure_leaves_the_store_as_it_was_on_one_thread(void **state)
+{
+  fail_late(*state, 1);
+}
+
+static void
+test_load__lenient_skips_and_counts(void **state)
+{
+  fixture *f = *state;
+  load_options options = nquads(0);
+  load_result result;
+  quoin_error err = QUOIN_ERROR_INIT;
+  const char *const texts[] = {"<s:> <p:> <o:> .\nnonsense\n<s:> <p:> <o2:> .\n"};
+
+  options.read.lenient = true;
+  assert_int_equal(load_texts(&result, f, texts, 1, &options, &err), QUOIN_OK);
+  assert_int_equal(result.added, 2);
+  assert_int_equal(result.skipped, 1);
+}
+
+static void
+test_load__cancelled_before_it_begins(void **state)
+{
+  fixture *f = *state;
+  load_options options = nquads(0);
+  load_result result;
+  quoin_error err = QUOIN_ERROR_INIT;
+  atomic_int flag = 1;
+  base_cancel cancel = {.flag = &flag};
+  const char *const texts[] = {"<s:> <p:> <o:> .\n"};
+
+  options.read.cancel = &cancel;
+  assert_int_equal(load_texts(&result, f, texts, 1, &options, &err), QUOIN_ERR_CANCELLED);
+  assert_int_equal(count(f, QUAD_ANY), 0);
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_load__adds_each_quad_once, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_load__blank_labels_are_scoped_to_their_file, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(test_load__graph_takes_what_names_none, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_load__failure_leaves_the_store_as_it_was, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(test_load__failure_leaves_the_store_as_it_was_on_one_thread,
+                                      setup, teardown),
+      cmocka_unit_test_setup_teardown(test_load__lenient_skips_and_counts, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_load__cancelled_before_it_begins, setup, teardown),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
