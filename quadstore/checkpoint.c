@@ -1,0 +1,260 @@
+/* quadstore/checkpoint.c - from memory and log to run files and a new manifest; merging runs. */
+#include "quadstore/sort.h"
+#include "quadstore/store.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/poison.h"
+
+quoin_status
+quad_merge_runs(quad_sink *sink, quad_run *const *runs, size_t n, base_cancel *cancel,
+                const base_alloc *mem, quoin_error *err)
+{
+  quad_merge merge = {0};
+  quoin_status st = QUOIN_OK;
+
+  for (unsigned i = 0; i < QUAD_PARTS * QUAD_ORDERS; i++) {
+    unsigned part = i / QUAD_ORDERS, order = quad_build_sequence[i % QUAD_ORDERS];
+    uint64_t entries = 0;
+    const uint64_t *cols[4];
+    const uint8_t *dead;
+    size_t rows;
+
+    if (!(sink->orders >> order & 1) || (part == QUAD_PART_DEFAULT && order >= QUAD_GSPO)) continue;
+    for (size_t r = 0; r < n; r++)
+      entries += runs[r]->section[part][order].entries;
+    if (!entries) continue;
+    if ((st = quad_merge_init(&merge, part == QUAD_PART_DEFAULT ? 3 : 4, false, n, mem, err)))
+      goto done;
+    for (size_t r = 0; r < n; r++)
+      if ((st = quad_merge_add(&merge, &runs[r]->section[part][order], NULL, err))) goto done;
+    if ((st = quad_merge_start(&merge, NULL, 0, NULL, 0, err))) goto done;
+    if ((st = sink->begin(sink, part, order, err))) goto done;
+    while (!(st = quad_merge_next(cols, &dead, &rows, &merge, err))) {
+      if ((st = sink->add(sink, cols, dead, rows, err))) goto done;
+      if (cancel && (st = base_cancel_check(cancel, err))) goto done;
+    }
+    if (st < 0) goto done;
+    if ((st = sink->end(sink, err))) goto done;
+    quad_merge_clear(&merge);
+  }
+  st = QUOIN_OK;
+
+done:
+  quad_merge_clear(&merge);
+  return st;
+}
+
+static void
+run_name(char out[64], uint64_t generation)
+{
+  (void)snprintf(out, 64, "run-%llu", (unsigned long long)generation);
+}
+
+/* runs[0..n) as one new run file; *out NULL when they cancel out. */
+static quoin_status
+write_merged(quad_run **out, quad_store *store, quad_run *const *runs, size_t n, quoin_error *err)
+{
+  uint64_t generation = store->manifest.next_run;
+  char name[64];
+  quad_writer *w = NULL;
+  quad_run *run;
+  quoin_status st;
+
+  *out = NULL;
+  run_name(name, generation);
+  if (base_dir_has(&store->dir, name) && (st = base_dir_unlink(&store->dir, name, err))) return st;
+  st = quad_writer_open(&w, &store->dir, name, generation, store->manifest.orders, store->mem, err);
+  if (st) return st;
+  if ((st = quad_merge_runs(quad_writer_sink(w), runs, n, NULL, store->mem, err))) {
+    quad_writer_abort(w);
+    return st;
+  }
+  if ((st = quad_writer_finish(w, true, err))) return st;
+  if ((st = quad_run_open(&run, &store->dir, name, generation, store->mem, err))) return st;
+  if (!run->entries) {
+    quad_run_release(run);
+    return base_dir_unlink(&store->dir, name, err);
+  }
+  store->manifest.next_run++;
+  *out = run;
+  return QUOIN_OK;
+}
+
+/* With too many runs: from which one on to merge. Sizes then fall by half or more from old to
+ * new, so an entry is rewritten O(log) times. */
+static size_t
+merge_from(quad_run *const *runs, size_t n)
+{
+  size_t from = n - 1;
+  uint64_t sum = runs[from]->entries;
+
+  while (from && (runs[from - 1]->entries <= 2 * sum || from >= QUAD_DISK_RUNS / 2))
+    sum += runs[--from]->entries;
+  return from;
+}
+
+/* The disk runs of the next manifest: those there are, the memory runs as one, then `extra`. */
+static quoin_status
+gather_runs(quad_version **out, quad_store *store, quad_run *extra, quoin_error *err)
+{
+  const quad_version *now = store->version;
+  quad_version *next = NULL;
+  quad_run *run = NULL;
+  size_t disk = 0, from;
+  quoin_status st;
+
+  *out = NULL;
+  if ((st = quad_version_new(&next, now->n_runs + 2, store->mem, err))) return st;
+  next->number = now->number;
+  next->orders = now->orders;
+  next->terms = now->terms;
+  while (disk < now->n_runs && now->runs[disk]->disk)
+    quad_version_push(next, now->runs[disk++]);
+  if (disk < now->n_runs) {
+    st = write_merged(&run, store, now->runs + disk, now->n_runs - disk, err);
+    if (st) goto done;
+    if (run) quad_version_push(next, run);
+    quad_run_release(run);
+  }
+  if (extra) quad_version_push(next, extra);
+  if (next->n_runs > QUAD_DISK_RUNS) {
+    from = merge_from(next->runs, next->n_runs);
+    if ((st = write_merged(&run, store, next->runs + from, next->n_runs - from, err))) goto done;
+    while (next->n_runs > from)
+      quad_run_release(next->runs[--next->n_runs]);
+    if (run) quad_version_push(next, run);
+    quad_run_release(run);
+  }
+  *out = next;
+  next = NULL;
+
+done:
+  quad_version_release(next);
+  return st;
+}
+
+/* Write the manifest that names the runs of `next` and make it the store's. */
+static quoin_status
+swap_manifest(quad_store *store, const quad_version *next, quoin_error *err)
+{
+  quad_manifest m = store->manifest;
+  quoin_status st;
+
+  m.runs = NULL;
+  m.n_runs = 0;
+  if (next->n_runs && !(m.runs = base_new(store->mem, next->n_runs, sizeof *m.runs)))
+    return base_fail_nomem(err);
+  m.n_runs = next->n_runs;
+  for (size_t i = 0; i < m.n_runs; i++)
+    m.runs[i] = (quad_run_ref){next->runs[i]->generation, next->runs[i]->bytes,
+                               next->runs[i]->footer_hash};
+  m.generation++;
+  m.version = next->number;
+  m.log_first = store->log.segment + (store->log.file.fd >= 0);
+  st = quad_store_poison(store, atom_store_sync(&m.atoms, store->atoms, err));
+  if (!st) st = quad_store_poison(store, base_dir_sync(&store->dir, err));
+  if (!st) st = quad_store_poison(store, quad_manifest_write(&m, &store->dir, store->mem, err));
+  if (st) {
+    base_release(store->mem, m.runs, m.n_runs, sizeof *m.runs);
+    return st;
+  }
+  base_release(store->mem, store->manifest.runs, store->manifest.n_runs, sizeof *m.runs);
+  store->manifest = m;
+  quad_log_close(&store->log);
+  quad_log_init(&store->log, &store->dir, m.log_first, m.lineage);
+  atomic_store(&store->log_bytes, 0);
+  atomic_store(&store->saved, m.version);
+  return QUOIN_OK;
+}
+
+quoin_status
+quad_store_save(quad_store *store, quad_run *extra, quoin_error *err)
+{
+  quad_version *next = NULL;
+  quoin_status st;
+
+  base_mutex_lock(&store->maintenance);
+  st = gather_runs(&next, store, extra, err);
+  if (!st && extra) {
+    next->number++;
+    next->terms = atom_store_terms(store->atoms);
+  }
+  if (!st) st = swap_manifest(store, next, err);
+  if (st)
+    quad_version_release(next);
+  else
+    quad_store_publish(store, next);
+  base_mutex_unlock(&store->maintenance);
+  if (!st) (void)quad_store_collect(store, NULL); /* what stays is collected at the next open */
+  return st;
+}
+
+quoin_status
+quad_store_checkpoint(quad_store *store, quoin_error *err)
+{
+  bool clean = store->version->number == atomic_load(&store->saved) && store->log.file.fd < 0;
+
+  if (clean && store->version->n_runs == store->manifest.n_runs) return QUOIN_OK;
+  return quad_store_save(store, NULL, err);
+}
+
+quoin_status
+quad_checkpoint(quad_store *store, quoin_error *err)
+{
+  quoin_status st = quad_store_may_write(store, err);
+
+  if (st) return st;
+  quad_store_enter(store);
+  st = quad_store_may_write(store, err);
+  if (!st) st = quad_store_checkpoint(store, err);
+  quad_store_leave(store);
+  return st;
+}
+
+/* ---- stale files ---------------------------------------------------------------------------- */
+
+/* The number after `prefix` in `name`; false when it is something else. */
+static bool
+numbered(uint64_t *out, const char *name, const char *prefix)
+{
+  size_t len = strlen(prefix);
+  char *end;
+
+  if (strncmp(name, prefix, len) || name[len] < '0' || name[len] > '9') return false;
+  *out = strtoull(name + len, &end, 10);
+  return *end == 0;
+}
+
+static bool
+is_stale(const quad_store *store, const char *name)
+{
+  const quad_manifest *m = &store->manifest;
+  uint64_t n;
+
+  if (!strcmp(name, "manifest.new") || numbered(&n, name, "spill-")) return true;
+  if (numbered(&n, name, "manifest-")) return n != m->generation;
+  if (numbered(&n, name, "log-")) return n < m->log_first;
+  if (numbered(&n, name, "run-")) {
+    for (size_t i = 0; i < m->n_runs; i++)
+      if (m->runs[i].generation == n) return false;
+    return true;
+  }
+  return atom_file_is_mine(name) && atom_file_is_stale(name, &m->atoms);
+}
+
+static quoin_status
+collect_one(void *user, const char *name, quoin_error *err)
+{
+  const quad_store *store = user;
+
+  return is_stale(store, name) ? base_dir_unlink(&store->dir, name, err) : QUOIN_OK;
+}
+
+quoin_status
+quad_store_collect(quad_store *store, quoin_error *err)
+{
+  return base_dir_list(&store->dir, collect_one, store, err);
+}

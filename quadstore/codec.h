@@ -1,0 +1,72 @@
+/* quadstore/codec.h - one block of up to 1,024 sorted entries, stored by column.
+ *
+ * Each column is stored in the smallest of six forms; every form decodes a group of 128 rows alone.
+ * Packed values are a plain little-endian bit stream, so that row i of a width w lies at bit i*w:
+ * one unaligned load finds it, and a loop with a constant width needs four instructions a value.
+ * Widths are 0..57 and 64 (a value of up to 57 bits at any bit offset lies within 8 bytes).
+ * Layout: docs/format.md, "Blocks". */
+#ifndef QUOIN_QUADSTORE_CODEC_H
+#define QUOIN_QUADSTORE_CODEC_H
+
+#include "base/base.h"
+
+enum {
+  CODEC_BLOCK = 1024,
+  CODEC_GROUP = 128,
+  CODEC_GROUPS = CODEC_BLOCK / CODEC_GROUP,
+  CODEC_SLACK = 4096, /* readable bytes that must follow a block: decoders read whole groups */
+  CODEC_MAX = 48 * 1024 /* no block is longer */
+};
+
+/* Codes are part of the file format. */
+typedef enum codec_form {
+  CODEC_CONST = 0, /* base */
+  CODEC_FOR = 1,   /* base + packed, patched */
+  CODEC_DELTA = 2, /* first value of each group, then packed differences, patched */
+  CODEC_RUNS = 3,  /* ends of runs of equal values, base + packed values */
+  CODEC_CLASS = 4, /* table[code] + packed: one base for each kind of id in the block, patched */
+  CODEC_DICT = 5   /* table[code] */
+} codec_form;
+
+typedef struct codec_column {
+  uint8_t form, width, code_width;
+  uint16_t patches, entries;
+  uint64_t base;
+  const uint8_t *table;    /* u64 each: CLASS, DICT */
+  const uint8_t *firsts;   /* u64 each: DELTA */
+  const uint8_t *ends;     /* u16 each: RUNS */
+  const uint8_t *codes;    /* CLASS, DICT */
+  const uint8_t *packed;   /* all but CONST and DICT */
+  const uint8_t *patch_at; /* u16 each, ascending rows */
+  const uint8_t *patch;    /* u64 each: the packed value in full */
+} codec_column;
+
+/* A parsed block; points into it. */
+typedef struct codec_view {
+  uint32_t rows;
+  unsigned columns;
+  const uint8_t *dead; /* bit set of tombstones, or NULL */
+  codec_column column[4];
+} codec_view;
+
+/* Encode rows 1..1024 of `columns` columns into out[CODEC_MAX]; returns the length with its
+ * checksum. dead: a byte a row, non-zero for a tombstone; NULL when there is none. */
+size_t codec_encode(uint8_t *out, const uint64_t *const *cols, unsigned columns,
+                    const uint8_t *dead, uint32_t rows);
+
+/* The checksum at the end of data[0..length) is right. */
+bool codec_verify(const uint8_t *data, size_t length);
+/* Fill `view`; false when the header contradicts itself. Reads of the decoders then stay within
+ * [data, data+available), whatever the block holds. available >= length. */
+bool codec_parse(codec_view *view, const uint8_t *data, size_t length, size_t available);
+
+/* All 128 rows of `group` (what lies beyond the last row is undefined). */
+void codec_decode(uint64_t out[CODEC_GROUP], const codec_view *view, unsigned column,
+                  unsigned group);
+/* Row group*128 alone. */
+uint64_t codec_first(const codec_view *view, unsigned column, unsigned group);
+
+/* 128 values of `width` bits from `in` (8 readable bytes beyond), each plus base. */
+void codec_unpack(uint64_t out[CODEC_GROUP], const uint8_t *in, unsigned width, uint64_t base);
+
+#endif /* QUOIN_QUADSTORE_CODEC_H */

@@ -1,0 +1,312 @@
+/* quadstore/log.c - the write-ahead log: numbered segments of records.
+ *
+ * A record: header of 40 bytes with its own checksum (magic, payload length, sequence, lineage,
+ * the sequence known to be synced when it was written), payload, XXH3 of the payload; aligned to 8.
+ * Files are extended in steps ahead of the records, so that a sync need not write the length; what
+ * follows the last record is zero. Segments are never reused, so a header found behind a bad record
+ * was written after it. */
+#include "quadstore/store.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/poison.h"
+
+enum {
+  SEGMENT_HEADER = 64,
+  RECORD_HEADER = 40,
+  LOG_STEP = 1 << 20,    /* the file grows by at least this */
+  SEGMENT_BYTES = 64 << 20, /* a new segment begins beyond */
+  RECORD_MAGIC = 0x4c514352 /* "RCQL" */
+};
+
+static void
+segment_name(char out[64], uint64_t segment)
+{
+  (void)snprintf(out, 64, "log-%llu", (unsigned long long)segment);
+}
+
+void
+quad_log_init(quad_log *log, const base_dir *dir, uint64_t segment, uint64_t lineage)
+{
+  *log = (quad_log){.dir = dir,
+                    .file = BASE_FILE_NONE,
+                    .segment = segment,
+                    .lineage = lineage,
+                    .sequence = 1};
+}
+
+void
+quad_log_close(quad_log *log)
+{
+  base_file_close(&log->file);
+}
+
+static void
+segment_header(uint8_t out[SEGMENT_HEADER], uint64_t segment, uint64_t lineage)
+{
+  uint32_t format = QUAD_FORMAT;
+  uint64_t sum;
+
+  memset(out, 0, SEGMENT_HEADER);
+  memcpy(out, "QUOINLOG", 8);
+  memcpy(out + 8, &format, 4);
+  memcpy(out + 16, &segment, 8);
+  memcpy(out + 24, &lineage, 8);
+  sum = base_hash(out, 56);
+  memcpy(out + 56, &sum, 8);
+}
+
+static quoin_status
+begin_segment(quad_log *log, quoin_error *err)
+{
+  char name[64];
+  uint8_t head[SEGMENT_HEADER];
+  quoin_status st;
+
+  segment_name(name, log->segment);
+  if ((st = base_file_open(&log->file, log->dir, name, BASE_FILE_CREATE_NEW, err))) return st;
+  if ((st = base_file_extend(&log->file, LOG_STEP, err))) goto done;
+  segment_header(head, log->segment, log->lineage);
+  if ((st = base_file_write(&log->file, head, sizeof head, 0, err))) goto done;
+  log->offset = SEGMENT_HEADER;
+  log->allocated = LOG_STEP;
+  st = base_dir_sync(log->dir, err);
+
+done:
+  if (st) { /* nothing was promised in it: the number is free again */
+    base_file_close(&log->file);
+    (void)base_dir_unlink(log->dir, name, NULL);
+  }
+  return st;
+}
+
+static uint64_t
+record_bytes(uint64_t payload)
+{
+  return RECORD_HEADER + (payload + 7) / 8 * 8 + 8;
+}
+
+quoin_status
+quad_log_append(quad_log *log, const void *payload, size_t len, const base_alloc *mem,
+                quoin_error *err)
+{
+  uint64_t total = record_bytes(len), sum;
+  uint32_t magic = RECORD_MAGIC;
+  uint64_t length = len;
+  uint8_t *rec = NULL;
+  quoin_status st;
+
+  if (log->file.fd >= 0 && log->offset >= SEGMENT_BYTES) {
+    if ((st = quad_log_sync(log, err))) return st;
+    base_file_close(&log->file);
+    log->segment++;
+  }
+  if (log->file.fd < 0 && (st = begin_segment(log, err))) return st;
+  if (log->offset + total > log->allocated) {
+    uint64_t want = (log->offset + total + LOG_STEP - 1) / LOG_STEP * LOG_STEP;
+    if ((st = base_file_extend(&log->file, want, err))) return st;
+    log->allocated = want;
+  }
+  if (!(rec = base_new_zero(mem, (size_t)total, 1))) return base_fail_nomem(err);
+  memcpy(rec, &magic, 4);
+  memcpy(rec + 8, &length, 8);
+  memcpy(rec + 16, &log->sequence, 8);
+  memcpy(rec + 24, &log->synced, 8);
+  sum = base_hash_seed(rec, 32, log->lineage);
+  memcpy(rec + 32, &sum, 8);
+  if (len) memcpy(rec + RECORD_HEADER, payload, len);
+  sum = base_hash_seed(payload, len, log->lineage);
+  memcpy(rec + total - 8, &sum, 8);
+  st = base_file_write(&log->file, rec, (size_t)total, log->offset, err);
+  base_release(mem, rec, (size_t)total, 1);
+  if (st) return st;
+  log->offset += total;
+  log->bytes += total;
+  log->sequence++;
+  return QUOIN_OK;
+}
+
+quoin_status
+quad_log_sync(quad_log *log, quoin_error *err)
+{
+  quoin_status st;
+
+  if (log->file.fd < 0 || log->synced + 1 == log->sequence) return QUOIN_OK;
+  if ((st = base_file_sync(&log->file, err))) return st;
+  log->synced = log->sequence - 1;
+  return QUOIN_OK;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+typedef struct record_header {
+  uint64_t length, sequence, synced;
+} record_header;
+
+typedef struct segment_data {
+  char name[64];
+  uint8_t *data;
+  size_t size;
+} segment_data;
+
+static bool
+parse_header(record_header *out, const segment_data *s, size_t at, uint64_t lineage)
+{
+  const uint8_t *p = s->data + at;
+
+  if (at > s->size || s->size - at < RECORD_HEADER) return false;
+  if (base_load_u32(p) != RECORD_MAGIC) return false;
+  if (base_hash_seed(p, 32, lineage) != base_load_u64(p + 32)) return false;
+  *out = (record_header){base_load_u64(p + 8), base_load_u64(p + 16), base_load_u64(p + 24)};
+  return true;
+}
+
+/* The record at `at` is whole and the one expected. */
+static bool
+parse_record(record_header *out, const segment_data *s, size_t at, uint64_t lineage,
+             uint64_t sequence)
+{
+  uint64_t total;
+
+  if (!parse_header(out, s, at, lineage) || out->sequence != sequence) return false;
+  if (out->length > s->size - at) return false;
+  total = record_bytes(out->length);
+  if (total > s->size - at) return false;
+  return base_hash_seed(s->data + at + RECORD_HEADER, (size_t)out->length, lineage) ==
+         base_load_u64(s->data + at + total - 8);
+}
+
+/* NOT_FOUND when there is no such segment. */
+static quoin_status
+read_segment(segment_data *out, const base_dir *dir, uint64_t segment, const base_alloc *mem,
+             quoin_error *err)
+{
+  base_file file = BASE_FILE_NONE;
+  uint64_t size;
+  quoin_status st;
+
+  *out = (segment_data){0};
+  segment_name(out->name, segment);
+  if ((st = base_file_open(&file, dir, out->name, BASE_FILE_READ, err))) return st;
+  if ((st = base_file_size(&size, &file, err))) goto done;
+  if (size > SIZE_MAX - 1 || !(out->data = base_new(mem, (size_t)size + 1, 1))) {
+    st = base_fail_nomem(err);
+    goto done;
+  }
+  out->size = (size_t)size;
+  st = base_file_read(&file, out->data, out->size, 0, err);
+
+done:
+  base_file_close(&file);
+  return st;
+}
+
+static void
+free_segment(segment_data *s, const base_alloc *mem)
+{
+  if (s->data) base_release(mem, s->data, s->size + 1, 1);
+  *s = (segment_data){0};
+}
+
+/* A later header says that `sequence`, which is bad, had been synced: that is no torn tail. */
+static bool
+later_says_synced(const segment_data *s, size_t from, uint64_t lineage, uint64_t sequence)
+{
+  record_header h;
+
+  for (size_t at = (from + 7) / 8 * 8; at + RECORD_HEADER <= s->size; at += 8)
+    if (parse_header(&h, s, at, lineage) && h.sequence > sequence && h.synced >= sequence)
+      return true;
+  return false;
+}
+
+static quoin_status
+fail_bad_middle(const segment_data *s, size_t at, uint64_t sequence, quoin_error *err)
+{
+  return base_fail_at(err, QUOIN_ERR_CORRUPT, s->name, at,
+                      "log record %llu is damaged, but was synced: nothing was changed",
+                      (unsigned long long)sequence);
+}
+
+/* The tail from `at` of `s` on is bad: look through the rest for proof that it was synced. */
+static quoin_status
+judge_tail(const base_dir *dir, const segment_data *s, size_t at, uint64_t segment,
+           uint64_t lineage, uint64_t sequence, const base_alloc *mem, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+
+  if (later_says_synced(s, at, lineage, sequence)) return fail_bad_middle(s, at, sequence, err);
+  for (uint64_t next = segment + 1;; next++) {
+    segment_data later;
+    bool proof;
+    st = read_segment(&later, dir, next, mem, NULL);
+    if (st == QUOIN_ERR_NOT_FOUND) return QUOIN_OK;
+    if (st) return base_fail(err, st, "log segment %llu cannot be read", (unsigned long long)next);
+    proof = later_says_synced(&later, SEGMENT_HEADER, lineage, sequence);
+    free_segment(&later, mem);
+    if (proof) return fail_bad_middle(s, at, sequence, err);
+  }
+}
+
+static bool
+all_zero(const segment_data *s, size_t at)
+{
+  for (; at < s->size; at++)
+    if (s->data[at]) return false;
+  return true;
+}
+
+quoin_status
+quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first, uint64_t lineage,
+              quoin_status (*each)(void *user, const uint8_t *payload, size_t len,
+                                   const char *file, uint64_t offset, quoin_error *err),
+              void *user, const base_alloc *mem, quoin_error *err)
+{
+  segment_data s = {0};
+  uint64_t sequence = 1;
+  quoin_status st = QUOIN_OK;
+
+  *out = (quad_log_replay){.cut_offset = UINT64_MAX};
+  for (uint64_t segment = first;; segment++) {
+    uint8_t head[SEGMENT_HEADER];
+    size_t at = SEGMENT_HEADER;
+    record_header h;
+
+    st = read_segment(&s, dir, segment, mem, err);
+    if (st == QUOIN_ERR_NOT_FOUND) {
+      base_error_clear(err);
+      return QUOIN_OK;
+    }
+    if (st) break;
+    out->segments++;
+    segment_header(head, segment, lineage);
+    if (s.size < SEGMENT_HEADER || memcmp(s.data, head, SEGMENT_HEADER)) at = 0;
+    while (at && parse_record(&h, &s, at, lineage, sequence)) {
+      st = each(user, s.data + at + RECORD_HEADER, (size_t)h.length, s.name, at + RECORD_HEADER,
+                err);
+      if (st) goto done;
+      at += (size_t)record_bytes(h.length);
+      out->records++;
+      out->bytes += record_bytes(h.length);
+      sequence++;
+    }
+    if (!at || !all_zero(&s, at)) {
+      st = judge_tail(dir, &s, at, segment, lineage, sequence, mem, err);
+      out->cut_segment = segment;
+      out->cut_offset = at;
+      /* segments behind a cut tail hold nothing that was promised; they are still counted */
+      for (uint64_t next = segment + 1; !st; next++, out->segments++) {
+        char name[64];
+        segment_name(name, next);
+        if (!base_dir_has(dir, name)) break;
+      }
+      break;
+    }
+    free_segment(&s, mem);
+  }
+
+done:
+  free_segment(&s, mem);
+  return st;
+}

@@ -1,0 +1,377 @@
+/* quadstore/store.c - opening and closing a store, its lock, its current version. */
+#include "quadstore/store.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/poison.h"
+
+enum { OPEN_TRIES = 20, LOCK_TEXT = 24 };
+
+void
+quad_store_say(const quad_store *store, const char *fmt, ...)
+{
+  char line[512];
+  va_list args;
+
+  if (!store->log_line) return;
+  va_start(args, fmt);
+  (void)vsnprintf(line, sizeof line, fmt, args);
+  va_end(args);
+  store->log_line(store->log_user, line);
+}
+
+quoin_status
+quad_store_may_write(const quad_store *store, quoin_error *err)
+{
+  if (store->read_only)
+    return base_fail(err, QUOIN_ERR_READ_ONLY, "the store was opened for reading only");
+  if (atomic_load_explicit(&((quad_store *)(uintptr_t)store)->poisoned, memory_order_acquire))
+    return base_fail(err, QUOIN_ERR_POISONED,
+                     "an earlier write to the store failed: close it and open it again");
+  return QUOIN_OK;
+}
+
+quoin_status
+quad_store_poison(quad_store *store, quoin_status st)
+{
+  if (st) atomic_store_explicit(&store->poisoned, 1, memory_order_release);
+  return st;
+}
+
+void
+quad_store_enter(quad_store *store)
+{
+  base_mutex_lock(&store->writer);
+  atom_store_writer_enter(store->atoms);
+}
+
+void
+quad_store_leave(quad_store *store)
+{
+  atom_store_writer_leave(store->atoms);
+  base_mutex_unlock(&store->writer);
+}
+
+quad_version *
+quad_store_version(quad_store *store)
+{
+  quad_version *v;
+
+  base_rwlock_read(&store->publish);
+  v = quad_version_retain(store->version);
+  base_rwlock_read_done(&store->publish);
+  return v;
+}
+
+void
+quad_store_publish(quad_store *store, quad_version *version)
+{
+  quad_version *old;
+
+  base_rwlock_write(&store->publish);
+  old = store->version;
+  store->version = version;
+  base_rwlock_write_done(&store->publish);
+  quad_version_release(old); /* may close files: not under the lock */
+}
+
+quoin_status
+quad_snapshot_acquire(quad_snapshot **out, quad_store *store, quoin_error *err)
+{
+  return quad_snapshot_make(out, quad_store_version(store), store->atoms, store->mem, err);
+}
+
+atom_store *
+quad_store_atoms(quad_store *store)
+{
+  return store->atoms;
+}
+
+const base_dir *
+quad_store_dir(const quad_store *store)
+{
+  return &store->dir;
+}
+
+uint64_t
+quad_store_id(const quad_store *store)
+{
+  return store->manifest.lineage;
+}
+
+/* ---- the lock ------------------------------------------------------------------------------- */
+
+static quoin_status
+open_lock_file(quad_store *store, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+
+  for (unsigned i = 0; i < OPEN_TRIES; i++) { /* two processes may be creating it */
+    bool there = base_dir_has(&store->dir, "lock");
+    base_error_clear(err);
+    st = base_file_open(&store->lock, &store->dir, "lock",
+                        there ? BASE_FILE_WRITE : BASE_FILE_CREATE_NEW, err);
+    if (!st || there) return st;
+  }
+  return st;
+}
+
+/* BUSY when another process holds it. The text says who: advisory, the lock itself is the flock. */
+static quoin_status
+take_lock(quad_store *store, quoin_error *err)
+{
+  char text[LOCK_TEXT + 1] = {0};
+  uint64_t size = 0;
+  long pid;
+  bool taken;
+  quoin_status st;
+
+  if ((st = open_lock_file(store, err))) return st;
+  if ((st = base_file_lock(&taken, &store->lock, err))) return st;
+  if (taken) {
+    (void)snprintf(text, sizeof text, "%-22ld\n", (long)getpid());
+    return base_file_write(&store->lock, text, strlen(text), 0, err);
+  }
+  if (!base_file_size(&size, &store->lock, NULL) && size >= 1)
+    (void)base_file_read(&store->lock, text, size < LOCK_TEXT ? (size_t)size : LOCK_TEXT, 0, NULL);
+  pid = strtol(text, NULL, 10);
+  if (pid > 0)
+    return base_fail(err, QUOIN_ERR_BUSY,
+                     "the store is in use by process %ld: wait for it to end, or open for reading",
+                     pid);
+  return base_fail(err, QUOIN_ERR_BUSY,
+                   "the store is in use by another process: wait for it to end, or open for reading");
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static quoin_status
+refuse_remains(void *user, const char *name, quoin_error *err)
+{
+  (void)user;
+  if (strncmp(name, "run-", 4) && strncmp(name, "log-", 4)) return QUOIN_OK;
+  return base_fail_at(err, QUOIN_ERR_CORRUPT, name, UINT64_MAX,
+                      "the directory has files of a store, but no manifest: restore it from a backup");
+}
+
+typedef struct sweep {
+  const base_dir *dir;
+} sweep;
+
+static quoin_status
+sweep_remains(void *user, const char *name, quoin_error *err)
+{
+  const sweep *s = user;
+
+  if (!atom_file_is_mine(name) && strncmp(name, "manifest-", 9) && strcmp(name, "manifest.new"))
+    return QUOIN_OK;
+  return base_dir_unlink(s->dir, name, err);
+}
+
+/* An empty store in a directory that has none; what an interrupted creation left goes first. */
+static quoin_status
+create_store(quad_store *store, uint32_t orders, quoin_error *err)
+{
+  quad_manifest *m = &store->manifest;
+  sweep s = {&store->dir};
+  quoin_status st;
+
+  if ((st = base_dir_list(&store->dir, refuse_remains, NULL, err))) return st;
+  if ((st = base_dir_list(&store->dir, sweep_remains, &s, err))) return st;
+  *m = (quad_manifest){.generation = 1, .version = 1, .log_first = 1, .next_run = 1};
+  m->orders = orders ? (orders & ((1u << QUAD_ORDERS) - 1)) | 1u << QUAD_SPO
+                     : (1u << QUAD_ORDERS) - 1;
+  m->atoms.generation = 1;
+  if ((st = atom_store_create(&store->dir, &m->atoms, err))) return st;
+  return quad_manifest_write(m, &store->dir, store->mem, err);
+}
+
+static quoin_status
+find_manifest(quad_store *store, const quad_store_options *options, quoin_error *err)
+{
+  bool create = (options->create || options->must_create) && !options->read_only;
+  quoin_status st;
+
+  if (base_dir_has(&store->dir, "manifest")) {
+    if (options->must_create)
+      return base_fail(err, QUOIN_ERR_EXISTS, "there is a store already in '%s'", store->dir.name);
+    return quad_manifest_read(&store->manifest, &store->dir, !store->read_only, store->mem, err);
+  }
+  if (!create) {
+    if ((st = base_dir_list(&store->dir, refuse_remains, NULL, err))) return st;
+    return base_fail(err, QUOIN_ERR_NOT_FOUND, "there is no store in '%s'", store->dir.name);
+  }
+  return create_store(store, options->orders, err);
+}
+
+static quoin_status
+open_runs(quad_store *store, quoin_error *err)
+{
+  const quad_manifest *m = &store->manifest;
+  quad_version *v;
+  quoin_status st = quad_version_new(&v, m->n_runs, store->mem, err);
+
+  if (st) return st;
+  v->number = m->version;
+  v->orders = m->orders;
+  v->terms = m->atoms.terms;
+  for (size_t i = 0; i < m->n_runs; i++) {
+    const quad_run_ref *ref = &m->runs[i];
+    char name[64];
+    quad_run *run;
+    (void)snprintf(name, sizeof name, "run-%llu", (unsigned long long)ref->generation);
+    if ((st = quad_run_open(&run, &store->dir, name, ref->generation, store->mem, err))) goto done;
+    quad_version_push(v, run);
+    quad_run_release(run);
+    if (run->bytes != ref->bytes || run->footer_hash != ref->footer_hash ||
+        run->orders != m->orders) {
+      st = base_fail_at(err, QUOIN_ERR_CORRUPT, run->file.name, 48,
+                        "this is not the run that the manifest names");
+      goto done;
+    }
+  }
+  store->version = v;
+  v = NULL;
+
+done:
+  quad_version_release(v);
+  return st;
+}
+
+static void
+forget(quad_store *store)
+{
+  quad_log_close(&store->log);
+  quad_version_release(store->version);
+  store->version = NULL;
+  atom_store_close(store->atoms);
+  store->atoms = NULL;
+  quad_manifest_clear(&store->manifest, store->mem);
+}
+
+/* Manifest, atoms, runs, log. */
+static quoin_status
+open_content(quad_store *store, const quad_store_options *options, quoin_error *err)
+{
+  uint64_t records = 0;
+  quoin_status st;
+
+  if ((st = find_manifest(store, options, err))) return st;
+  st = atom_store_open(&store->atoms, &store->dir, &store->manifest.atoms,
+                       store->read_only ? ATOM_OPEN_READ_ONLY : ATOM_OPEN_WRITE, store->mem, err);
+  if (st) return st;
+  if ((st = open_runs(store, err))) return st;
+  quad_log_init(&store->log, &store->dir, store->manifest.log_first, store->manifest.lineage);
+  atomic_store(&store->saved, store->manifest.version);
+  return quad_store_recover(store, &records, err);
+}
+
+/* A reading process starts over when the writer replaced the manifest meanwhile. */
+static quoin_status
+open_beside_writer(quad_store *store, const quad_store_options *options, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+
+  for (unsigned i = 0; i < OPEN_TRIES; i++) {
+    quad_manifest now = {0};
+    bool same;
+    base_error_clear(err);
+    st = open_content(store, options, err);
+    if (quad_manifest_read(&now, &store->dir, false, store->mem, NULL)) return st;
+    same = now.generation == store->manifest.generation && store->manifest.generation;
+    quad_manifest_clear(&now, store->mem);
+    if (same) return st;
+    forget(store);
+  }
+  return st ? st
+            : base_fail(err, QUOIN_ERR_BUSY,
+                        "the store is being changed faster than it can be opened: try again");
+}
+
+static quoin_status
+open_directory(quad_store *store, const char *path, const quad_store_options *options,
+               quoin_error *err)
+{
+  quoin_status st = base_dir_open(&store->dir, path, err);
+
+  if (st != QUOIN_ERR_NOT_FOUND) return st;
+  if (options->read_only || !(options->create || options->must_create))
+    return base_fail(err, QUOIN_ERR_NOT_FOUND, "there is no store in '%s'", path);
+  base_error_clear(err);
+  if ((st = base_dir_create(path, err)) && access(path, F_OK)) return st;
+  base_error_clear(err);
+  return base_dir_open(&store->dir, path, err);
+}
+
+quoin_status
+quad_store_open(quad_store **out, const char *path, const quad_store_options *options,
+                const base_alloc *mem, quoin_error *err)
+{
+  static const quad_store_options defaults;
+  quad_store *store;
+  quoin_status st;
+  bool locks = false;
+
+  *out = NULL;
+  if (!options) options = &defaults;
+  if (!mem) mem = base_alloc_default();
+  if (!(store = base_new_zero(mem, 1, sizeof *store))) return base_fail_nomem(err);
+  store->alloc = *mem;
+  store->mem = &store->alloc;
+  store->dir = BASE_DIR_NONE;
+  store->lock = BASE_FILE_NONE;
+  store->log.file = BASE_FILE_NONE;
+  store->read_only = options->read_only;
+  store->durability = options->durability;
+  store->memory_bytes = options->memory_bytes ? options->memory_bytes : (uint64_t)64 << 20;
+  store->log_line = options->log;
+  store->log_user = options->log_user;
+  if ((st = base_mutex_init(&store->writer, BASE_RANK_WRITER, "writer role", err))) goto done;
+  if ((st = base_mutex_init(&store->maintenance, BASE_RANK_MANIFEST, "manifest lock", err)))
+    goto done;
+  if ((st = base_rwlock_init(&store->publish, BASE_RANK_STORE, "store lock", err))) goto done;
+  locks = true;
+  if ((st = open_directory(store, path, options, err))) goto done;
+  if (!store->read_only && (st = take_lock(store, err))) goto done;
+  st = store->read_only ? open_beside_writer(store, options, err)
+                        : open_content(store, options, err);
+  if (st) goto done;
+  if (!store->read_only && (st = quad_store_collect(store, err))) goto done;
+  *out = store;
+  return QUOIN_OK;
+
+done:
+  forget(store);
+  if (locks) {
+    base_rwlock_destroy(&store->publish);
+    base_mutex_destroy(&store->maintenance);
+    base_mutex_destroy(&store->writer);
+  }
+  base_file_close(&store->lock);
+  base_dir_close(&store->dir);
+  base_release(mem, store, 1, sizeof *store);
+  return st;
+}
+
+quoin_status
+quad_store_close(quad_store *store, quoin_error *err)
+{
+  base_alloc mem;
+  quoin_status st = QUOIN_OK;
+
+  if (!store) return QUOIN_OK;
+  if (!store->read_only && !atomic_load(&store->poisoned)) st = quad_checkpoint(store, err);
+  forget(store);
+  base_rwlock_destroy(&store->publish);
+  base_mutex_destroy(&store->maintenance);
+  base_mutex_destroy(&store->writer);
+  base_file_close(&store->lock); /* frees the lock */
+  base_dir_close(&store->dir);
+  mem = store->alloc;
+  base_release(&mem, store, 1, sizeof *store);
+  return st;
+}

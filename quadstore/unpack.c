@@ -1,0 +1,60 @@
+/* quadstore/unpack.c - bit unpacking with a constant width for each case. */
+#include "quadstore/codec.h"
+
+#include "base/poison.h"
+
+/* `width` is a constant where this is inlined: shifts and offsets fold. */
+static inline __attribute__((always_inline)) void
+unpack_fixed(uint64_t *restrict out, const uint8_t *restrict in, const unsigned width,
+             uint64_t base)
+{
+  const uint64_t mask = (UINT64_C(1) << width) - 1;
+
+  for (unsigned i = 0; i < CODEC_GROUP / 8; i++, in += width, out += 8) {
+    out[0] = base + (base_load_u64(in) & mask);
+    out[1] = base + (base_load_u64(in + width / 8) >> (width % 8) & mask);
+    out[2] = base + (base_load_u64(in + 2 * width / 8) >> (2 * width % 8) & mask);
+    out[3] = base + (base_load_u64(in + 3 * width / 8) >> (3 * width % 8) & mask);
+    out[4] = base + (base_load_u64(in + 4 * width / 8) >> (4 * width % 8) & mask);
+    out[5] = base + (base_load_u64(in + 5 * width / 8) >> (5 * width % 8) & mask);
+    out[6] = base + (base_load_u64(in + 6 * width / 8) >> (6 * width % 8) & mask);
+    out[7] = base + (base_load_u64(in + 7 * width / 8) >> (7 * width % 8) & mask);
+  }
+}
+
+#define UNPACK(width)                                                                              \
+  case width:                                                                                      \
+    unpack_fixed(out, in, width, base);                                                            \
+    return;
+#define UNPACK8(width)                                                                             \
+  UNPACK(width)                                                                                    \
+  UNPACK((width) + 1)                                                                              \
+  UNPACK((width) + 2)                                                                              \
+  UNPACK((width) + 3)                                                                              \
+  UNPACK((width) + 4)                                                                              \
+  UNPACK((width) + 5)                                                                              \
+  UNPACK((width) + 6)                                                                              \
+  UNPACK((width) + 7)
+
+void
+codec_unpack(uint64_t out[CODEC_GROUP], const uint8_t *in, unsigned width, uint64_t base)
+{
+  switch (width) {
+    UNPACK8(1)
+    UNPACK8(9)
+    UNPACK8(17)
+    UNPACK8(25)
+    UNPACK8(33)
+    UNPACK8(41)
+    UNPACK8(49)
+    UNPACK(57)
+  case 64:
+    for (unsigned i = 0; i < CODEC_GROUP; i++)
+      out[i] = base + base_load_u64(in + 8 * i);
+    return;
+  default: /* 0 */
+    for (unsigned i = 0; i < CODEC_GROUP; i++)
+      out[i] = base;
+    return;
+  }
+}

@@ -1,0 +1,134 @@
+/* quadstore/version.c - see version.h. */
+#include "quadstore/version.h"
+
+#include <assert.h>
+
+#include "base/poison.h"
+
+quoin_status
+quad_version_new(quad_version **out, size_t room, const base_alloc *mem, quoin_error *err)
+{
+  quad_version *v = base_new_zero(mem, 1, sizeof *v + room * sizeof(quad_run *));
+
+  *out = v;
+  if (!v) return base_fail_nomem(err);
+  atomic_init(&v->refs, 1);
+  v->mem = mem;
+  v->room = room;
+  return QUOIN_OK;
+}
+
+void
+quad_version_push(quad_version *v, quad_run *run)
+{
+  assert(v->n_runs < v->room);
+  v->runs[v->n_runs++] = quad_run_retain(run);
+}
+
+quad_version *
+quad_version_retain(quad_version *v)
+{
+  atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+  return v;
+}
+
+void
+quad_version_release(quad_version *v)
+{
+  /* acq_rel: the last one frees after all uses by the others */
+  if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1) return;
+  for (size_t i = 0; i < v->n_runs; i++)
+    quad_run_release(v->runs[i]);
+  base_release(v->mem, v, 1, sizeof *v + v->room * sizeof(quad_run *));
+}
+
+quoin_status
+quad_snapshot_make(quad_snapshot **out, quad_version *version, atom_store *atoms,
+                   const base_alloc *mem, quoin_error *err)
+{
+  quad_snapshot *s = base_new_zero(mem, 1, sizeof *s);
+
+  *out = s;
+  if (!s) {
+    quad_version_release(version);
+    return base_fail_nomem(err);
+  }
+  atomic_init(&s->refs, 1);
+  s->mem = mem;
+  s->version = version;
+  s->atoms = atoms;
+  if (atoms) atom_store_pin(atoms);
+  return QUOIN_OK;
+}
+
+quad_snapshot *
+quad_snapshot_retain(quad_snapshot *snapshot)
+{
+  atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);
+  return snapshot;
+}
+
+void
+quad_snapshot_release(quad_snapshot *snapshot)
+{
+  if (!snapshot || atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) != 1) return;
+  quad_version_release(snapshot->version);
+  if (snapshot->atoms) atom_store_unpin(snapshot->atoms);
+  base_release(snapshot->mem, snapshot, 1, sizeof *snapshot);
+}
+
+atom_store *
+quad_snapshot_atoms(const quad_snapshot *snapshot)
+{
+  return snapshot->atoms;
+}
+
+uint64_t
+quad_snapshot_atom_mark(const quad_snapshot *snapshot)
+{
+  return snapshot->version->terms;
+}
+
+uint64_t
+quad_snapshot_version(const quad_snapshot *snapshot)
+{
+  return snapshot->version->number;
+}
+
+uint32_t
+quad_snapshot_orders(const quad_snapshot *snapshot)
+{
+  return snapshot->version->orders;
+}
+
+quoin_status
+quad_version_present(uint8_t *present, const quad_version *version, unsigned part,
+                     const uint64_t *records, size_t n, unsigned stride, const base_alloc *mem,
+                     quoin_error *err)
+{
+  unsigned keys = part == QUAD_PART_DEFAULT ? 3 : 4;
+  quoin_status st = QUOIN_OK;
+
+  memset(present, 0, n);
+  for (size_t r = 0; r < version->n_runs; r++) {
+    const quad_section *sec = &version->runs[r]->section[part][QUAD_SPO];
+    quad_cursor cur;
+    if (!sec->entries) continue;
+    if ((st = quad_cursor_open(&cur, sec, mem, err))) return st;
+    for (size_t i = 0; i < n; i++) {
+      const uint64_t *rec = records + i * stride;
+      uint64_t here[4];
+      uint32_t row;
+      st = quad_cursor_seek(&row, &cur, rec, keys, false, err);
+      if (st) break; /* DONE: all further records lie behind this section */
+      quad_cursor_need(&cur, (1u << keys) - 1, row, row + 1);
+      for (unsigned k = 0; k < keys; k++)
+        here[k] = cur.col[k][row];
+      if (quad_key_compare(here, rec, keys) == 0)
+        present[i] = !(cur.dead && cur.dead[row]); /* entries alternate: the newest counts */
+    }
+    quad_cursor_close(&cur);
+    if (st < 0) return st;
+  }
+  return QUOIN_OK;
+}

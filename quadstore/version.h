@@ -1,0 +1,41 @@
+/* quadstore/version.h - versions (lists of runs) and the snapshots that hold them. */
+#ifndef QUOIN_QUADSTORE_VERSION_H
+#define QUOIN_QUADSTORE_VERSION_H
+
+#include "quadstore/merge.h"
+
+/* Immutable; runs from old to new: those on disk, then those in memory. */
+typedef struct quad_version {
+  _Atomic uint32_t refs;
+  const base_alloc *mem;
+  uint64_t number;
+  uint64_t terms; /* the atom mark */
+  uint32_t orders;
+  size_t n_runs, room;
+  quad_run *runs[];
+} quad_version;
+
+/* Room for `room` runs, none in it. */
+quoin_status quad_version_new(quad_version **out, size_t room, const base_alloc *mem,
+                              quoin_error *err);
+void quad_version_push(quad_version *v, quad_run *run); /* retains */
+quad_version *quad_version_retain(quad_version *v);
+void quad_version_release(quad_version *v); /* NULL is fine */
+
+struct quad_snapshot {
+  _Atomic uint32_t refs;
+  const base_alloc *mem;
+  atom_store *atoms; /* pinned; NULL in tests of runs alone */
+  quad_version *version;
+};
+
+/* Takes over the caller's reference to `version` and pins the atoms. On failure too. */
+quoin_status quad_snapshot_make(quad_snapshot **out, quad_version *version, atom_store *atoms,
+                                const base_alloc *mem, quoin_error *err);
+
+/* present[i] = 1 when record i (sorted by SPO(G), `stride` words each) is in `version`. */
+quoin_status quad_version_present(uint8_t *present, const quad_version *version, unsigned part,
+                                  const uint64_t *records, size_t n, unsigned stride,
+                                  const base_alloc *mem, quoin_error *err);
+
+#endif /* QUOIN_QUADSTORE_VERSION_H */
