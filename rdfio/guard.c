@@ -196,6 +196,7 @@ static bool
 is_keyword_iri(const rdfio_guard *g, size_t have)
 {
   static const char *const WORDS[] = {"<base>", "<prefix>", "<graph>"};
+  if (have < 6 || !strchr("bpg", g->in[g->in_at + 1] | 0x20)) return false;
   for (size_t i = 0; i < 3; i++) {
     size_t n = strlen(WORDS[i]);
     if (have >= n && strncasecmp(g->in + g->in_at, WORDS[i], n) == 0) return true;

@@ -1,0 +1,3 @@
+foreach(unit iri lines)
+  quoin_test(unit.rdfio.${unit} SOURCES unit/test_rdfio_${unit}.c MODULES rdfio)
+endforeach()
