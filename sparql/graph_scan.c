@@ -120,6 +120,40 @@ sort_ids(atom_id *ids, size_t n)
 }
 
 quoin_status
+sparql_graph_set(atom_id **out, size_t *n, sparql_context *ctx, const rdf_term *terms,
+                 size_t n_terms, quoin_error *err)
+{
+  atom_id *ids = base_arena_new(&ctx->arena, n_terms + 1, sizeof(atom_id));
+  if (!ids) return base_fail_nomem(err);
+  size_t known = 0, kept = 0;
+  for (size_t i = 0; i < n_terms; i++) {
+    quoin_status st = sparql_intern(&ids[known], ctx, &terms[i], err);
+    if (st) return st;
+    if (atom_id_kind(ids[known]) != ATOM_LOCAL) known++;
+  }
+  sort_ids(ids, known);
+  for (size_t i = 0; i < known; i++)
+    if (!kept || !atom_id_equal(ids[kept - 1], ids[i])) ids[kept++] = ids[i];
+  *out = ids;
+  *n = kept;
+  return QUOIN_OK;
+}
+
+quoin_status
+sparql_default_graph(sparql_active_graph *out, sparql_context *ctx, quoin_error *err)
+{
+  const sparql_query *query = ctx->query;
+  bool all = ctx->options && ctx->options->union_default_graph;
+  *out = (sparql_active_graph){.scope = all ? QUAD_ANY : QUAD_DEFAULT, .graph.var = SPARQL_NO_VAR};
+  if (!query->has_dataset) return QUOIN_OK;
+  out->scope = QUAD_DEFAULT;
+  atom_id *ids;
+  quoin_status st = sparql_graph_set(&ids, &out->n_merged, ctx, query->from, query->n_from, err);
+  if (!st) out->merged = ids;
+  return st;
+}
+
+quoin_status
 sparql_graph_names(atom_id **out, size_t *n, sparql_context *ctx, const atom_id *merged,
                    size_t n_merged, quoin_error *err)
 {

@@ -26,6 +26,14 @@ quoin_status sparql_graph_init(sparql_graph *out, sparql_context *ctx,
 /* The id of the system graph's name, as the store or the query has it. */
 quoin_status sparql_system_graph(atom_id *out, sparql_context *ctx, quoin_error *err);
 
+/* The ids of the terms of a dataset clause, ascending, each once, without those that the store does
+ * not know; in ctx->arena, never NULL. */
+quoin_status sparql_graph_set(atom_id **out, size_t *n, sparql_context *ctx, const rdf_term *terms,
+                              size_t n_terms, quoin_error *err);
+/* The default graph of the query: its FROM clauses, else the store's, or the union of all graphs
+ * when the options say so. */
+quoin_status sparql_default_graph(sparql_active_graph *out, sparql_context *ctx, quoin_error *err);
+
 /* The named graphs of the dataset, ascending: those of `merged` that is not NULL, else all that
  * have a quad but for the system graph. In ctx->arena. */
 quoin_status sparql_graph_names(atom_id **out, size_t *n, sparql_context *ctx,
