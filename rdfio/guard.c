@@ -151,7 +151,7 @@ next_page(rdfio_guard *g)
 /* ---- tokens -----------------------------------------------------------------------------------
  */
 
-/* A fault `ahead` bytes after in_at. */
+/* A fault `ahead` bytes after in_at; below, `back` bytes before it. */
 static void
 fault(rdfio_guard *g, quoin_status status, size_t ahead, const char *expected)
 {
@@ -167,14 +167,14 @@ fault(rdfio_guard *g, quoin_status status, size_t ahead, const char *expected)
 }
 
 static void
-fault_said(rdfio_guard *g, quoin_status status, const char *message)
+fault_said(rdfio_guard *g, quoin_status status, size_t back, const char *message)
 {
   rdfio_guard_place p;
   place_after(&p, g, g->page_len);
   g->failed = true;
-  g->fault_at = g->page_len;
-  (void)!base_fail_pos(&g->error, status, rdfio_source_name(g->source), p.line, p.column, "%s",
-                       message);
+  g->fault_at = g->page_len > back ? g->page_len - back : 0;
+  (void)!base_fail_pos(&g->error, status, rdfio_source_name(g->source), p.line, p.column - back,
+                       "%s", message);
 }
 
 /* A character that goes on a name after a full stop. */
@@ -214,11 +214,11 @@ after_dots(rdfio_guard *g, bool name_follows)
   g->last = '.';
   g->in_name = false;
   if (dots > 1) {
-    fault_said(g, QUOIN_ERR_SYNTAX, "found a second '.' in a row, expected the next statement");
+    fault_said(g, QUOIN_ERR_SYNTAX, 1, "found a second '.' in a row, expected the next statement");
     return false;
   }
   if (g->depth) {
-    fault_said(g, QUOIN_ERR_SYNTAX, "found '.' before the closing ']' or ')'");
+    fault_said(g, QUOIN_ERR_SYNTAX, 1, "found '.' before the closing ']' or ')'");
     return false;
   }
   return true;
@@ -228,7 +228,7 @@ static void
 open_bracket(rdfio_guard *g, char c)
 {
   if (g->depth == RDFIO_GUARD_DEPTH) {
-    fault_said(g, QUOIN_ERR_LIMIT, "brackets are nested deeper than 1000");
+    fault_said(g, QUOIN_ERR_LIMIT, 0, "brackets are nested deeper than 1000");
     return;
   }
   bool start = !g->last || g->last == '.' || g->last == '{' || g->last == '}';
@@ -403,11 +403,11 @@ step_escape(rdfio_guard *g, size_t have, bool iri)
   }
   size_t used = rdfio_uchar_decode(&cp, &why, p, have);
   if (!used) {
-    fault_said(g, QUOIN_ERR_SYNTAX, why);
+    fault_said(g, QUOIN_ERR_SYNTAX, 0, why);
     return;
   }
   if (iri && cp < 0x80 && rdfio_char_is((char)cp, RDFIO_CHAR_IRI_BAD)) {
-    fault_said(g, QUOIN_ERR_SYNTAX, "the escape names a character that an IRI may not hold");
+    fault_said(g, QUOIN_ERR_SYNTAX, 0, "the escape names a character that an IRI may not hold");
     return;
   }
   copy(g, used);
@@ -540,6 +540,7 @@ make_page(rdfio_guard *g)
     step(g, have);
   }
   if (!g->page_len) return false;
+  g->filled_from = g->page_len;
   if (g->page_len < RDFIO_GUARD_PAGE) {
     memset(g->page + g->page_len, '\n', RDFIO_GUARD_PAGE - g->page_len);
     g->page_len = RDFIO_GUARD_PAGE;
@@ -567,7 +568,7 @@ rdfio_guard_locate(uint64_t *line, uint64_t *column, size_t *page_at, const rdfi
 {
   rdfio_guard_place p = g->place;
   size_t next = 0, i = 0;
-  size_t end = g->page_len < RDFIO_GUARD_PAGE ? g->page_len : RDFIO_GUARD_PAGE;
+  size_t end = g->filled_from < RDFIO_GUARD_PAGE ? g->filled_from : RDFIO_GUARD_PAGE;
   for (; i < end; i++) {
     if (p.serd_line > serd_line || (p.serd_line == serd_line && p.serd_column >= serd_column))
       break;
@@ -628,7 +629,9 @@ rdfio_guard_resync(rdfio_guard *g, size_t page_at, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   size_t at = g->page_from + page_at - inserted_before(g, page_at);
-  if (g->failed || at > g->in_at) at = g->in_at;
+  if (at > g->in_at) at = g->in_at;
+  while (at > g->page_from && g->in[at - 1] != '\n')
+    at--; /* the line counts as a whole: a fault may be told at its end */
   bool block = g->trig && in_graph_block(g, at, g->page_braces != 0);
   rdfio_guard_place p;
   place_after(&p, g, page_at);

@@ -53,9 +53,10 @@ typedef struct rdfio_guard {
   unsigned page_braces; /* braces where the page begins */
 
   char page[RDFIO_GUARD_PAGE + RDFIO_GUARD_EXTRA];
-  size_t page_len;                     /* made, may exceed RDFIO_GUARD_PAGE */
-  size_t page_from;                    /* offset in `in` of its first byte */
-  rdfio_guard_place place;             /* of its first byte */
+  size_t page_len;         /* made, may exceed RDFIO_GUARD_PAGE */
+  size_t filled_from;      /* offset in the page of the filling after the end of the input */
+  size_t page_from;        /* offset in `in` of its first byte */
+  rdfio_guard_place place; /* of its first byte */
   uint32_t inserted[RDFIO_GUARD_PAGE]; /* offsets in the page, ascending */
   size_t inserted_len;
   bool given; /* serd has the page */

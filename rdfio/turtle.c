@@ -305,10 +305,19 @@ no_stream_error(void *stream)
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
+static void
+end_reader(turtle *t)
+{
+  if (!t->reader) return;
+  (void)serd_reader_end_stream(t->reader);
+  serd_reader_free(t->reader);
+  t->reader = NULL;
+}
+
 static quoin_status
 start_reader(turtle *t, bool trig)
 {
-  serd_reader_free(t->reader);
+  end_reader(t);
   t->reader = serd_reader_new(trig ? SERD_TRIG : SERD_TURTLE, t, NULL, on_base, on_prefix,
                               on_statement, NULL);
   if (!t->reader) return base_fail_nomem(t->err);
@@ -407,7 +416,7 @@ rdfio_read_turtle(rdfio_batch *batch, bool trig, const base_alloc *mem, quoin_er
   st = read_document(&t, trig);
 
 done:
-  serd_reader_free(t.reader);
+  end_reader(&t);
   rdfio_prefixes_clear(&t.prefixes);
   base_arena_clear(&t.base_text);
   rdfio_guard_clear(guard);

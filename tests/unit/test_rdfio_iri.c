@@ -8,7 +8,8 @@ expect_resolved(const char *base, const char *ref, const char *expected)
   quoin_span got = {0};
   quoin_error err = QUOIN_ERROR_INIT;
   base_arena_init(&arena, base_alloc_default());
-  assert_int_equal(rdfio_iri_resolve(&got, base_span(base), base_span(ref), &arena, &err), QUOIN_OK);
+  assert_int_equal(rdfio_iri_resolve(&got, base_span(base), base_span(ref), &arena, &err),
+                   QUOIN_OK);
   if (!base_span_is(got, expected))
     print_error("<%s> + <%s>: %.*s, expected %s\n", base, ref, (int)got.len, got.ptr, expected);
   assert_true(base_span_is(got, expected));
@@ -83,16 +84,17 @@ test_iri__resolves_against_unusual_bases(void **state)
 static void
 test_iri__refuses_what_cannot_be_resolved(void **state)
 {
-  static const char *const BAD[] = {"a b", "a<b", "a>b", "a\"b", "a{b", "a}b", "a|b", "a\\b", "a^b",
-                                    "a`b", "a\nb", "a\x01"};
+  static const char *const BAD[] = {"a b", "a<b",  "a>b", "a\"b", "a{b",  "a}b",
+                                    "a|b", "a\\b", "a^b", "a`b",  "a\nb", "a\x01"};
   base_arena arena;
   quoin_span out;
   quoin_error err = QUOIN_ERROR_INIT;
   (void)state;
   base_arena_init(&arena, base_alloc_default());
   for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++)
-    assert_int_equal(rdfio_iri_resolve(&out, base_span("http://a/"), base_span(BAD[i]), &arena, &err),
-                     QUOIN_ERR_SYNTAX);
+    assert_int_equal(
+        rdfio_iri_resolve(&out, base_span("http://a/"), base_span(BAD[i]), &arena, &err),
+        QUOIN_ERR_SYNTAX);
   assert_int_equal(rdfio_iri_resolve(&out, base_span(""), base_span("x"), &arena, &err),
                    QUOIN_ERR_SYNTAX);
   assert_non_null(strstr(err.message, "base"));

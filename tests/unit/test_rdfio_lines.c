@@ -90,9 +90,9 @@ static void
 test_lines__goes_on_when_lenient(void **state)
 {
   (void)state;
-  test_reading r = test_read(base_span(S P "\"1\" .\nbad\n" S P "\"2\" .\r\n" S P "\"\\z\" .\n" S P
-                                           "\"3\" ."),
-                             RDFIO_NTRIPLES, true);
+  test_reading r =
+      test_read(base_span(S P "\"1\" .\nbad\n" S P "\"2\" .\r\n" S P "\"\\z\" .\n" S P "\"3\" ."),
+                RDFIO_NTRIPLES, true);
   assert_int_equal(r.status, QUOIN_OK);
   assert_string_equal(r.text.data, S P "\"1\" .\n" S P "\"2\" .\n" S P "\"3\" .\n");
   assert_int_equal(r.result.skipped, 2);
@@ -142,9 +142,9 @@ test_lines__does_not_depend_on_where_blocks_end(void **state)
   for (int round = 0; round < 3; round++) {
     pieces p = {{text.data, text.len}, &random, round == 0 ? 100 : round == 1 ? 5000 : 1 << 20};
     rdfio_source *source = NULL;
-    assert_int_equal(rdfio_source_callback(&source, read_piece, &p, "pieces", base_alloc_default(),
-                                           NULL),
-                     QUOIN_OK);
+    assert_int_equal(
+        rdfio_source_callback(&source, read_piece, &p, "pieces", base_alloc_default(), NULL),
+        QUOIN_OK);
     test_reading r = test_read_source(source, RDFIO_NQUADS, "", false);
     assert_int_equal(r.status, QUOIN_OK);
     assert_int_equal(r.result.statements, 20000);
@@ -161,10 +161,11 @@ test_lines__does_not_depend_on_where_blocks_end(void **state)
 static void
 test_lines__scans_alike_with_and_without_avx2(void **state)
 {
-  static const char TEXT[] = "<http://e/s> <http://e/pp> \"ab\\u00e9c\xC3\xA9\"@en-x <http://e/g> .\n"
-                             "_:a.b <http://e/\\u00e9> _:c _:g . # comment\r\n"
-                             "<http://e/s> <http://e/p> \"long text that goes beyond 32 bytes\"^^"
-                             "<http://www.w3.org/2001/XMLSchema#string>.\n";
+  static const char TEXT[] =
+      "<http://e/s> <http://e/pp> \"ab\\u00e9c\xC3\xA9\"@en-x <http://e/g> .\n"
+      "_:a.b <http://e/\\u00e9> _:c _:g . # comment\r\n"
+      "<http://e/s> <http://e/p> \"long text that goes beyond 32 bytes\"^^"
+      "<http://www.w3.org/2001/XMLSchema#string>.\n";
   static const char BYTES[] = "<>\"\\ .@^_:#\n\r\t{}|`au0\xC3\xA9\x80\xFF\x01";
   test_random random = test_random_new();
   (void)state;
@@ -207,16 +208,16 @@ int
 main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_lines__reads_terms_of_every_kind),
-      cmocka_unit_test(test_lines__decodes_escapes),
-      cmocka_unit_test(test_lines__keeps_nul),
-      cmocka_unit_test(test_lines__knows_every_line_end),
-      cmocka_unit_test(test_lines__tells_where_faults_are),
-      cmocka_unit_test(test_lines__says_what_was_found_and_expected),
-      cmocka_unit_test(test_lines__goes_on_when_lenient),
-      cmocka_unit_test(test_lines__does_not_depend_on_where_blocks_end),
+    cmocka_unit_test(test_lines__reads_terms_of_every_kind),
+    cmocka_unit_test(test_lines__decodes_escapes),
+    cmocka_unit_test(test_lines__keeps_nul),
+    cmocka_unit_test(test_lines__knows_every_line_end),
+    cmocka_unit_test(test_lines__tells_where_faults_are),
+    cmocka_unit_test(test_lines__says_what_was_found_and_expected),
+    cmocka_unit_test(test_lines__goes_on_when_lenient),
+    cmocka_unit_test(test_lines__does_not_depend_on_where_blocks_end),
 #if defined(RDFIO_HAVE_AVX2)
-      cmocka_unit_test(test_lines__scans_alike_with_and_without_avx2),
+    cmocka_unit_test(test_lines__scans_alike_with_and_without_avx2),
 #endif
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

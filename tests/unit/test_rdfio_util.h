@@ -1,5 +1,5 @@
-/* tests/unit/test_rdfio_util.h - what the tests of rdfio share: reading a text into its N-Quads form,
- * random numbers. */
+/* tests/unit/test_rdfio_util.h - what the tests of rdfio share: reading a text into its N-Quads
+ * form, random numbers. */
 #ifndef QUOIN_TESTS_UNIT_TEST_RDFIO_UTIL_H
 #define QUOIN_TESTS_UNIT_TEST_RDFIO_UTIL_H
 
@@ -79,11 +79,8 @@ static inline test_reading
 test_read_source(rdfio_source *source, rdfio_format format, const char *base, bool lenient)
 {
   test_reading r = {.error = QUOIN_ERROR_INIT};
-  rdfio_read_options options = {.format = format,
-                                .base = base_span(base),
-                                .lenient = lenient,
-                                .bad = test_bad,
-                                .user = &r};
+  rdfio_read_options options = {
+      .format = format, .base = base_span(base), .lenient = lenient, .bad = test_bad, .user = &r};
   quoin_error err = QUOIN_ERROR_INIT;
   base_buffer_init(&r.text, base_alloc_default());
   options.user = &r;
@@ -97,7 +94,8 @@ static inline test_reading
 test_read(quoin_span text, rdfio_format format, bool lenient)
 {
   rdfio_source *source = NULL;
-  assert_int_equal(rdfio_source_memory(&source, text, "test", base_alloc_default(), NULL), QUOIN_OK);
+  assert_int_equal(rdfio_source_memory(&source, text, "test", base_alloc_default(), NULL),
+                   QUOIN_OK);
   test_reading r = test_read_source(source, format, "http://example.org/base/doc", lenient);
   rdfio_source_close(source);
   return r;

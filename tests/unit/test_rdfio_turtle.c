@@ -1,0 +1,352 @@
+/* tests/unit/test_rdfio_turtle.c - Turtle and TriG: what serd alone gets wrong, positions,
+ * recovery. */
+#include "rdfio/guard.h"
+#include "unit/test_rdfio_util.h"
+
+#define EX "@prefix ex: <http://e/> .\n"
+#define T(s, p, o) "<http://e/" s "> <http://e/" p "> " o " .\n"
+#define I(x) "<http://e/" x ">"
+#define REST "<http://www.w3.org/1999/02/22-rdf-syntax-ns#rest> "
+#define FIRST "<http://www.w3.org/1999/02/22-rdf-syntax-ns#first> "
+
+static void
+test_turtle__reads_terms_of_every_kind(void **state)
+{
+  (void)state;
+  test_gives(
+      EX "ex:s ex:p ex:o, 'x'@en, \"1\"^^ex:t ; a 1, 1.5, 1e0, true, false .", RDFIO_TURTLE,
+      T("s", "p", I("o")) T("s", "p", "\"x\"@en") T("s", "p", "\"1\"^^<http://e/t>")
+          I("s") " <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> "
+                 "\"1\"^^<http://www.w3.org/2001/XMLSchema#integer> .\n" I(
+                     "s") " <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> "
+                          "\"1.5\"^^<http://www.w3.org/2001/XMLSchema#decimal> .\n" I(
+                              "s") " <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> "
+                                   "\"1e0\"^^<http://www.w3.org/2001/XMLSchema#double> .\n" I(
+                                       "s") " <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> "
+                                            "\"true\"^^<http://www.w3.org/2001/XMLSchema#boolean> "
+                                            ".\n" I("s") " <http://www.w3.org/1999/02/"
+                                                         "22-rdf-syntax-ns#type> "
+                                                         "\"false\"^^<http://www.w3.org/2001/"
+                                                         "XMLSchema#boolean> .\n");
+  test_gives(EX "ex:s ex:p \"x\"^^<http://www.w3.org/2001/XMLSchema#string> .", RDFIO_TURTLE,
+             T("s", "p", "\"x\""));
+  test_gives(EX "ex:s ex:p \"\"\"a\"b\n\"\"c\"\"\" .", RDFIO_TURTLE,
+             T("s", "p", "\"a\\\"b\\n\\\"\\\"c\""));
+  test_gives(EX "ex:s ex:p\\~q ex:a%20b.c .", RDFIO_TURTLE, T("s", "p~q", I("a%20b.c")));
+  test_gives("\xEF\xBB\xBF" EX "# c '\"<\nex:s ex:p ex:o. # d", RDFIO_TURTLE, T("s", "p", I("o")));
+  test_gives("", RDFIO_TURTLE, "");
+  test_gives("# nothing", RDFIO_TURTLE, "");
+}
+
+static void
+test_turtle__resolves_relative_iris(void **state)
+{
+  (void)state;
+  test_gives(
+      "<a> <../b> <#c>.", RDFIO_TURTLE,
+      "<http://example.org/base/a> <http://example.org/b> <http://example.org/base/doc#c> .\n");
+  test_gives("@base <http://e/x/y>. @prefix p: <../q/> . <> <z> p:r .\nBASE </> <a> <b> <c> .",
+             RDFIO_TURTLE, "<http://e/x/y> <http://e/x/z> <http://e/q/r> .\n" T("a", "b", I("c")));
+  test_gives("<http://e/a/../b> <http://e/p> <http://e/.> .", RDFIO_TURTLE,
+             "<http://e/a/../b> <http://e/p> <http://e/.> .\n");
+}
+
+/* serd takes these IRIs and labels for its keywords. */
+static void
+test_turtle__keywords_are_words_only(void **state)
+{
+  (void)state;
+  test_gives("@base <http://e/> . <base> <prefix> <GRAPH> . <Prefix> <p> <o> .", RDFIO_TURTLE,
+             "<http://e/base> <http://e/prefix> <http://e/GRAPH> .\n" T("Prefix", "p", I("o")));
+  test_gives(EX "_:base ex:p _:prefix . _:graph ex:p _:a .", RDFIO_TRIG,
+             "_:base <http://e/p> _:prefix .\n_:graph <http://e/p> _:a .\n");
+}
+
+/* serd calls _:b1 _:B1, and numbers its own b1, b2... */
+static void
+test_turtle__blank_nodes_stay_apart(void **state)
+{
+  (void)state;
+  test_gives(EX "_:b1 ex:p _:B1 . [] ex:p [] . _:genid1 ex:p _:genid1_ .", RDFIO_TURTLE,
+             "_:b1 <http://e/p> _:B1 .\n"
+             "_:genid1 <http://e/p> _:genid2 .\n"
+             "_:genid1_ <http://e/p> _:genid1__ .\n");
+  test_gives(EX "ex:_:b ex:p ex:a._:c .", RDFIO_TURTLE, T("_:b", "p", I("a._:c")));
+}
+
+static void
+test_turtle__reads_lists_and_nested_nodes(void **state)
+{
+  (void)state;
+  test_gives(EX "ex:s ex:p ( ex:a ( ) ) , [ ex:q [ ] ] .", RDFIO_TURTLE,
+             "<http://e/s> <http://e/p> _:genid1 .\n"
+             "_:genid1 " FIRST "<http://e/a> .\n"
+             "_:genid1 " REST "_:genid2 .\n"
+             "_:genid2 " FIRST "<http://www.w3.org/1999/02/22-rdf-syntax-ns#nil> .\n"
+             "_:genid2 " REST "<http://www.w3.org/1999/02/22-rdf-syntax-ns#nil> .\n"
+             "<http://e/s> <http://e/p> _:genid3 .\n"
+             "_:genid3 <http://e/q> _:genid4 .\n");
+}
+
+static void
+test_turtle__keeps_nul(void **state)
+{
+  const char text[] = "<a:s> <a:p> \"x\\u0000y\", 'p\0q' .";
+  const char expected[] = "<a:s> <a:p> \"x\0y\" .\n<a:s> <a:p> \"p\0q\" .\n";
+  (void)state;
+  test_reading r = test_read((quoin_span){text, sizeof(text) - 1}, RDFIO_TURTLE, false);
+  assert_int_equal(r.status, QUOIN_OK);
+  assert_int_equal(r.text.len, sizeof(expected));
+  assert_memory_equal(r.text.data, expected, sizeof(expected));
+  base_buffer_clear(&r.text);
+}
+
+static void
+test_turtle__reads_graphs(void **state)
+{
+  (void)state;
+  test_gives(EX "ex:s ex:p ex:o . { ex:s ex:p 'd' } ex:g { ex:s ex:p 'e' . ex:s ex:p 'f' }\n"
+                "GRAPH _:g { [] ex:p 'h' } [] { ex:s ex:p 'i' }",
+             RDFIO_TRIG,
+             T("s", "p", I("o")) T("s", "p", "\"d\"") T("s", "p", "\"e\" <http://e/g>")
+                 T("s", "p", "\"f\" <http://e/g>") "_:genid1 <http://e/p> \"h\" _:g .\n" T(
+                     "s", "p", "\"i\" _:genid2"));
+}
+
+static void
+test_turtle__refuses_what_serd_takes(void **state)
+{
+  (void)state;
+  test_refused(EX "ex:s ex:p ( 1. ) .", RDFIO_TURTLE, 2, 14);
+  test_refused(EX "ex:s ex:p ( ex:a. ) .", RDFIO_TURTLE, 2, 0);
+  test_refused(EX "[] .", RDFIO_TURTLE, 2, 4);
+  test_refused(EX "{ [] . }", RDFIO_TRIG, 2, 6);
+  test_refused(EX "ex:s ex:p ex:o..", RDFIO_TURTLE, 2, 0);
+  test_refused(EX "ex:s ex:p 1..", RDFIO_TURTLE, 2, 0);
+  test_refused(EX "ex:s ex:p [ = ex:a ; ex:b ex:c ] .", RDFIO_TURTLE, 2, 13);
+  test_refused(EX "ex:g { ex:s ex:p ex:o }", RDFIO_TURTLE, 2, 6);
+  test_refused(EX "ex:s ex:p 'x'@en- .", RDFIO_TURTLE, 2, 0);
+  test_refused(EX "ex:s ex:p _:-a .", RDFIO_TURTLE, 2, 0);
+  test_refused(EX "ex:s ex:p _:\xC2\xB7 .", RDFIO_TURTLE, 2, 0);
+  test_refused(EX "foo ex:p ex:o .", RDFIO_TURTLE, 2, 0);
+  test_refused(EX "ex:s ex:p '\\uD83D\\uDE00' .", RDFIO_TURTLE, 2, 12);
+  test_refused(EX "ex:s ex:p '\\U00110000' .", RDFIO_TURTLE, 2, 12);
+  test_refused(EX "ex:s ex:p '\\u12' .", RDFIO_TURTLE, 2, 12);
+  test_refused("<http://e/\\u003C> <b> <c> .", RDFIO_TURTLE, 1, 11);
+}
+
+static void
+test_turtle__tells_where_faults_are(void **state)
+{
+  (void)state;
+  test_refused(EX "ex:s ex:p 'a\\qb' .", RDFIO_TURTLE, 2, 14);
+  test_refused(EX "ex:s ex:p 'ab\n' .", RDFIO_TURTLE, 2, 14);
+  test_refused(EX "ex:s ex:p <a b> .", RDFIO_TURTLE, 2, 13);
+  test_refused(EX "ex:s ex:p 'ab\xC3' .", RDFIO_TURTLE, 2, 14);
+  test_refused(EX "\n\nex:s ex:p 'ab\xFF' .", RDFIO_TURTLE, 4, 14);
+  test_refused(EX "ex:s ex:p ex:o ex:q .", RDFIO_TURTLE, 2, 16);
+  test_refused(EX "_:a ex:p _:b ex:q .", RDFIO_TURTLE, 2, 14);
+  test_refused(EX "ex:s nope:p ex:o .", RDFIO_TURTLE, 2, 0);
+  test_refused(EX "ex:s ex:p ex:o ;\n  ex:p nope:o ;\n ex:q ex:r .", RDFIO_TURTLE, 3, 0);
+  test_refused(EX "ex:s ex:p 'ab", RDFIO_TURTLE, 2, 14);
+  test_refused(EX "ex:s ex:p '''ab\n\n", RDFIO_TURTLE, 4, 1);
+  test_refused(EX "ex:s ex:p ] .", RDFIO_TURTLE, 2, 11);
+  test_refused(EX "ex:g { ex:s ex:p ex:o ", RDFIO_TRIG, 2, 0);
+  test_refused(EX "ex:s ex:p ex:o", RDFIO_TURTLE, 2, 0);
+}
+
+static void
+test_turtle__names_the_prefix_that_is_missing(void **state)
+{
+  (void)state;
+  test_reading r = test_read(base_span("<a> <b> nope:o ."), RDFIO_TURTLE, false);
+  assert_int_equal(r.status, QUOIN_ERR_SYNTAX);
+  assert_string_equal(r.error.message, "the prefix 'nope:' is not declared");
+  base_buffer_clear(&r.text);
+}
+
+static void
+test_turtle__limits_nesting(void **state)
+{
+  base_buffer text;
+  (void)state;
+  for (int round = 0; round < 2; round++) {
+    base_buffer_init(&text, base_alloc_default());
+    base_buffer_text(&text, "<a:s> <a:p> ");
+    int depth = round ? 200000 : RDFIO_GUARD_DEPTH;
+    for (int i = 0; i < depth; i++)
+      base_buffer_text(&text, round ? "[ <a:p> " : "( ");
+    if (!round) {
+      for (int i = 0; i < depth; i++)
+        base_buffer_text(&text, ") ");
+      base_buffer_text(&text, ".");
+    }
+    test_reading r = test_read((quoin_span){text.data, text.len}, RDFIO_TURTLE, false);
+    assert_int_equal(r.status, round ? QUOIN_ERR_LIMIT : QUOIN_OK);
+    base_buffer_clear(&r.text);
+    base_buffer_clear(&text);
+  }
+}
+
+static void
+test_turtle__goes_on_when_lenient(void **state)
+{
+  (void)state;
+  test_reading r = test_read(base_span(EX "ex:s ex:p 1 .\n"
+                                          "ex:s nope:p\n  'x' ;\n  ex:q 'y' .\n"
+                                          "ex:s ex:p [] .\n"
+                                          "ex:s ex:p 'unterminated .\n"
+                                          "ex:s ex:p [] .\n"
+                                          "ex:s ex:p 'bad\xFF' .\n"
+                                          "ex:s ex:p ex:o .\n"),
+                             RDFIO_TURTLE, true);
+  assert_int_equal(r.status, QUOIN_OK);
+  assert_string_equal(
+      r.text.data, "<http://e/s> <http://e/p> \"1\"^^<http://www.w3.org/2001/XMLSchema#integer> .\n"
+                   "<http://e/s> <http://e/p> _:genid1r2 .\n"
+                   "<http://e/s> <http://e/p> _:genid1r3 .\n"
+                   "<http://e/s> <http://e/p> <http://e/o> .\n");
+  assert_int_equal(r.result.skipped, 3);
+  assert_int_equal(r.bad_calls, 3);
+  assert_int_equal(r.error.line, 8);
+  base_buffer_clear(&r.text);
+}
+
+static void
+test_turtle__skips_a_bad_graph_block_when_lenient(void **state)
+{
+  (void)state;
+  test_reading r =
+      test_read(base_span(EX "ex:g {\n ex:s ex:p 1 .\n ex:s ex:p bad .\n ex:s ex:p 2 .\n}\n"
+                             "ex:h { ex:s ex:p ex:o }\n"),
+                RDFIO_TRIG, true);
+  assert_int_equal(r.status, QUOIN_OK);
+  assert_int_equal(r.result.skipped, 1);
+  assert_string_equal(
+      r.text.data,
+      "<http://e/s> <http://e/p> \"1\"^^<http://www.w3.org/2001/XMLSchema#integer> <http://e/g> .\n"
+      "<http://e/s> <http://e/p> <http://e/o> <http://e/h> .\n");
+  base_buffer_clear(&r.text);
+}
+
+/* Every token comes to lie across the end of a page. */
+static void
+test_turtle__does_not_depend_on_where_pages_end(void **state)
+{
+  static const char TEXT[] = EX
+      "<base> ex:p _:b1 , \"\"\"a\\U0001F600\"\"\" , 'x'@en-gb ; ex:q.r ( 1.5 [ ex:s true ] ) .\n";
+  static const char BAD[] = "_:b1 ex:p _:b2 , \"\\uD800\" .";
+  (void)state;
+  test_reading want = test_read(base_span(TEXT), RDFIO_TURTLE, false);
+  assert_int_equal(want.status, QUOIN_OK);
+  char *text = calloc(RDFIO_GUARD_PAGE + 1024, 1);
+  assert_non_null(text);
+  for (size_t pad = RDFIO_GUARD_PAGE - sizeof(TEXT) - 8; pad < RDFIO_GUARD_PAGE + 4; pad++) {
+    memset(text, ' ', pad);
+    memcpy(text + pad, TEXT, sizeof(TEXT));
+    test_reading r = test_read(base_span(text), RDFIO_TURTLE, false);
+    assert_int_equal(r.status, QUOIN_OK);
+    assert_string_equal(r.text.data, want.text.data);
+    base_buffer_clear(&r.text);
+
+    memcpy(text + pad, EX, sizeof(EX));
+    memcpy(text + pad + sizeof(EX) - 1, BAD, sizeof(BAD));
+    test_refused(text, RDFIO_TURTLE, 2, 19);
+    memset(text, ' ', pad + sizeof(TEXT));
+    memcpy(text + pad, "_:a <b> _:c <d> .", 18);
+    test_refused(text, RDFIO_TURTLE, 1, pad + 13);
+  }
+  base_buffer_clear(&want.text);
+  free(text);
+}
+
+/* N-Triples is Turtle: both readers agree. */
+static void
+test_turtle__agrees_with_the_scanner_of_lines(void **state)
+{
+  static const char *const TERMS[] = {"<http://e/a>",
+                                      "<http://e/\xC3\xA9\\u00e9>",
+                                      "_:b1",
+                                      "_:B1",
+                                      "_:a.b-\xC3\xA9",
+                                      "\"\"",
+                                      "\"a\\n\\\"\"",
+                                      "\"x\"@en-GB",
+                                      "\"1\"^^<http://e/t>",
+                                      "\"\\u0000\"",
+                                      "\"\xF0\x9F\x98\x80\\U0001F600\"",
+                                      "\"'\\t\\b\\f\""};
+  test_random random = test_random_new();
+  (void)state;
+  for (int round = 0; round < 200; round++) {
+    base_buffer text;
+    base_buffer_init(&text, base_alloc_default());
+    for (size_t i = test_below(&random, 60); i; i--) {
+      base_buffer_printf(&text, "%s <http://e/p%zu> %s .%s", TERMS[test_below(&random, 5)],
+                         test_below(&random, 3), TERMS[test_below(&random, 12)],
+                         test_below(&random, 2) ? "\n" : " # comment '\"<\n");
+    }
+    test_reading a = test_read((quoin_span){text.data, text.len}, RDFIO_NTRIPLES, false);
+    test_reading b = test_read((quoin_span){text.data, text.len}, RDFIO_TURTLE, false);
+    assert_int_equal(a.status, QUOIN_OK);
+    assert_int_equal(b.status, QUOIN_OK);
+    assert_int_equal(a.text.len, b.text.len);
+    assert_memory_equal(a.text.data, b.text.data, a.text.len);
+    base_buffer_clear(&a.text);
+    base_buffer_clear(&b.text);
+    base_buffer_clear(&text);
+  }
+}
+
+static quoin_status
+failing_sink(void *user, const rdfio_quad *quads, size_t n, quoin_error *err)
+{
+  (void)user;
+  (void)quads;
+  (void)n;
+  return base_fail(err, QUOIN_ERR_NO_SPACE, "the sink is full");
+}
+
+static void
+test_turtle__passes_on_a_failure_of_the_sink(void **state)
+{
+  static const char *const TEXT = "<a:s> <a:p> <a:o> .";
+  (void)state;
+  for (int format = RDFIO_NTRIPLES; format <= RDFIO_TRIG; format++) {
+    rdfio_source *source = NULL;
+    rdfio_read_options options = {.format = (rdfio_format)format, .lenient = true};
+    rdfio_read_result result;
+    quoin_error err = QUOIN_ERROR_INIT;
+    assert_int_equal(rdfio_source_memory(&source, base_span(TEXT), "t", base_alloc_default(), NULL),
+                     QUOIN_OK);
+    assert_int_equal(
+        rdfio_read(&result, source, &options, failing_sink, NULL, base_alloc_default(), &err),
+        QUOIN_ERR_NO_SPACE);
+    assert_string_equal(err.message, "the sink is full");
+    rdfio_source_close(source);
+  }
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_turtle__reads_terms_of_every_kind),
+      cmocka_unit_test(test_turtle__resolves_relative_iris),
+      cmocka_unit_test(test_turtle__keywords_are_words_only),
+      cmocka_unit_test(test_turtle__blank_nodes_stay_apart),
+      cmocka_unit_test(test_turtle__reads_lists_and_nested_nodes),
+      cmocka_unit_test(test_turtle__keeps_nul),
+      cmocka_unit_test(test_turtle__reads_graphs),
+      cmocka_unit_test(test_turtle__refuses_what_serd_takes),
+      cmocka_unit_test(test_turtle__tells_where_faults_are),
+      cmocka_unit_test(test_turtle__names_the_prefix_that_is_missing),
+      cmocka_unit_test(test_turtle__limits_nesting),
+      cmocka_unit_test(test_turtle__goes_on_when_lenient),
+      cmocka_unit_test(test_turtle__skips_a_bad_graph_block_when_lenient),
+      cmocka_unit_test(test_turtle__does_not_depend_on_where_pages_end),
+      cmocka_unit_test(test_turtle__agrees_with_the_scanner_of_lines),
+      cmocka_unit_test(test_turtle__passes_on_a_failure_of_the_sink),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
