@@ -113,7 +113,7 @@ sparql_explain_var(base_buffer *out, const sparql_context *ctx, sparql_var var)
 }
 
 atom_id
-sparql_param(const sparql_context *ctx, sparql_var var)
+sparql_outer_value(const sparql_context *ctx, sparql_var var)
 {
   const sparql_executor *executor = ctx->exists_state;
   if (!executor || !executor->params.value || var == SPARQL_NO_VAR) return ATOM_NONE_ID;

@@ -41,7 +41,7 @@ bool sparql_sorted_by_set(const sparql_operator *op, const sparql_var *vars, siz
 void sparql_explain_var(base_buffer *out, const sparql_context *ctx, sparql_var var);
 
 /* The value that the executor's parameters give `var`, or 0. */
-atom_id sparql_param(const sparql_context *ctx, sparql_var var);
+atom_id sparql_outer_value(const sparql_context *ctx, sparql_var var);
 
 /* What term an id stands for, without reading text of stored terms. */
 rdf_kind sparql_id_kind(const sparql_context *ctx, atom_id id);

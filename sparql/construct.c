@@ -168,7 +168,7 @@ slot_value(atom_id *out, sparql_construct *c, const construct_slot *slot, const 
 {
   if (slot->var != SPARQL_NO_VAR) {
     *out = in->column[slot->var] ? in->column[slot->var][row] : ATOM_NONE_ID;
-    if (!out->bits) *out = sparql_param(c->ctx, slot->var);
+    if (!out->bits) *out = sparql_outer_value(c->ctx, slot->var);
     return QUOIN_OK;
   }
   if (!slot->blank) {

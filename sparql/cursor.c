@@ -96,7 +96,7 @@ output_columns(sparql_cursor *c, quoin_error *err)
   c->unbound = base_arena_new_zero(arena, SPARQL_BATCH, sizeof(atom_id));
   if (!c->column || !c->fixed || !c->unbound) return base_fail_nomem(err);
   for (size_t i = 0; i < n; i++) {
-    atom_id value = sparql_param(&c->ctx, c->query->columns[i]);
+    atom_id value = sparql_outer_value(&c->ctx, c->query->columns[i]);
     if (!value.bits) continue;
     if (!(c->fixed[i] = base_arena_new(arena, SPARQL_BATCH, sizeof(atom_id))))
       return base_fail_nomem(err);

@@ -83,7 +83,7 @@ column_value(const path_operator *op, sparql_var var, size_t row)
 {
   const atom_id *column = op->in.column[var];
   atom_id id = column ? column[row] : ATOM_NONE_ID;
-  return id.bits ? id : sparql_param(op->head.ctx, var);
+  return id.bits ? id : sparql_outer_value(op->head.ctx, var);
 }
 
 static atom_id
