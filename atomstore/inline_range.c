@@ -22,22 +22,31 @@ whole_range(int64_t *first, int64_t *last, double lo, double hi, int64_t least, 
   return *first <= *last;
 }
 
+/* From 2^53 on a bound may stand for a number that no double is, its nearest: one step outwards. */
 static bool
 integer_range(atom_id *first, atom_id *last, double lo, double hi)
 {
   int64_t a, b;
+  if (fabs(lo) >= 0x1p53) lo = nextafter(lo, -HUGE_VAL);
+  if (fabs(hi) >= 0x1p53) hi = nextafter(hi, HUGE_VAL);
   if (!whole_range(&a, &b, lo, hi, -ATOM_INTEGER_BIAS, ATOM_INTEGER_BIAS - 1)) return false;
   *first = atom_inline_integer(a);
   *last = atom_inline_integer(b);
   return true;
 }
 
-/* value * 10^6 is inexact: one step outwards on each side. */
+/* The bound may be rounded, and bound * 10^6 is again: two steps outwards. */
+static double
+micros(double bound, double outwards)
+{
+  return nextafter(nextafter(bound * 1e6, outwards), outwards);
+}
+
 static bool
 decimal_range(atom_id *first, atom_id *last, double lo, double hi)
 {
   int64_t a, b;
-  double low = floor(nextafter(lo * 1e6, -HUGE_VAL)), high = ceil(nextafter(hi * 1e6, HUGE_VAL));
+  double low = floor(micros(lo, -HUGE_VAL)), high = ceil(micros(hi, HUGE_VAL));
   if (!whole_range(&a, &b, low, high, -ATOM_DECIMAL_BIAS, ATOM_DECIMAL_BIAS - 1)) return false;
   *first = atom_id_make(ATOM_DECIMAL, (uint64_t)(a + ATOM_DECIMAL_BIAS) << 3);
   *last = atom_id_make(ATOM_DECIMAL, (uint64_t)(b + ATOM_DECIMAL_BIAS) << 3 | 7u);
