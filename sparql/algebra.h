@@ -14,6 +14,9 @@
  * that is not projected is another one than the outer variable of the same name. */
 typedef uint32_t sparql_var;
 #define SPARQL_NO_VAR UINT32_MAX
+/* Of a tree of algebra and expressions. 2000 frames of the largest function here fit the stack of a
+ * thread also under AddressSanitizer. */
+enum { SPARQL_MAX_HEIGHT = 2000 };
 
 typedef struct sparql_expr sparql_expr;
 typedef struct sparql_algebra sparql_algebra;
@@ -137,6 +140,7 @@ struct sparql_expr {
   uint32_t index; /* of this expression in the query: 0 .. sparql_query.n_exprs-1, for caches in
                      the context of a run (compiled regex, id of a constant) */
   uint32_t line, column;
+  uint32_t height; /* 1 without args and pattern; at most SPARQL_MAX_HEIGHT: recursion is bounded */
 };
 
 /* ---- property paths (section 9)
@@ -231,6 +235,7 @@ struct sparql_algebra {
   uint64_t offset, limit; /* limit UINT64_MAX: none */
   uint32_t index;         /* 0 .. sparql_query.n_nodes-1 */
   uint32_t line, column;
+  uint32_t height; /* of the tree below, expressions included; as in sparql_expr */
 };
 
 /* ---- the query

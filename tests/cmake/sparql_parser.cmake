@@ -1,0 +1,3 @@
+if(TARGET quoin_sparql)
+  quoin_test(unit.sparql.parser SOURCES unit/test_sparql_parser.c MODULES sparql)
+endif()
