@@ -208,7 +208,7 @@ test_turtle__goes_on_when_lenient(void **state)
                    "<http://e/s> <http://e/p> <http://e/o> .\n");
   assert_int_equal(r.result.skipped, 3);
   assert_int_equal(r.bad_calls, 3);
-  assert_int_equal(r.error.line, 8);
+  assert_int_equal(r.error.line, 9);
   base_buffer_clear(&r.text);
 }
 
