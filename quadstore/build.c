@@ -7,9 +7,8 @@
 
 #include "base/poison.h"
 
-const uint8_t quad_build_sequence[QUAD_ORDERS] = {QUAD_SPO, QUAD_PSO,  QUAD_OPS,
-                                                  QUAD_SOP, QUAD_OSP,  QUAD_POS,
-                                                  QUAD_GPOS, QUAD_GSPO, QUAD_GOSP};
+const uint8_t quad_build_sequence[QUAD_ORDERS] = {
+    QUAD_SPO, QUAD_PSO, QUAD_OPS, QUAD_SOP, QUAD_OSP, QUAD_POS, QUAD_GPOS, QUAD_GSPO, QUAD_GOSP};
 
 typedef struct chain_step {
   uint8_t n, by[2];
@@ -133,8 +132,10 @@ quad_build_orders(quad_sink *sink, unsigned part, quad_records *r, unsigned thre
     if (i) {
       quoin_error *e = job.running ? NULL : err; /* the job may be writing to err */
       st = next_order(r, &third, &steps[i], job.running, mem, e);
-      if ((joined = join(&job))) st = joined;
-      else if (st && !e) st = base_fail_nomem(err);
+      if ((joined = join(&job)))
+        st = joined;
+      else if (st && !e)
+        st = base_fail_nomem(err);
       if (st) goto done;
     }
     if (!(sink->orders >> order & 1)) continue;

@@ -2,8 +2,8 @@
  *
  * Quads gather in two arrays, one a partition, with spare arrays of the same size for sorting. When
  * they are full, what is not in the store yet is written as an unpublished run (spill-<n>) by the
- * same builder that makes the last run; at the end the spills are merged. Sections and blocks of the
- * run do not depend on how often it spilled, nor on the threads. */
+ * same builder that makes the last run; at the end the spills are merged. Sections and blocks of
+ * the run do not depend on how often it spilled, nor on the threads. */
 #include "quadstore/sort.h"
 #include "quadstore/store.h"
 
@@ -218,8 +218,7 @@ grow(bool *full, quad_bulk *bulk, unsigned part, quoin_error *err)
   }
   base_release(mem, r->spare, room * r->stride, 8); /* nothing is in it */
   r->spare = NULL;
-  if (!(data = base_resize(mem, r->data, room * r->stride, next * r->stride, 8)))
-    goto nomem;
+  if (!(data = base_resize(mem, r->data, room * r->stride, next * r->stride, 8))) goto nomem;
   r->data = data;
   bulk->room[part] = next;
   if ((r->spare = base_new(mem, next * r->stride, 8))) return QUOIN_OK;

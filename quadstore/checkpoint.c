@@ -149,8 +149,8 @@ swap_manifest(quad_store *store, const quad_version *next, quoin_error *err)
     return base_fail_nomem(err);
   m.n_runs = next->n_runs;
   for (size_t i = 0; i < m.n_runs; i++)
-    m.runs[i] = (quad_run_ref){next->runs[i]->generation, next->runs[i]->bytes,
-                               next->runs[i]->footer_hash};
+    m.runs[i] =
+        (quad_run_ref){next->runs[i]->generation, next->runs[i]->bytes, next->runs[i]->footer_hash};
   m.generation++;
   m.version = next->number;
   m.log_first = store->log.segment + (store->log.file.fd >= 0);

@@ -14,7 +14,7 @@ enum {
   CODEC_BLOCK = 1024,
   CODEC_GROUP = 128,
   CODEC_GROUPS = CODEC_BLOCK / CODEC_GROUP,
-  CODEC_SLACK = 4096, /* readable bytes that must follow a block: decoders read whole groups */
+  CODEC_SLACK = 4096,   /* readable bytes that must follow a block: decoders read whole groups */
   CODEC_MAX = 48 * 1024 /* no block is longer */
 };
 

@@ -132,8 +132,8 @@ static int
 compare_group(const quad_cursor *c, unsigned group, const uint64_t *key, unsigned from, unsigned n)
 {
   for (unsigned i = from; i < n; i++) {
-    uint64_t v = c->have[i] >> group & 1 ? c->col[i][group * CODEC_GROUP]
-                                         : codec_first(&c->view, i, group);
+    uint64_t v =
+        c->have[i] >> group & 1 ? c->col[i][group * CODEC_GROUP] : codec_first(&c->view, i, group);
     if (v != key[i]) return v < key[i] ? -1 : 1;
   }
   return 0;

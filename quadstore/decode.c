@@ -17,8 +17,7 @@ load_u16(const uint8_t *at)
 bool
 codec_verify(const uint8_t *data, size_t length)
 {
-  return length >= HEADER + 8 &&
-         base_hash(data, length - 8) == base_load_u64(data + length - 8);
+  return length >= HEADER + 8 && base_hash(data, length - 8) == base_load_u64(data + length - 8);
 }
 
 /* Take `size` bytes at *at; what is read from them may go on to `reach` bytes. */
@@ -52,8 +51,8 @@ parse_column(codec_column *c, const uint8_t *d, uint32_t rows, const uint8_t *da
   if (at > length) return false;
   if (c->form == CODEC_CLASS || c->form == CODEC_DICT) {
     size_t codes = (size_t)16 * c->code_width * groups + 8;
-    c->table = take(data, &at, (size_t)8 * c->entries, (size_t)8 << c->code_width, length,
-                    available);
+    c->table =
+        take(data, &at, (size_t)8 * c->entries, (size_t)8 << c->code_width, length, available);
     if (!c->table) return false;
     c->codes = take(data, &at, ((size_t)rows * c->code_width + 7) / 8, codes, length, available);
     if (!c->codes) return false;
@@ -74,8 +73,7 @@ parse_column(codec_column *c, const uint8_t *d, uint32_t rows, const uint8_t *da
   c->packed = take(data, &at, (values * c->width + 7) / 8, (size_t)16 * c->width * groups + 8,
                    length, available);
   if (!c->packed) return false;
-  c->patch_at =
-      take(data, &at, (size_t)2 * c->patches, (size_t)2 * c->patches, length, available);
+  c->patch_at = take(data, &at, (size_t)2 * c->patches, (size_t)2 * c->patches, length, available);
   if (!c->patch_at) return false;
   c->patch = take(data, &at, (size_t)8 * c->patches, (size_t)8 * c->patches, length, available);
   return c->patch != NULL;

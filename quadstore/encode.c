@@ -296,8 +296,8 @@ write_column(uint8_t *out, const uint64_t *v, uint32_t rows, const column_plan *
   case CODEC_DICT:
     for (uint32_t i = 0; i < rows; i++) {
       uint64_t below = plan->base & ((UINT64_C(1) << class_of(v[i])) - 1);
-      codes[i] = plan->form == CODEC_CLASS ? (unsigned)__builtin_popcountll(below)
-                                           : dict_code(plan, v[i]);
+      codes[i] =
+          plan->form == CODEC_CLASS ? (unsigned)__builtin_popcountll(below) : dict_code(plan, v[i]);
       scratch[i] = v[i] - plan->table[codes[i]];
     }
     memcpy(out, plan->table, 8 * (size_t)plan->entries);

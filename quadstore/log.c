@@ -15,7 +15,7 @@
 enum {
   SEGMENT_HEADER = 64,
   RECORD_HEADER = 40,
-  LOG_STEP = 1 << 20,    /* the file grows by at least this */
+  LOG_STEP = 1 << 20,       /* the file grows by at least this */
   SEGMENT_BYTES = 64 << 20, /* a new segment begins beyond */
   RECORD_MAGIC = 0x4c514352 /* "RCQL" */
 };
@@ -29,11 +29,8 @@ segment_name(char out[64], uint64_t segment)
 void
 quad_log_init(quad_log *log, const base_dir *dir, uint64_t segment, uint64_t lineage)
 {
-  *log = (quad_log){.dir = dir,
-                    .file = BASE_FILE_NONE,
-                    .segment = segment,
-                    .lineage = lineage,
-                    .sequence = 1};
+  *log = (quad_log){
+      .dir = dir, .file = BASE_FILE_NONE, .segment = segment, .lineage = lineage, .sequence = 1};
 }
 
 void
@@ -259,8 +256,8 @@ all_zero(const segment_data *s, size_t at)
 
 quoin_status
 quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first, uint64_t lineage,
-              quoin_status (*each)(void *user, const uint8_t *payload, size_t len,
-                                   const char *file, uint64_t offset, quoin_error *err),
+              quoin_status (*each)(void *user, const uint8_t *payload, size_t len, const char *file,
+                                   uint64_t offset, quoin_error *err),
               void *user, const base_alloc *mem, quoin_error *err)
 {
   segment_data s = {0};

@@ -85,8 +85,7 @@ parse_body(quad_manifest *out, const uint8_t *p, size_t len, const char *name,
   out->n_runs = (size_t)n;
   for (size_t i = 0; i < n; i++) {
     const uint8_t *r = p + BODY_FIXED + 24 * i;
-    out->runs[i] =
-        (quad_run_ref){base_load_u64(r), base_load_u64(r + 8), base_load_u64(r + 16)};
+    out->runs[i] = (quad_run_ref){base_load_u64(r), base_load_u64(r + 8), base_load_u64(r + 16)};
   }
   return QUOIN_OK;
 }
@@ -153,14 +152,13 @@ quad_manifest_read(quad_manifest *out, const base_dir *dir, bool repair, const b
   if ((st = parse_slot(&slots[0], data, err))) goto done;
   if ((st = parse_slot(&slots[1], data + SLOT_STEP, err))) goto done;
   best = slots[1].good && (!slots[0].good || slots[1].generation > slots[0].generation) ? &slots[1]
-                                                                                       : &slots[0];
+                                                                                        : &slots[0];
   if (!best->good) {
     st = corrupt("manifest", 0, "both slots of the manifest are damaged", err);
     goto done;
   }
   if ((st = read_body(out, dir, best, repair, mem, err))) goto done;
-  if (repair && (!slots[0].good || !slots[1].good ||
-                 slots[0].generation != slots[1].generation)) {
+  if (repair && (!slots[0].good || !slots[1].good || slots[0].generation != slots[1].generation)) {
     uint8_t whole[SLOT_BYTES];
     write_slot(whole, best->generation, best->length, best->hash);
     st = base_file_write(&file, whole, SLOT_BYTES, best == &slots[0] ? SLOT_STEP : 0, err);

@@ -66,7 +66,7 @@ memory_add(quad_sink *self, const uint64_t *const *cols, const uint8_t *dead, si
   quad_section *sec = m->now;
   size_t at = (size_t)sec->entries;
 
-  assert(at + rows <= m->room[m->now_part] && (!dead || m->tombstones));
+  assert(at + rows <= m->room[m->now_part]);
   for (unsigned i = 0; i < sec->keys; i++)
     memcpy(sec->col[i] + at, cols[i], 8 * rows);
   if (m->tombstones) {
@@ -76,7 +76,7 @@ memory_add(quad_sink *self, const uint64_t *const *cols, const uint8_t *dead, si
     }
   }
   sec->entries += rows;
-  return quad_tally_add(&m->tally, cols, dead, rows, err);
+  return quad_tally_add(&m->tally, cols, m->tombstones ? dead : NULL, rows, err);
 }
 
 static quoin_status

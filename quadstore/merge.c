@@ -455,7 +455,8 @@ quad_merge_next(const uint64_t *cols[4], const uint8_t **dead, size_t *rows, qua
     if ((st = fill(m, rows, err))) return st;
     if (!*rows) continue;
     for (unsigned i = 0; i < m->keys; i++)
-      if (m->wanted >> i & 1) cols[i] = i < m->prefix ? bound_column(m, i, *rows) : out_column(m, i);
+      if (m->wanted >> i & 1)
+        cols[i] = i < m->prefix ? bound_column(m, i, *rows) : out_column(m, i);
     if (dead) *dead = m->live ? NULL : out_dead(m);
     return QUOIN_OK;
   }

@@ -16,9 +16,8 @@ const uint8_t quad_order_keys[QUAD_ORDERS][4] = {
 static bool
 serves(uint32_t orders, quad_scope scope, unsigned order)
 {
-  static const uint8_t twin[QUAD_ORDERS] = {[QUAD_GSPO] = QUAD_SPO,
-                                            [QUAD_GPOS] = QUAD_POS,
-                                            [QUAD_GOSP] = QUAD_OSP};
+  static const uint8_t twin[QUAD_ORDERS] = {
+      [QUAD_GSPO] = QUAD_SPO, [QUAD_GPOS] = QUAD_POS, [QUAD_GOSP] = QUAD_OSP};
   if (!(orders >> order & 1)) return false;
   if (order < QUAD_GSPO) return true;
   if (scope == QUAD_DEFAULT) return false;

@@ -1,8 +1,8 @@
 /* quadstore/recover.c - replaying the log.
  *
  * A record says which id each of its terms had. Interning them again in the same order gives the
- * same ids as long as the atom store is deterministic; where it does not, a table maps the logged id
- * to the one it has now. Nothing outside the log has seen the old ones. */
+ * same ids as long as the atom store is deterministic; where it does not, a table maps the logged
+ * id to the one it has now. Nothing outside the log has seen the old ones. */
 #include "quadstore/changes.h"
 
 #include "base/poison.h"

@@ -110,7 +110,8 @@ void quad_index_entry_read(quad_index_entry *out, const uint8_t *words, unsigned
 /* One section at a time, partitions and orders ascending; entries ascending and distinct. */
 typedef struct quad_sink {
   quoin_status (*begin)(struct quad_sink *self, unsigned part, unsigned order, quoin_error *err);
-  /* dead: a byte a row or NULL. Columns by key position. */
+  /* dead: a byte a row or NULL (all zero where the sink was made for no tombstones). Columns by
+   * key position. */
   quoin_status (*add)(struct quad_sink *self, const uint64_t *const *cols, const uint8_t *dead,
                       size_t rows, quoin_error *err);
   quoin_status (*end)(struct quad_sink *self, quoin_error *err);

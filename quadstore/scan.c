@@ -77,8 +77,7 @@ static quoin_status
 add_sections(quad_scan *scan, quoin_error *err)
 {
   const quad_version *v = scan->snapshot->version;
-  bool named_only =
-      scan->pattern.scope == QUAD_NAMED || scan->pattern.match.term[QUAD_G].bits != 0;
+  bool named_only = scan->pattern.scope == QUAD_NAMED || scan->pattern.match.term[QUAD_G].bits != 0;
   quoin_status st;
 
   for (size_t i = 0; i < v->n_runs; i++) {

@@ -143,8 +143,9 @@ take_lock(quad_store *store, quoin_error *err)
     return base_fail(err, QUOIN_ERR_BUSY,
                      "the store is in use by process %ld: wait for it to end, or open for reading",
                      pid);
-  return base_fail(err, QUOIN_ERR_BUSY,
-                   "the store is in use by another process: wait for it to end, or open for reading");
+  return base_fail(
+      err, QUOIN_ERR_BUSY,
+      "the store is in use by another process: wait for it to end, or open for reading");
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
@@ -154,8 +155,9 @@ refuse_remains(void *user, const char *name, quoin_error *err)
 {
   (void)user;
   if (strncmp(name, "run-", 4) && strncmp(name, "log-", 4)) return QUOIN_OK;
-  return base_fail_at(err, QUOIN_ERR_CORRUPT, name, UINT64_MAX,
-                      "the directory has files of a store, but no manifest: restore it from a backup");
+  return base_fail_at(
+      err, QUOIN_ERR_CORRUPT, name, UINT64_MAX,
+      "the directory has files of a store, but no manifest: restore it from a backup");
 }
 
 typedef struct sweep {
@@ -183,8 +185,8 @@ create_store(quad_store *store, uint32_t orders, quoin_error *err)
   if ((st = base_dir_list(&store->dir, refuse_remains, NULL, err))) return st;
   if ((st = base_dir_list(&store->dir, sweep_remains, &s, err))) return st;
   *m = (quad_manifest){.generation = 1, .version = 1, .log_first = 1, .next_run = 1};
-  m->orders = orders ? (orders & ((1u << QUAD_ORDERS) - 1)) | 1u << QUAD_SPO
-                     : (1u << QUAD_ORDERS) - 1;
+  m->orders =
+      orders ? (orders & ((1u << QUAD_ORDERS) - 1)) | 1u << QUAD_SPO : (1u << QUAD_ORDERS) - 1;
   m->atoms.generation = 1;
   if ((st = atom_store_create(&store->dir, &m->atoms, err))) return st;
   return quad_manifest_write(m, &store->dir, store->mem, err);

@@ -63,12 +63,11 @@ typedef struct quad_log_replay {
   uint64_t records, segments, bytes;
   uint64_t cut_segment, cut_offset;
 } quad_log_replay;
-quoin_status quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first,
-                           uint64_t lineage,
-                           quoin_status (*each)(void *user, const uint8_t *payload, size_t len,
-                                                const char *file, uint64_t offset,
-                                                quoin_error *err),
-                           void *user, const base_alloc *mem, quoin_error *err);
+quoin_status
+quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first, uint64_t lineage,
+              quoin_status (*each)(void *user, const uint8_t *payload, size_t len, const char *file,
+                                   uint64_t offset, quoin_error *err),
+              void *user, const base_alloc *mem, quoin_error *err);
 
 /* ---- the store ------------------------------------------------------------------------------ */
 

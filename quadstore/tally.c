@@ -32,8 +32,7 @@ grow(quad_tally *t, quoin_error *err)
 
   if (!slot) return base_fail_nomem(err);
   for (size_t i = 0; i < t->slots; i++)
-    if (t->slot[i].predicate.bits)
-      *find_slot(slot, slots, t->slot[i].predicate.bits) = t->slot[i];
+    if (t->slot[i].predicate.bits) *find_slot(slot, slots, t->slot[i].predicate.bits) = t->slot[i];
   base_release(t->mem, t->slot, t->slots, sizeof *slot);
   t->slot = slot;
   t->slots = slots;

@@ -338,10 +338,9 @@ gather(uint64_t *added, uint64_t *removed, commit *c, quoin_error *err)
       /* a term interned a moment ago for another quad of this commit is still a new one */
       if (atom_id_kind(ch->q.term[k]) != ATOM_LOCAL) continue;
       atom_id id = c->ids[atom_id_payload(ch->q.term[k]) - 1];
-      fresh |= !id.bits ||
-               (atom_id_kind(id) == ATOM_BLANK
-                    ? atom_id_payload(id) > c->blanks_before
-                    : !atom_id_is_inline(id) && atom_id_payload(id) > c->terms_before);
+      fresh |= !id.bits || (atom_id_kind(id) == ATOM_BLANK
+                                ? atom_id_payload(id) > c->blanks_before
+                                : !atom_id_is_inline(id) && atom_id_payload(id) > c->terms_before);
     }
     if (ch->remove || !fresh) continue;
     if ((st = intern_quad(c, &ch->q, err))) return st;
@@ -369,8 +368,8 @@ log_commit(quad_store *store, const base_buffer *payload, quoin_error *err)
   return quad_store_poison(store, st);
 }
 
-/* The record of the commit and the version after it; *next stays NULL when nothing changes. All that
- * can fail for want of memory happens here, before the log. */
+/* The record of the commit and the version after it; *next stays NULL when nothing changes. All
+ * that can fail for want of memory happens here, before the log. */
 static quoin_status
 prepare(quad_version **next, base_buffer *payload, uint64_t *added, uint64_t *removed, commit *c,
         quoin_error *err)

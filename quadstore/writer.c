@@ -225,10 +225,9 @@ write_footer(quad_writer *w, uint64_t *at, uint64_t *len, uint64_t *hash, quoin_
   *at = position(w);
   for (unsigned i = 0; i < QUAD_PARTS * QUAD_ORDERS; i++) {
     const quad_section *s = &w->section[i / QUAD_ORDERS][i % QUAD_ORDERS];
-    uint64_t words[QUAD_SECTION_WORDS] = {s->blocks_at,  s->blocks_len, s->blocks,
-                                          s->entries,    s->tombstones, s->pages_at,
-                                          s->pages,      s->tops_at,    s->tops_hash,
-                                          0};
+    uint64_t words[QUAD_SECTION_WORDS] = {
+        s->blocks_at, s->blocks_len, s->blocks,  s->entries,   s->tombstones,
+        s->pages_at,  s->pages,      s->tops_at, s->tops_hash, 0};
     add_words(&w->out, words, QUAD_SECTION_WORDS);
   }
   base_buffer_u64(&w->out, n);

@@ -1,4 +1,5 @@
-/* What the tests of quadstore share: a directory that goes away, random quads, a sorted-array model. */
+/* What the tests of quadstore share: a directory that goes away, random quads, a sorted-array
+ * model. */
 #ifndef QUOIN_TESTS_QUADSTORE_SUPPORT_H
 #define QUOIN_TESTS_QUADSTORE_SUPPORT_H
 
@@ -35,7 +36,8 @@ support_seed(void)
 #define assert_ok(call)                                                                            \
   do {                                                                                             \
     quoin_status ok_status = (call);                                                               \
-    if (ok_status) fail_msg("%s: status %d: %s (%s)", #call, (int)ok_status, err.message, err.file);   \
+    if (ok_status)                                                                                 \
+      fail_msg("%s: status %d: %s (%s)", #call, (int)ok_status, err.message, err.file);            \
   } while (0)
 
 typedef struct support_dir {
@@ -177,7 +179,8 @@ random_quad(uint64_t subjects, bool named)
   quad q;
   uint64_t r = draw();
   uint64_t o = r % 5;
-  q.term[QUAD_S] = atom_id_make(r % 11 ? ATOM_IRI : ATOM_BLANK, 1 + (draw() % subjects) % (1 + draw() % subjects));
+  q.term[QUAD_S] = atom_id_make(r % 11 ? ATOM_IRI : ATOM_BLANK,
+                                1 + (draw() % subjects) % (1 + draw() % subjects));
   q.term[QUAD_P] = atom_id_make(ATOM_IRI, 1 + (draw() % 12) * 7);
   q.term[QUAD_O] = o == 0   ? atom_id_make(ATOM_INTEGER, UINT64_C(1) << 57 | draw() % 50)
                    : o == 1 ? atom_id_make(ATOM_STRING, 1 + draw() % subjects)
