@@ -1,0 +1,315 @@
+/* sparql/expr_eval.c - the evaluator for one row: operators, function forms, dispatch. */
+#include "sparql/expr_eval.h"
+
+#include <assert.h>
+
+#include "base/poison.h"
+
+/* The functions whose arguments are all evaluated first, and may not be errors. */
+static const expr_function functions[FN_COUNT_OF] = {
+    [FN_STR] = fn_str,
+    [FN_LANG] = fn_lang,
+    [FN_LANGMATCHES] = fn_langmatches,
+    [FN_DATATYPE] = fn_datatype,
+    [FN_IRI] = fn_iri,
+    [FN_BNODE] = fn_bnode,
+    [FN_RAND] = fn_rand,
+    [FN_ABS] = fn_abs,
+    [FN_CEIL] = fn_rounding,
+    [FN_FLOOR] = fn_rounding,
+    [FN_ROUND] = fn_rounding,
+    [FN_STRLEN] = fn_strlen,
+    [FN_UCASE] = fn_case,
+    [FN_LCASE] = fn_case,
+    [FN_ENCODE_FOR_URI] = fn_encode_for_uri,
+    [FN_CONTAINS] = fn_contains,
+    [FN_STRSTARTS] = fn_contains,
+    [FN_STRENDS] = fn_contains,
+    [FN_STRBEFORE] = fn_strbefore,
+    [FN_STRAFTER] = fn_strbefore,
+    [FN_YEAR] = fn_component,
+    [FN_MONTH] = fn_component,
+    [FN_DAY] = fn_component,
+    [FN_HOURS] = fn_component,
+    [FN_MINUTES] = fn_component,
+    [FN_SECONDS] = fn_component,
+    [FN_TIMEZONE] = fn_timezone,
+    [FN_TZ] = fn_tz,
+    [FN_NOW] = fn_now,
+    [FN_UUID] = fn_uuid,
+    [FN_STRUUID] = fn_uuid,
+    [FN_MD5] = fn_hash,
+    [FN_SHA1] = fn_hash,
+    [FN_SHA256] = fn_hash,
+    [FN_SHA384] = fn_hash,
+    [FN_SHA512] = fn_hash,
+    [FN_STRLANG] = fn_strlang,
+    [FN_STRDT] = fn_strdt,
+    [FN_SAMETERM] = fn_sameterm,
+    [FN_ISIRI] = fn_is,
+    [FN_ISBLANK] = fn_is,
+    [FN_ISLITERAL] = fn_is,
+    [FN_ISNUMERIC] = fn_is,
+    [FN_REGEX] = fn_regex,
+    [FN_SUBSTR] = fn_substr,
+    [FN_REPLACE] = fn_replace,
+};
+
+static sparql_value
+boolean_or_error(int truth)
+{
+  return truth < 0 ? value_error() : value_boolean(truth);
+}
+
+quoin_status
+expr_eval_ebv(int *out, sparql_eval *ev, const sparql_expr *expr, quoin_error *err)
+{
+  sparql_value v;
+  quoin_status st = expr_eval(&v, ev, expr, err);
+  return st ? st : value_ebv(out, &v, ev->ctx, ev->arena, err);
+}
+
+/* 17.2: an error on one side gives way to what decides on the other. */
+static quoin_status
+eval_logic(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  const int decides = e->op == EXPR_OR;
+  bool error = false;
+  for (size_t i = 0; i < e->n_args; i++) {
+    int truth;
+    quoin_status st = expr_eval_ebv(&truth, ev, e->args[i], err);
+    if (st) return st;
+    if (truth == decides) {
+      *out = value_boolean(decides);
+      return QUOIN_OK;
+    }
+    if (truth < 0) error = true;
+  }
+  *out = error ? value_error() : value_boolean(!decides);
+  return QUOIN_OK;
+}
+
+static quoin_status
+eval_not(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  int truth;
+  quoin_status st = expr_eval_ebv(&truth, ev, e->args[0], err);
+  if (!st) *out = truth < 0 ? value_error() : value_boolean(!truth);
+  return st;
+}
+
+static quoin_status
+eval_pair(sparql_value *a, sparql_value *b, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  quoin_status st = expr_eval(a, ev, e->args[0], err);
+  return st ? st : expr_eval(b, ev, e->args[1], err);
+}
+
+static quoin_status
+eval_equal(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  sparql_value a, b;
+  int truth = -1;
+  quoin_status st = eval_pair(&a, &b, ev, e, err);
+  if (!st) st = value_equal(&truth, &a, &b, ev->ctx, ev->arena, err);
+  if (truth >= 0 && e->op == EXPR_NE) truth = !truth;
+  *out = boolean_or_error(truth);
+  return st;
+}
+
+static quoin_status
+eval_order(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  sparql_value a, b;
+  int order = VALUE_INCOMPARABLE;
+  quoin_status st = eval_pair(&a, &b, ev, e, err);
+  if (!st) st = value_order(&order, &a, &b, ev->ctx, ev->arena, err);
+  int truth = -1;
+  if (order == VALUE_UNORDERED)
+    truth = 0;
+  else if (order != VALUE_INCOMPARABLE)
+    truth = e->op == EXPR_LT   ? order < 0
+            : e->op == EXPR_GT ? order > 0
+            : e->op == EXPR_LE ? order <= 0
+                               : order >= 0;
+  *out = boolean_or_error(truth);
+  return st;
+}
+
+static quoin_status
+eval_in(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  sparql_value left;
+  bool error = false;
+  quoin_status st = expr_eval(&left, ev, e->args[0], err);
+  *out = value_error();
+  if (st || (left.kind == VALUE_ERROR && e->n_args > 1)) return st;
+  for (size_t i = 1; i < e->n_args; i++) {
+    sparql_value v;
+    int equal = -1;
+    if ((st = expr_eval(&v, ev, e->args[i], err))) return st;
+    if ((st = value_equal(&equal, &left, &v, ev->ctx, ev->arena, err))) return st;
+    if (equal > 0) {
+      *out = value_boolean(e->op == EXPR_IN);
+      return QUOIN_OK;
+    }
+    if (equal < 0) error = true;
+  }
+  if (!error) *out = value_boolean(e->op == EXPR_NOT_IN);
+  return QUOIN_OK;
+}
+
+static quoin_status
+eval_arithmetic(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  sparql_value a, b;
+  quoin_status st = expr_eval(&a, ev, e->args[0], err);
+  if (st) return st;
+  if (e->op == EXPR_MINUS) return value_negate(out, &a, ev->arena, err);
+  if (e->op == EXPR_PLUS) {
+    *out = value_is_numeric(&a) ? a : value_error();
+    return QUOIN_OK;
+  }
+  if ((st = expr_eval(&b, ev, e->args[1], err))) return st;
+  return value_arithmetic(out, e->op, &a, &b, ev->arena, err);
+}
+
+static quoin_status
+eval_if(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  int truth;
+  *out = value_error();
+  quoin_status st = expr_eval_ebv(&truth, ev, e->args[0], err);
+  if (st || truth < 0) return st;
+  return expr_eval(out, ev, e->args[truth ? 1 : 2], err);
+}
+
+static quoin_status
+eval_coalesce(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  *out = value_error();
+  for (size_t i = 0; i < e->n_args && out->kind == VALUE_ERROR; i++) {
+    quoin_status st = expr_eval(out, ev, e->args[i], err);
+    if (st) return st;
+  }
+  return QUOIN_OK;
+}
+
+static quoin_status
+eval_strict(sparql_value *out, sparql_eval *ev, const sparql_expr *e, expr_function call,
+            quoin_error *err)
+{
+  sparql_value args[EXPR_ARGS];
+  *out = value_error();
+  if (e->n_args > EXPR_ARGS) return QUOIN_OK;
+  for (size_t i = 0; i < e->n_args; i++) {
+    quoin_status st = expr_eval(&args[i], ev, e->args[i], err);
+    if (st || args[i].kind == VALUE_ERROR) return st;
+  }
+  return call(out, ev, e, args, err);
+}
+
+static quoin_status
+eval_builtin(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  switch ((int)e->builtin) {
+  case FN_BOUND:
+    *out = value_boolean(ev->batch && expr_column_at(ev->batch, e->args[0]->var, ev->row).bits);
+    return QUOIN_OK;
+  case FN_IF:
+    return eval_if(out, ev, e, err);
+  case FN_COALESCE:
+    return eval_coalesce(out, ev, e, err);
+  case FN_CONCAT:
+    return fn_concat(out, ev, e, err);
+  default:
+    assert(functions[e->builtin]);
+    return eval_strict(out, ev, e, functions[e->builtin], err);
+  }
+}
+
+static quoin_status
+eval_exists(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  bool found = false;
+  assert(ev->ctx->exists && ev->batch);
+  quoin_status st = ev->ctx->exists(&found, ev->ctx, e, ev->batch, ev->row, err);
+  *out = value_boolean(found == (e->op == EXPR_EXISTS));
+  return st;
+}
+
+static quoin_status
+eval_op(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  *out = value_error();
+  switch (e->op) {
+  case EXPR_VAR:
+    if (!ev->batch) return QUOIN_OK;
+    return value_of_id(out, ev->ctx, expr_column_at(ev->batch, e->var, ev->row), ev->arena, err);
+  case EXPR_TERM: {
+    quoin_status st = value_of_term(out, &e->term, ev->arena, err);
+    return st ? st : sparql_intern(&out->id, ev->ctx, &e->term, err);
+  }
+  case EXPR_OR:
+  case EXPR_AND:
+    return eval_logic(out, ev, e, err);
+  case EXPR_NOT:
+    return eval_not(out, ev, e, err);
+  case EXPR_EQ:
+  case EXPR_NE:
+    return eval_equal(out, ev, e, err);
+  case EXPR_LT:
+  case EXPR_GT:
+  case EXPR_LE:
+  case EXPR_GE:
+    return eval_order(out, ev, e, err);
+  case EXPR_IN:
+  case EXPR_NOT_IN:
+    return eval_in(out, ev, e, err);
+  case EXPR_ADD:
+  case EXPR_SUB:
+  case EXPR_MUL:
+  case EXPR_DIV:
+  case EXPR_PLUS:
+  case EXPR_MINUS:
+    return eval_arithmetic(out, ev, e, err);
+  case EXPR_BUILTIN:
+    return eval_builtin(out, ev, e, err);
+  case EXPR_FUNCTION:
+    return eval_strict(out, ev, e, fn_cast, err);
+  case EXPR_EXISTS:
+  case EXPR_NOT_EXISTS:
+    return eval_exists(out, ev, e, err);
+  case EXPR_AGGREGATE:
+    break; /* replaced by a variable before expressions are evaluated */
+  }
+  return QUOIN_OK;
+}
+
+/* Evaluated once, into the arena of the run. */
+static quoin_status
+eval_constant(expr_info *info, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  sparql_eval lasting = {.ctx = ev->ctx, .run = ev->run, .arena = &ev->ctx->arena};
+  atom_id id;
+  quoin_status st = eval_op(&info->value, &lasting, e, err);
+  if (!st && info->value.kind != VALUE_ERROR) {
+    if (!(st = value_text(&info->value, ev->ctx, lasting.arena, err)))
+      st = value_id(&id, &info->value, ev->ctx, lasting.arena, err);
+  }
+  info->has_value = !st;
+  return st;
+}
+
+quoin_status
+expr_eval(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
+{
+  if (e->op == EXPR_VAR) return eval_op(out, ev, e, err);
+  expr_info *info;
+  quoin_status st = expr_info_get(&info, ev->ctx, e, err);
+  if (st) return st;
+  if (!info->constant) return eval_op(out, ev, e, err);
+  if (!info->has_value && (st = eval_constant(info, ev, e, err))) return st;
+  *out = info->value;
+  return QUOIN_OK;
+}

@@ -1,0 +1,96 @@
+/* sparql/value_arithmetic.c - + - * / with the promotions of SPARQL 1.1 section 17.3. */
+#include "sparql/value.h"
+
+#include <assert.h>
+
+#include "base/poison.h"
+
+double
+value_to_double(const sparql_value *v)
+{
+  assert(value_is_numeric(v));
+  if (v->kind == VALUE_DOUBLE) return v->dbl;
+  if (v->kind == VALUE_FLOAT) return (double)v->single;
+  return number_to_double(&v->number);
+}
+
+float
+value_to_float(const sparql_value *v)
+{
+  assert(value_is_numeric(v) && v->kind != VALUE_DOUBLE);
+  return v->kind == VALUE_FLOAT ? v->single : number_to_float(&v->number);
+}
+
+static double
+double_op(sparql_op op, double a, double b)
+{
+  return op == EXPR_ADD ? a + b : op == EXPR_SUB ? a - b : op == EXPR_MUL ? a * b : a / b;
+}
+
+static float
+float_op(sparql_op op, float a, float b)
+{
+  return op == EXPR_ADD ? a + b : op == EXPR_SUB ? a - b : op == EXPR_MUL ? a * b : a / b;
+}
+
+static quoin_status
+exact_op(sparql_value *out, sparql_op op, const sparql_value *a, const sparql_value *b,
+         base_arena *arena, quoin_error *err)
+{
+  bool whole = a->kind == VALUE_INTEGER && b->kind == VALUE_INTEGER && op != EXPR_DIV;
+  sparql_number n;
+  quoin_status st;
+  if (op == EXPR_ADD)
+    st = number_add(&n, &a->number, &b->number, arena, err);
+  else if (op == EXPR_SUB)
+    st = number_sub(&n, &a->number, &b->number, arena, err);
+  else if (op == EXPR_MUL)
+    st = number_mul(&n, &a->number, &b->number, arena, err);
+  else
+    st = number_div(&n, &a->number, &b->number, arena, err);
+  if (st == QUOIN_DONE) return QUOIN_OK; /* division by zero, or too large: the error is set */
+  if (st) return st;
+  if (!whole && n.scale == 0) { /* "3.0", also from decimals written without a point */
+    sparql_number zero = {.scale = 1};
+    if ((st = number_add(&n, &n, &zero, arena, err))) return st == QUOIN_DONE ? QUOIN_OK : st;
+  }
+  *out = value_number(whole ? VALUE_INTEGER : VALUE_DECIMAL, &n);
+  return QUOIN_OK;
+}
+
+quoin_status
+value_arithmetic(sparql_value *out, sparql_op op, const sparql_value *a, const sparql_value *b,
+                 base_arena *arena, quoin_error *err)
+{
+  sparql_value result = value_error();
+  quoin_status st = QUOIN_OK;
+  if (value_is_numeric(a) && value_is_numeric(b)) {
+    if (a->kind <= VALUE_DECIMAL && b->kind <= VALUE_DECIMAL)
+      st = exact_op(&result, op, a, b, arena, err);
+    else if (a->kind == VALUE_DOUBLE || b->kind == VALUE_DOUBLE)
+      result = value_double(double_op(op, value_to_double(a), value_to_double(b)));
+    else
+      result = value_float(float_op(op, value_to_float(a), value_to_float(b)));
+  }
+  *out = result;
+  return st;
+}
+
+quoin_status
+value_negate(sparql_value *out, const sparql_value *a, base_arena *arena, quoin_error *err)
+{
+  sparql_value result = value_error();
+  quoin_status st = QUOIN_OK;
+  if (a->kind == VALUE_DOUBLE) {
+    result = value_double(-a->dbl);
+  } else if (a->kind == VALUE_FLOAT) {
+    result = value_float(-a->single);
+  } else if (value_is_numeric(a)) {
+    sparql_number n;
+    st = number_negate(&n, &a->number, arena, err);
+    if (!st) result = value_number(a->kind, &n);
+    if (st == QUOIN_DONE) st = QUOIN_OK;
+  }
+  *out = result;
+  return st;
+}
