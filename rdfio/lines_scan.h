@@ -261,10 +261,13 @@ scan_line_end(const char **at, rdfio_lines *l)
 {
   const char *p = skip_blanks(*at);
   if (*p == '#') {
-    uint32_t high;
-    do
+    const char *start = p;
+    uint32_t high, seen = 0;
+    do {
       p = string_stop(p, &high);
-    while (*p != '\n' && *p != '\r' && p++);
+      seen |= high;
+    } while (*p != '\n' && *p != '\r' && p++);
+    if (seen && !valid_utf8(l, (quoin_span){start, (size_t)(p - start)})) return false;
   }
   if (*p == '\r')
     p += p[1] == '\n' ? 2 : 1;

@@ -378,7 +378,7 @@ test_inline__ids_are_ordered_as_values(void **state)
       if (!x.bits || !y.bits) continue;
       long double v = t == 3 ? (long double)strtof(a, NULL) : strtold(a, NULL);
       long double w = t == 3 ? (long double)strtof(b, NULL) : strtold(b, NULL);
-      if (t == 2) v = strtod(a, NULL), w = strtod(b, NULL);
+      if (t == 2) v = (long double)strtod(a, NULL), w = (long double)strtod(b, NULL);
       if (v < w) assert_true(x.bits < y.bits);
       if (v > w) assert_true(x.bits > y.bits);
     }
