@@ -116,6 +116,7 @@ prefix_text(quoin_span *out, const atom_store *store, const atom_record *rec, qu
 {
   atom_record prefix;
   uint16_t check;
+  *out = (quoin_span){NULL, 0};
   quoin_status st = atom_record_at(&prefix, &check, store, rec->link, err);
   if (st) return st;
   if (prefix.kind != ATOM_PREFIX)
