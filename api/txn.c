@@ -72,16 +72,18 @@ resolve(atom_id *out, quad_txn *txn, const quad_snapshot *snapshot, const quoin_
   return atom_local_intern(out, quad_txn_local(txn), term, err);
 }
 
+/* The store's newest snapshot serves to find terms: that of the transaction would be made anew for
+ * each change. */
 static quoin_status
-change_by_ids(quad_txn *txn, const quoin_term *const from[4], const rdf_term terms[4], bool add,
+change_by_ids(quoin_txn *self, const quoin_term *const from[4], const rdf_term terms[4], bool add,
               quoin_error *err)
 {
+  quad_txn *txn = self->txn;
   quad_snapshot *snapshot = NULL;
   quad q = {0};
-  quoin_status st = quad_txn_snapshot(&snapshot, txn, err);
+  quoin_status st = quad_snapshot_acquire(&snapshot, self->child.store->quads, err);
 
   if (st) return st;
-  quad_snapshot_retain(snapshot); /* the change below ends the transaction's own hold on it */
   for (size_t i = 0; i < 4 && !st; i++)
     st = resolve(&q.term[i], txn, snapshot, from[i], &terms[i], err);
   if (!st) st = add ? quad_txn_add_ids(txn, &q, err) : quad_txn_remove_ids(txn, &q, err);
@@ -106,7 +108,7 @@ change(quoin_txn *txn, const quoin_statement *statement, bool add, quoin_error *
   }
   if ((st = api_enter(txn->child.store, err))) return st;
   if (stored_node)
-    st = change_by_ids(txn->txn, from, terms, add, err);
+    st = change_by_ids(txn, from, terms, add, err);
   else
     st = add ? quad_txn_add(txn->txn, terms, err) : quad_txn_remove(txn->txn, terms, err);
   api_leave(txn->child.store);
@@ -138,6 +140,7 @@ quoin_txn_match(quoin_matches **out, quoin_txn *txn, const quoin_statement *patt
   if (st) return st;
   if (!(st = quad_txn_snapshot(&snapshot, txn->txn, err)))
     st = api_matches_new(out, store, snapshot, quad_txn_local(txn->txn), pattern, scope, err);
+  quad_snapshot_release(snapshot);
   api_leave(store);
   return st;
 }
