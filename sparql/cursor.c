@@ -269,6 +269,12 @@ sparql_cursor_term(rdf_term *out, sparql_cursor *cursor, atom_id id, base_arena 
   return sparql_term(out, &cursor->ctx, id, arena, err);
 }
 
+const sparql_query *
+sparql_cursor_query(const sparql_cursor *cursor)
+{
+  return cursor->query;
+}
+
 quoin_status
 sparql_cursor_explain(base_buffer *out, const sparql_cursor *cursor, quoin_error *err)
 {

@@ -75,6 +75,8 @@ quoin_status sparql_cursor_term(rdf_term *out, sparql_cursor *cursor, atom_id id
 /* The plan as indented text, with estimates; with options.profile after the end also what was
  * measured. */
 quoin_status sparql_cursor_explain(base_buffer *out, const sparql_cursor *cursor, quoin_error *err);
+/* The query that the cursor runs. */
+const sparql_query *sparql_cursor_query(const sparql_cursor *cursor);
 void sparql_cursor_close(sparql_cursor *cursor); /* NULL is fine */
 
 /* ---- results in a format --------------------------------------------------------------------- */
