@@ -10,6 +10,7 @@
 
 enum {
   IN_MIN = 64 * 1024,
+  ODD_BLANKS = 24,
   AHEAD = 32 /* bytes a step may look at, beyond the first */
 };
 
@@ -87,13 +88,28 @@ need(rdfio_guard *g, size_t want, quoin_error *err)
  */
 
 static void
+mark(rdfio_guard *g, int32_t delta)
+{
+  assert(g->marks_len < RDFIO_GUARD_PAGE);
+  g->marks[g->marks_len++] = (rdfio_guard_mark){(uint32_t)g->page_len, delta};
+}
+
+static void
 insert(rdfio_guard *g, const char *text)
 {
   for (; *text; text++) {
-    assert(g->inserted_len < RDFIO_GUARD_PAGE);
-    g->inserted[g->inserted_len++] = (uint32_t)g->page_len;
+    mark(g, -1);
     g->page[g->page_len++] = *text;
   }
+}
+
+/* Leave out n bytes. */
+static void
+drop(rdfio_guard *g, size_t n)
+{
+  if (!n) return;
+  mark(g, (int32_t)n);
+  g->in_at += n;
 }
 
 static void
@@ -104,13 +120,14 @@ copy(rdfio_guard *g, size_t n)
   g->in_at += n;
 }
 
-static size_t
-inserted_before(const rdfio_guard *g, size_t at)
+/* What to add to a page offset to get the distance in the input from the start of the page. */
+static int64_t
+shift_before(const rdfio_guard *g, size_t at)
 {
-  size_t n = 0;
-  while (n < g->inserted_len && g->inserted[n] < at)
-    n++;
-  return n;
+  int64_t shift = 0;
+  for (size_t i = 0; i < g->marks_len && g->marks[i].at < at; i++)
+    shift += g->marks[i].delta;
+  return shift;
 }
 
 /* Position of page offset `at`. */
@@ -126,7 +143,7 @@ place_after(rdfio_guard_place *out, const rdfio_guard *g, size_t at)
     p.serd_line++;
     p.serd_column = 0;
   }
-  p.column += at - start - (inserted_before(g, at) - inserted_before(g, start));
+  p.column += at - start + (size_t)(shift_before(g, at) - shift_before(g, start));
   p.serd_column += at - start;
   *out = p;
 }
@@ -136,16 +153,18 @@ static void
 next_page(rdfio_guard *g)
 {
   size_t gone = g->page_len < RDFIO_GUARD_PAGE ? g->page_len : RDFIO_GUARD_PAGE;
-  size_t n = inserted_before(g, gone);
+  size_t n = 0;
   rdfio_guard_place place;
   place_after(&place, g, gone);
   g->place = place;
-  g->page_from += gone - n;
+  g->page_from += (size_t)((int64_t)gone + shift_before(g, gone));
   memmove(g->page, g->page + gone, g->page_len - gone);
   g->page_len -= gone;
-  for (size_t i = n; i < g->inserted_len; i++)
-    g->inserted[i - n] = g->inserted[i] - (uint32_t)gone;
-  g->inserted_len -= n;
+  while (n < g->marks_len && g->marks[n].at < gone)
+    n++;
+  for (size_t i = n; i < g->marks_len; i++)
+    g->marks[i - n] = (rdfio_guard_mark){g->marks[i].at - (uint32_t)gone, g->marks[i].delta};
+  g->marks_len -= n;
 }
 
 /* ---- tokens -----------------------------------------------------------------------------------
@@ -224,6 +243,13 @@ after_dots(rdfio_guard *g, bool name_follows)
   return true;
 }
 
+/* Does a statement begin here? */
+static bool
+at_statement(const rdfio_guard *g)
+{
+  return !g->last || g->last == '.' || g->last == '{' || g->last == '}';
+}
+
 static void
 open_bracket(rdfio_guard *g, char c)
 {
@@ -231,8 +257,7 @@ open_bracket(rdfio_guard *g, char c)
     fault_said(g, QUOIN_ERR_LIMIT, 0, "brackets are nested deeper than 1000");
     return;
   }
-  bool start = !g->last || g->last == '.' || g->last == '{' || g->last == '}';
-  g->anon_start = c == '[' && start && g->depth == 0;
+  g->anon_start = c == '[' && at_statement(g) && g->depth == 0;
   g->depth++;
   g->last = c;
   g->in_name = false;
@@ -281,11 +306,49 @@ open_string(rdfio_guard *g, char c, size_t have)
     g->state = GUARD_LONG;
     copy(g, 3);
   } else if (have >= 2 && p[1] == c) {
+    g->after_string = true;
     copy(g, 2);
   } else {
     g->state = GUARD_SHORT;
     copy(g, 1);
   }
+}
+
+/* Length of the blanks at in_at when they stand around ^^ or before a language tag. More than a few
+ * are left to serd, which refuses them: what is left out stays in memory for the page. */
+static size_t
+odd_blanks(const rdfio_guard *g, size_t have)
+{
+  const char *p = g->in + g->in_at;
+  size_t n = 0;
+  if (!g->after_string && g->hats != 2) return 0;
+  while (n < have && n < ODD_BLANKS && (p[n] == ' ' || p[n] == '\t'))
+    n++;
+  if (n == ODD_BLANKS) return 0;
+  return g->hats == 2 || (n < have && (p[n] == '@' || p[n] == '^')) ? n : 0;
+}
+
+static bool
+is_word(const rdfio_guard *g, size_t have, const char *word)
+{
+  size_t n = strlen(word);
+  const char *p = g->in + g->in_at;
+  return have > n && strncasecmp(p, word, n) == 0 && !is_name_char(p[n]);
+}
+
+static void
+step_at(rdfio_guard *g, size_t have)
+{
+  const char *p = g->in + g->in_at;
+  size_t n = have > 7 && !memcmp(p, "@prefix", 7) ? 7 : have > 5 && !memcmp(p, "@base", 5) ? 5 : 0;
+  bool tag = g->last == '"' || g->last == '\'';
+  if (n && !tag && is_name_char(p[n]) && p[n] != ':') {
+    fault(g, QUOIN_ERR_SYNTAX, n, "a blank after @prefix or @base");
+    return;
+  }
+  g->last = '@';
+  g->in_name = false;
+  copy(g, 1);
 }
 
 static void
@@ -305,9 +368,15 @@ step_plain(rdfio_guard *g, size_t have)
   if (g->dots && !after_dots(g, is_name_char(c))) return;
   if (is_blank(c)) {
     g->in_name = false;
-    copy(g, 1);
+    size_t odd = odd_blanks(g, have);
+    if (odd)
+      drop(g, odd);
+    else
+      copy(g, 1);
     return;
   }
+  g->after_string = false;
+  g->hats = c == '^' ? g->hats + 1 : 0;
   if (g->lone_anon && c == '}') {
     fault(g, QUOIN_ERR_SYNTAX, 0, "a predicate");
     return;
@@ -353,6 +422,9 @@ step_plain(rdfio_guard *g, size_t have)
     g->in_name = true;
     copy(g, have >= 2 && (unsigned char)p[1] < 0x80 ? 2 : 1);
     return;
+  case '@':
+    step_at(g, have);
+    return;
   case '_':
     if (!g->in_name && have >= 2 && p[1] == ':') {
       copy(g, 2);
@@ -364,6 +436,8 @@ step_plain(rdfio_guard *g, size_t have)
     g->in_name = true;
     return;
   default:
+    if (!g->in_name && at_statement(g) && (is_word(g, have, "prefix") || is_word(g, have, "base")))
+      g->directive = true;
     g->last = c;
     g->in_name = is_name_char(c);
     copy(g, 1);
@@ -422,7 +496,8 @@ step_iri(rdfio_guard *g, size_t have)
   have = g->in_valid - g->in_at;
   if (c == '>') {
     g->state = GUARD_PLAIN;
-    g->last = c;
+    g->last = g->directive ? '.' : c; /* a directive without '@' ends here */
+    g->directive = false;
     copy(g, 1);
   } else if (c == '\\' && (have >= AHEAD || g->in_ended || g->in_bad)) {
     step_escape(g, have, true);
@@ -449,6 +524,7 @@ step_string(rdfio_guard *g)
   } else if (g->state == GUARD_SHORT || (have >= 3 && p[1] == g->quote && p[2] == g->quote)) {
     copy(g, g->state == GUARD_SHORT ? 1 : 3);
     g->state = GUARD_PLAIN;
+    g->after_string = true;
   } else {
     copy(g, 1);
   }
@@ -572,15 +648,16 @@ rdfio_guard_locate(uint64_t *line, uint64_t *column, size_t *page_at, const rdfi
   for (; i < end; i++) {
     if (p.serd_line > serd_line || (p.serd_line == serd_line && p.serd_column >= serd_column))
       break;
-    bool own = next < g->inserted_len && g->inserted[next] == i;
-    if (own) next++;
+    int64_t delta = 0;
+    for (; next < g->marks_len && g->marks[next].at == i; next++)
+      delta += g->marks[next].delta;
     if (g->page[i] == '\n') {
       p.line++;
       p.column = 1;
       p.serd_line++;
       p.serd_column = 0;
     } else {
-      p.column += !own;
+      p.column += (size_t)(1 + delta);
       p.serd_column++;
     }
   }
@@ -628,7 +705,7 @@ quoin_status
 rdfio_guard_resync(rdfio_guard *g, size_t page_at, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
-  size_t at = g->page_from + page_at - inserted_before(g, page_at);
+  size_t at = g->page_from + (size_t)((int64_t)page_at + shift_before(g, page_at));
   if (at > g->in_at) at = g->in_at;
   while (at > g->page_from && g->in[at - 1] != '\n')
     at--; /* the line counts as a whole: a fault may be told at its end */
@@ -646,9 +723,10 @@ rdfio_guard_resync(rdfio_guard *g, size_t page_at, quoin_error *err)
   g->place = (rdfio_guard_place){g->place.line, 1, 1, 1};
   g->state = GUARD_PLAIN;
   g->last = 0;
-  g->in_name = g->lone_anon = g->anon_start = g->failed = g->given = g->final = g->ended = false;
-  g->dots = g->depth = g->braces = 0;
-  g->page_len = g->inserted_len = 0;
+  g->after_string = g->directive = g->in_name = g->lone_anon = g->anon_start = g->failed =
+      g->given = g->final = g->ended = false;
+  g->hats = g->dots = g->depth = g->braces = 0;
+  g->page_len = g->marks_len = 0;
   g->error = (quoin_error)QUOIN_ERROR_INIT;
   return QUOIN_OK;
 }

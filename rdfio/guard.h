@@ -5,9 +5,10 @@
  * the list) with an exact position, and to change what serd would misread:
  *   - blank node labels get an 'x' in front, so that serd neither renames nor confuses them;
  *   - <base>, <prefix> and <graph> become <./base> ...: serd takes them for keywords;
- *   - comments become spaces; a byte order mark is dropped.
+ *   - comments become spaces; a byte order mark is dropped, and so are blanks around ^^ and before
+ *     a language tag, which serd would refuse.
  * serd gets whole pages; the last one is filled up with line ends. Each byte of input is one byte
- * of a page, but for the insertions, so positions can be mapped back. */
+ * of a page, but for what was put in or left out, so positions can be mapped back. */
 #ifndef QUOIN_RDFIO_GUARD_H
 #define QUOIN_RDFIO_GUARD_H
 
@@ -33,6 +34,13 @@ typedef struct rdfio_guard_place {
   uint64_t serd_line, serd_column; /* as serd counts them */
 } rdfio_guard_place;
 
+/* Page and input part: at page offset `at` a byte was put in (delta -1), or in front of it `delta`
+ * bytes of input were left out. */
+typedef struct rdfio_guard_mark {
+  uint32_t at;
+  int32_t delta;
+} rdfio_guard_mark;
+
 typedef struct rdfio_guard {
   const base_alloc *mem;
   rdfio_source *source;
@@ -44,11 +52,14 @@ typedef struct rdfio_guard {
   bool in_ended, in_bad;                  /* the input ended; a byte at in_valid is not UTF-8 */
 
   rdfio_guard_state state;
-  char quote, last; /* of the string; the last byte in GUARD_PLAIN that was not blank */
-  bool in_name;     /* the byte before belongs to a name */
-  bool lone_anon;   /* a [] stands where a statement begins */
-  bool anon_start;  /* an open [ stands there */
-  unsigned dots;    /* full stops in a row */
+  char quote, last;  /* of the string; the last byte in GUARD_PLAIN that was not blank */
+  bool in_name;      /* the byte before belongs to a name */
+  bool lone_anon;    /* a [] stands where a statement begins */
+  bool anon_start;   /* an open [ stands there */
+  bool after_string; /* nothing but blanks since a string */
+  bool directive;    /* in a PREFIX or BASE without '@' */
+  unsigned hats;     /* '^' in a row, and blanks */
+  unsigned dots;     /* full stops in a row */
   unsigned depth, braces;
   unsigned page_braces; /* braces where the page begins */
 
@@ -57,8 +68,8 @@ typedef struct rdfio_guard {
   size_t filled_from;      /* offset in the page of the filling after the end of the input */
   size_t page_from;        /* offset in `in` of its first byte */
   rdfio_guard_place place; /* of its first byte */
-  uint32_t inserted[RDFIO_GUARD_PAGE]; /* offsets in the page, ascending */
-  size_t inserted_len;
+  rdfio_guard_mark marks[RDFIO_GUARD_PAGE]; /* ascending */
+  size_t marks_len;
   bool given; /* serd has the page */
   bool final; /* the page was filled up: there is no other */
   bool ended; /* serd was told that there is no more */

@@ -196,13 +196,20 @@ scan_literal(rdf_term *term, const char **at, rdfio_lines *l)
     return bad(l, stop, "'\"' at the end of the string");
   }
   p = *at;
+  if (*p == ' ' || *p == '\t') { /* blanks may stand between any two tokens */
+    const char *q = skip_blanks(p);
+    if (*q != '@' && *q != '^') return true;
+    p = q;
+  }
   if (*p == '@') {
     *at = p + 1;
     return scan_lang(&term->lang, at, l);
   }
   if (*p != '^') return true;
-  if (p[1] != '^' || p[2] != '<') return bad(l, p + (p[1] != '^' ? 1 : 2), "^^<datatype IRI>");
-  *at = p + 3;
+  if (p[1] != '^') return bad(l, p + 1, "^^<datatype IRI>");
+  p = skip_blanks(p + 2);
+  if (*p != '<') return bad(l, p, "the IRI of a datatype");
+  *at = p + 1;
   if (!scan_iri(&term->datatype, at, l)) return false;
   if (term->datatype.len == sizeof(XSD_STRING) - 1 &&
       !memcmp(term->datatype.ptr, XSD_STRING, sizeof(XSD_STRING) - 1))

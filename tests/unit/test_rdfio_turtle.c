@@ -51,6 +51,18 @@ test_turtle__resolves_relative_iris(void **state)
              "<http://e/a/../b> <http://e/p> <http://e/.> .\n");
 }
 
+static void
+test_turtle__allows_blanks_between_any_tokens(void **state)
+{
+  (void)state;
+  test_gives(EX "ex:s ex:p 'x' @en , '' ^^ ex:t, \"y\"^^\tex:t .", RDFIO_TURTLE,
+             T("s", "p", "\"x\"@en") T("s", "p", "\"\"^^<http://e/t>")
+                 T("s", "p", "\"y\"^^<http://e/t>"));
+  test_gives("<a:s> <a:p> \"x\" @en.\n<a:s> <a:p> \"x\" ^^\t<a:t> .", RDFIO_NTRIPLES,
+             "<a:s> <a:p> \"x\"@en .\n<a:s> <a:p> \"x\"^^<a:t> .\n");
+  test_refused(EX "_:s ex:p 'x' ^^  ex:t  ex:q .", RDFIO_TURTLE, 2, 24);
+}
+
 /* serd takes these IRIs and labels for its keywords. */
 static void
 test_turtle__keywords_are_words_only(void **state)
@@ -120,6 +132,8 @@ test_turtle__refuses_what_serd_takes(void **state)
   test_refused(EX "ex:s ex:p ( 1. ) .", RDFIO_TURTLE, 2, 14);
   test_refused(EX "ex:s ex:p ( ex:a. ) .", RDFIO_TURTLE, 2, 0);
   test_refused(EX "[] .", RDFIO_TURTLE, 2, 4);
+  test_refused("PREFIX ex: <http://e/>\n[] .", RDFIO_TURTLE, 2, 4);
+  test_refused("@prefixex: <http://e/> .", RDFIO_TURTLE, 1, 8);
   test_refused(EX "{ [] . }", RDFIO_TRIG, 2, 6);
   test_refused(EX "ex:s ex:p ex:o..", RDFIO_TURTLE, 2, 0);
   test_refused(EX "ex:s ex:p 1..", RDFIO_TURTLE, 2, 0);
@@ -333,6 +347,7 @@ main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_turtle__reads_terms_of_every_kind),
       cmocka_unit_test(test_turtle__resolves_relative_iris),
+      cmocka_unit_test(test_turtle__allows_blanks_between_any_tokens),
       cmocka_unit_test(test_turtle__keywords_are_words_only),
       cmocka_unit_test(test_turtle__blank_nodes_stay_apart),
       cmocka_unit_test(test_turtle__reads_lists_and_nested_nodes),
