@@ -90,44 +90,59 @@ entry_before(const order_rows *rows, const order_entry *a, const order_entry *b)
   return c ? c < 0 : a->row < b->row;
 }
 
-/* 64 bits in the order of doubles: NaN first, -0 as 0. */
+/* 64 bits in the order of doubles (no NaN among sort keys), -0 as 0. */
 static uint64_t
 code_of_number(double number)
 {
   uint64_t bits;
-  if (number != number) return 0;
   number += 0.0;
   memcpy(&bits, &number, sizeof(bits));
   return bits >> 63 ? ~bits : bits | (UINT64_C(1) << 63);
 }
 
 static uint64_t
-code_of_text(quoin_span text)
+code_of_text(quoin_span text, size_t from)
 {
   uint64_t code = 0;
-  for (size_t i = 0; i < 8; i++)
+  for (size_t i = from; i < from + 8; i++)
     code = code << 8 | (i < text.len ? (uint8_t)text.ptr[i] : 0);
   return code;
 }
 
-/* Codes of the first key. Where every row has the same class and number: bytes of the text; else
- * the class before the number. */
+/* Do the first keys of all rows differ in their text alone? *common: bytes that all begin with. */
+static bool
+texts_decide(size_t *common, const order_rows *rows)
+{
+  const sparql_sort_key *first = order_rows_keys(rows, 0);
+  *common = first->text.len;
+  for (size_t i = 1; i < rows->rows; i++) {
+    const sparql_sort_key *key = order_rows_keys(rows, i);
+    if (key->major != first->major || key->minor != first->minor || key->number != first->number)
+      return false;
+    if (key->text.len < *common) *common = key->text.len;
+    size_t same = 0;
+    while (same < *common && key->text.ptr[same] == first->text.ptr[same])
+      same++;
+    *common = same;
+  }
+  return true;
+}
+
+/* Codes of the first key, in the order of sparql_sort_key_compare: class, minor class, the leading
+ * bits of the number; or, where these are the same in all rows (IRIs: "http:/"), the bytes of text
+ * after what all have in common. */
 static void
 make_codes(order_entry *entries, const order_rows *rows)
 {
-  const sparql_sort_key *first = order_rows_keys(rows, 0);
-  bool texts = true;
-  for (size_t i = 1; i < rows->rows && texts; i++) {
-    const sparql_sort_key *key = order_rows_keys(rows, i);
-    texts =
-        key->major == first->major && key->minor == first->minor && key->number == first->number;
-  }
+  size_t common;
+  bool texts = texts_decide(&common, rows);
   uint64_t flip = rows->keys[0].descending ? UINT64_MAX : 0;
   for (size_t i = 0; i < rows->rows; i++) {
     const sparql_sort_key *key = order_rows_keys(rows, i);
-    assert(key->major < 256);
-    uint64_t code = texts ? code_of_text(key->text)
-                          : (uint64_t)key->major << 56 | code_of_number(key->number) >> 8;
+    assert(key->major < 32 && key->minor < 32);
+    uint64_t code = texts ? code_of_text(key->text, common)
+                          : (uint64_t)key->major << 59 | (uint64_t)key->minor << 54 |
+                                code_of_number(key->number) >> 10;
     entries[i] = (order_entry){.code = code ^ flip, .row = (uint32_t)i};
   }
 }

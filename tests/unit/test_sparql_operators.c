@@ -1,5 +1,6 @@
 /* The operators of one child, over rows made up by the test: against simple models. */
 #include "sparql/columns.h"
+#include "sparql/expr.h"
 #include "sparql/id_table.h"
 
 #include <setjmp.h>
@@ -369,6 +370,66 @@ test_operators__order_is_stable(void **state)
   order_case(&s, 5000, 1000000, 7, false);
 }
 
+/* Terms of `sorts` kinds with long common beginnings. */
+static atom_id
+random_term(bench *b, uint64_t *s, unsigned sorts)
+{
+  static const char *const datatypes[] = {RDF_XSD "date",    RDF_XSD "dateTime", RDF_XSD "gYear",
+                                          RDF_XSD "decimal", "http://x/type",    RDF_XSD "double"};
+  char text[64];
+  rdf_term term = {.kind = RDF_LITERAL};
+  unsigned n = (unsigned)(draw(s) % 1000), sort = (unsigned)(draw(s) % sorts);
+  (void)snprintf(text, sizeof(text), "http://example.org/thing/%u", n);
+  if (sort == 0) term.kind = RDF_IRI;
+  if (sort == 1) (void)snprintf(text, sizeof(text), "%u", n);
+  if (sort == 2) term.lang = base_span(n % 2 ? "en" : "de");
+  if (sort >= 3) term.datatype = base_span(datatypes[sort - 3]);
+  if (sort == 3) (void)snprintf(text, sizeof(text), "2020-%02u-%02u", n % 12 + 1, n % 28 + 1);
+  if (sort == 4)
+    (void)snprintf(text, sizeof(text), "2020-%02u-%02uT00:00:%02u", n % 12 + 1, n % 28 + 1, n % 60);
+  if (sort == 5) (void)snprintf(text, sizeof(text), "%u", 1000 + n);
+  if (sort == 6) (void)snprintf(text, sizeof(text), "-%u.%u0", n % 90, n % 7);
+  if (sort == 8) (void)snprintf(text, sizeof(text), n % 9 ? "%uE%u" : "NaN", n % 10, n % 5);
+  term.value = base_span(text);
+  atom_id id;
+  assert_int_equal(sparql_intern(&id, &b->ctx, &term, &b->err), QUOIN_OK);
+  return id;
+}
+
+static void
+test_operators__order_of_terms_is_that_of_their_keys(void **state)
+{
+  (void)state;
+  uint64_t s = seed();
+  for (unsigned sorts = 1; sorts <= 9; sorts++) {
+    bench b;
+    bench_open(&b);
+    rows_operator *rows = rows_new(&b, 2000, 1000);
+    atom_id *a = rows_column(rows, 0), *out[VARS];
+    for (size_t i = 0; i < rows->n; i++)
+      a[i] = draw(&s) % 50 ? random_term(&b, &s, sorts) : ATOM_NONE_ID;
+    sparql_expr expr = {.op = EXPR_VAR, .var = 0};
+    sparql_order_key key = {.expr = &expr, .descending = sorts % 2 == 0};
+    sparql_operator *op;
+    uint64_t limit = sorts % 3 ? UINT64_MAX : 700;
+    assert_int_equal(sparql_order_new(&op, &b.ctx, &rows->head, &key, 1, limit, &b.err), QUOIN_OK);
+    out_new(out, &b);
+    size_t n = drain(out, op, &b);
+    assert_int_equal(n, limit < 2000 ? limit : 2000);
+    for (size_t i = 1; i < n; i++) {
+      sparql_sort_key left, right;
+      assert_int_equal(sparql_sort_key_make(&left, &b.ctx, out[0][i - 1], &b.ctx.scratch, &b.err),
+                       QUOIN_OK);
+      assert_int_equal(sparql_sort_key_make(&right, &b.ctx, out[0][i], &b.ctx.scratch, &b.err),
+                       QUOIN_OK);
+      int c = sparql_sort_key_compare(&left, &right);
+      assert_true(key.descending ? c >= 0 : c <= 0);
+    }
+    sparql_operator_close(op);
+    sparql_context_clear(&b.ctx);
+  }
+}
+
 /* ---- group ---- */
 
 static void
@@ -458,6 +519,7 @@ main(void)
       cmocka_unit_test(test_operators__distinct_keeps_first_occurrences),
       cmocka_unit_test(test_operators__slice_cuts_and_stops),
       cmocka_unit_test(test_operators__order_is_stable),
+      cmocka_unit_test(test_operators__order_of_terms_is_that_of_their_keys),
       cmocka_unit_test(test_operators__group_counts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
