@@ -116,7 +116,7 @@ add_term(load_ref *out, load_packet *packet, const rdf_term *term, load_blanks *
   case RDF_LITERAL:
     return append(out, packet, term, err);
   }
-  assert(!"a term has one of these kinds");
+  assert(false && "a term has one of these kinds");
   return base_fail(err, QUOIN_ERR_ARGUMENT, "a term of no known kind");
 }
 
