@@ -2,8 +2,8 @@
  *
  * serd gives nodes as they are written: relative IRIs are resolved and prefixed names expanded
  * here. What serd is too lax about is refused by the guard (rdfio/guard.h) before serd sees it.
- * serd takes its memory from the C library and stops the process's caller nowhere: its readers are
- * bounded by the guard's limit on nesting. */
+ * serd takes memory from the C library, a little for its stack; the guard's limit on nesting bounds
+ * that. */
 #include "rdfio/batch.h"
 #include "rdfio/chars.h"
 #include "rdfio/guard.h"
@@ -283,7 +283,10 @@ on_error(void *user, const SerdError *error)
   rdfio_guard_locate(&line, &column, &t->bad_at, t->guard, error->line, serd_column);
   if (!t->bad) {
     char message[256];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* serd's own formats */
     int n = vsnprintf(message, sizeof(message), error->fmt, *error->args);
+#pragma GCC diagnostic pop
     while (n > 0 && n < (int)sizeof(message) && message[n - 1] == '\n')
       message[--n] = '\0';
     (void)!base_fail(&t->error, QUOIN_ERR_SYNTAX, "%s", message);

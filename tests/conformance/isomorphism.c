@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-enum { NOT_BLANK = UINT32_MAX };
+static const uint32_t NOT_BLANK = UINT32_MAX;
 
 /* One of the two bags. A cell is a term at row * width + column. */
 typedef struct side {

@@ -341,6 +341,43 @@ test_turtle__passes_on_a_failure_of_the_sink(void **state)
   }
 }
 
+static void
+test_turtle__stops_when_cancelled(void **state)
+{
+  atomic_int flag = 1;
+  (void)state;
+  for (int format = RDFIO_NTRIPLES; format <= RDFIO_TRIG; format++) {
+    base_cancel cancel = {.flag = &flag};
+    rdfio_source *source = NULL;
+    rdfio_read_options options = {.format = (rdfio_format)format, .cancel = &cancel};
+    rdfio_read_result result;
+    assert_int_equal(rdfio_source_memory(&source, base_span("<a:s> <a:p> <a:o> ."), "t",
+                                         base_alloc_default(), NULL),
+                     QUOIN_OK);
+    assert_int_equal(
+        rdfio_read(&result, source, &options, failing_sink, NULL, base_alloc_default(), NULL),
+        QUOIN_ERR_CANCELLED);
+    assert_int_equal(result.statements, 0);
+    rdfio_source_close(source);
+  }
+}
+
+static void
+test_turtle__needs_a_base_that_is_absolute(void **state)
+{
+  rdfio_source *source = NULL;
+  (void)state;
+  for (int round = 0; round < 2; round++) {
+    assert_int_equal(
+        rdfio_source_memory(&source, base_span("<s> <p> <o> ."), "t", base_alloc_default(), NULL),
+        QUOIN_OK);
+    test_reading r = test_read_source(source, RDFIO_TURTLE, round ? "rel" : "", false);
+    assert_int_equal(r.status, round ? QUOIN_ERR_ARGUMENT : QUOIN_ERR_SYNTAX);
+    rdfio_source_close(source);
+    base_buffer_clear(&r.text);
+  }
+}
+
 int
 main(void)
 {
@@ -362,6 +399,8 @@ main(void)
       cmocka_unit_test(test_turtle__does_not_depend_on_where_pages_end),
       cmocka_unit_test(test_turtle__agrees_with_the_scanner_of_lines),
       cmocka_unit_test(test_turtle__passes_on_a_failure_of_the_sink),
+      cmocka_unit_test(test_turtle__stops_when_cancelled),
+      cmocka_unit_test(test_turtle__needs_a_base_that_is_absolute),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
