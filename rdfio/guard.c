@@ -1,20 +1,11 @@
 /* rdfio/guard.c - what stands between the input and serd. */
 #include "rdfio/guard.h"
 
-#include "rdfio/chars.h"
-
 #include <assert.h>
-#include <strings.h>
 
 #include "base/poison.h"
 
-enum {
-  IN_MIN = 64 * 1024,
-  ODD_BLANKS = 24,
-  AHEAD = 32 /* bytes a step may look at, beyond the first */
-};
-
-static const char STRING_ESCAPES[] = "tbnrf\"'\\";
+enum { IN_MIN = 64 * 1024 };
 
 quoin_status
 rdfio_guard_init(rdfio_guard *g, rdfio_source *source, bool trig, uint64_t *bytes,
@@ -87,39 +78,6 @@ need(rdfio_guard *g, size_t want, quoin_error *err)
 /* ---- the page ---------------------------------------------------------------------------------
  */
 
-static void
-mark(rdfio_guard *g, int32_t delta)
-{
-  assert(g->marks_len < RDFIO_GUARD_PAGE);
-  g->marks[g->marks_len++] = (rdfio_guard_mark){(uint32_t)g->page_len, delta};
-}
-
-static void
-insert(rdfio_guard *g, const char *text)
-{
-  for (; *text; text++) {
-    mark(g, -1);
-    g->page[g->page_len++] = *text;
-  }
-}
-
-/* Leave out n bytes. */
-static void
-drop(rdfio_guard *g, size_t n)
-{
-  if (!n) return;
-  mark(g, (int32_t)n);
-  g->in_at += n;
-}
-
-static void
-copy(rdfio_guard *g, size_t n)
-{
-  memcpy(g->page + g->page_len, g->in + g->in_at, n);
-  g->page_len += n;
-  g->in_at += n;
-}
-
 /* What to add to a page offset to get the distance in the input from the start of the page. */
 static int64_t
 shift_before(const rdfio_guard *g, size_t at)
@@ -131,8 +89,8 @@ shift_before(const rdfio_guard *g, size_t at)
 }
 
 /* Position of page offset `at`. */
-static void
-place_after(rdfio_guard_place *out, const rdfio_guard *g, size_t at)
+void
+rdfio_guard_place_after(rdfio_guard_place *out, const rdfio_guard *g, size_t at)
 {
   rdfio_guard_place p = g->place;
   size_t start = 0; /* of the line */
@@ -155,7 +113,7 @@ next_page(rdfio_guard *g)
   size_t gone = g->page_len < RDFIO_GUARD_PAGE ? g->page_len : RDFIO_GUARD_PAGE;
   size_t n = 0;
   rdfio_guard_place place;
-  place_after(&place, g, gone);
+  rdfio_guard_place_after(&place, g, gone);
   g->place = place;
   g->page_from += (size_t)((int64_t)gone + shift_before(g, gone));
   memmove(g->page, g->page + gone, g->page_len - gone);
@@ -165,424 +123,6 @@ next_page(rdfio_guard *g)
   for (size_t i = n; i < g->marks_len; i++)
     g->marks[i - n] = (rdfio_guard_mark){g->marks[i].at - (uint32_t)gone, g->marks[i].delta};
   g->marks_len -= n;
-}
-
-/* ---- tokens -----------------------------------------------------------------------------------
- */
-
-/* A fault `ahead` bytes after in_at; below, `back` bytes before it. */
-static void
-fault(rdfio_guard *g, quoin_status status, size_t ahead, const char *expected)
-{
-  char found[32];
-  rdfio_guard_place p;
-  const char *at = g->in + g->in_at + ahead;
-  rdfio_describe(found, at, g->in + g->in_len);
-  place_after(&p, g, g->page_len);
-  g->failed = true;
-  g->fault_at = g->page_len;
-  (void)!base_fail_pos(&g->error, status, rdfio_source_name(g->source), p.line, p.column + ahead,
-                       "found %s, expected %s", found, expected);
-}
-
-static void
-fault_said(rdfio_guard *g, quoin_status status, size_t back, const char *message)
-{
-  rdfio_guard_place p;
-  place_after(&p, g, g->page_len);
-  g->failed = true;
-  g->fault_at = g->page_len > back ? g->page_len - back : 0;
-  (void)!base_fail_pos(&g->error, status, rdfio_source_name(g->source), p.line, p.column - back,
-                       "%s", message);
-}
-
-/* A character that goes on a name after a full stop. */
-static bool
-is_name_char(char c)
-{
-  return (unsigned char)c >= 0x80 || c == ':' || c == '%' || c == '\\' ||
-         rdfio_char_is(c, RDFIO_CHAR_NAME);
-}
-
-static bool
-is_blank(char c)
-{
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* `<base>`, `<prefix>`, `<graph>` at in_at. */
-static bool
-is_keyword_iri(const rdfio_guard *g, size_t have)
-{
-  static const char *const WORDS[] = {"<base>", "<prefix>", "<graph>"};
-  if (have < 6 || !strchr("bpg", g->in[g->in_at + 1] | 0x20)) return false;
-  for (size_t i = 0; i < 3; i++) {
-    size_t n = strlen(WORDS[i]);
-    if (have >= n && strncasecmp(g->in + g->in_at, WORDS[i], n) == 0) return true;
-  }
-  return false;
-}
-
-/* The byte c in GUARD_PLAIN ends a run of full stops: is it one at the end of a statement? */
-static bool
-after_dots(rdfio_guard *g, bool name_follows)
-{
-  unsigned dots = g->dots;
-  g->dots = 0;
-  if (name_follows) return true;
-  g->last = '.';
-  g->in_name = false;
-  if (dots > 1) {
-    fault_said(g, QUOIN_ERR_SYNTAX, 1, "found a second '.' in a row, expected the next statement");
-    return false;
-  }
-  if (g->depth) {
-    fault_said(g, QUOIN_ERR_SYNTAX, 1, "found '.' before the closing ']' or ')'");
-    return false;
-  }
-  return true;
-}
-
-/* Does a statement begin here? */
-static bool
-at_statement(const rdfio_guard *g)
-{
-  return !g->last || g->last == '.' || g->last == '{' || g->last == '}';
-}
-
-static void
-open_bracket(rdfio_guard *g, char c)
-{
-  if (g->depth == RDFIO_GUARD_DEPTH) {
-    fault_said(g, QUOIN_ERR_LIMIT, 0, "brackets are nested deeper than 1000");
-    return;
-  }
-  g->anon_start = c == '[' && at_statement(g) && g->depth == 0;
-  g->depth++;
-  g->last = c;
-  g->in_name = false;
-  copy(g, 1);
-}
-
-static void
-close_bracket(rdfio_guard *g, char c)
-{
-  if (!g->depth) {
-    fault(g, QUOIN_ERR_SYNTAX, 0, "no closing bracket: none is open");
-    return;
-  }
-  g->depth--;
-  g->lone_anon = c == ']' && g->last == '[' && g->anon_start && !g->depth;
-  g->last = c;
-  g->in_name = false;
-  copy(g, 1);
-}
-
-static void
-brace(rdfio_guard *g, char c)
-{
-  if (!g->trig) {
-    fault(g, QUOIN_ERR_SYNTAX, 0, "Turtle: graphs in braces are TriG");
-    return;
-  }
-  if (g->depth || (c == '{') == (g->braces != 0)) {
-    fault(g, QUOIN_ERR_SYNTAX, 0, g->depth ? "']' or ')'" : g->braces ? "'}'" : "a statement");
-    return;
-  }
-  g->braces = c == '{';
-  g->last = c;
-  g->in_name = false;
-  copy(g, 1);
-}
-
-static void
-open_string(rdfio_guard *g, char c, size_t have)
-{
-  const char *p = g->in + g->in_at;
-  g->last = c;
-  g->in_name = false;
-  g->quote = c;
-  if (have >= 3 && p[1] == c && p[2] == c) {
-    g->state = GUARD_LONG;
-    copy(g, 3);
-  } else if (have >= 2 && p[1] == c) {
-    g->after_string = true;
-    copy(g, 2);
-  } else {
-    g->state = GUARD_SHORT;
-    copy(g, 1);
-  }
-}
-
-/* Length of the blanks at in_at when they stand around ^^ or before a language tag. More than a few
- * are left to serd, which refuses them: what is left out stays in memory for the page. */
-static size_t
-odd_blanks(const rdfio_guard *g, size_t have)
-{
-  const char *p = g->in + g->in_at;
-  size_t n = 0;
-  if (!g->after_string && g->hats != 2) return 0;
-  while (n < have && n < ODD_BLANKS && (p[n] == ' ' || p[n] == '\t'))
-    n++;
-  if (n == ODD_BLANKS) return 0;
-  return g->hats == 2 || (n < have && (p[n] == '@' || p[n] == '^')) ? n : 0;
-}
-
-static bool
-is_word(const rdfio_guard *g, size_t have, const char *word)
-{
-  size_t n = strlen(word);
-  const char *p = g->in + g->in_at;
-  return have > n && strncasecmp(p, word, n) == 0 && !is_name_char(p[n]);
-}
-
-static void
-step_at(rdfio_guard *g, size_t have)
-{
-  const char *p = g->in + g->in_at;
-  size_t n = have > 7 && !memcmp(p, "@prefix", 7) ? 7 : have > 5 && !memcmp(p, "@base", 5) ? 5 : 0;
-  bool tag = g->last == '"' || g->last == '\'';
-  if (n && !tag && is_name_char(p[n]) && p[n] != ':') {
-    fault(g, QUOIN_ERR_SYNTAX, n, "a blank after @prefix or @base");
-    return;
-  }
-  g->last = '@';
-  g->in_name = false;
-  copy(g, 1);
-}
-
-static void
-step_plain(rdfio_guard *g, size_t have)
-{
-  const char *p = g->in + g->in_at;
-  char c = *p;
-  if (c == '.') {
-    if (g->lone_anon) {
-      fault(g, QUOIN_ERR_SYNTAX, 0, "a predicate");
-      return;
-    }
-    g->dots++;
-    copy(g, 1);
-    return;
-  }
-  if (g->dots && !after_dots(g, is_name_char(c))) return;
-  if (is_blank(c)) {
-    g->in_name = false;
-    size_t odd = odd_blanks(g, have);
-    if (odd)
-      drop(g, odd);
-    else
-      copy(g, 1);
-    return;
-  }
-  g->after_string = false;
-  g->hats = c == '^' ? g->hats + 1 : 0;
-  if (g->lone_anon && c == '}') {
-    fault(g, QUOIN_ERR_SYNTAX, 0, "a predicate");
-    return;
-  }
-  if (c != '#') g->lone_anon = false;
-  switch (c) {
-  case '#':
-    g->in_name = false;
-    g->state = GUARD_COMMENT;
-    return;
-  case '<':
-    g->last = c;
-    g->in_name = false;
-    g->state = GUARD_IRI;
-    bool keyword = is_keyword_iri(g, have);
-    copy(g, 1);
-    if (keyword) insert(g, "./");
-    return;
-  case '"':
-  case '\'':
-    open_string(g, c, have);
-    return;
-  case '[':
-  case '(':
-    open_bracket(g, c);
-    return;
-  case ']':
-  case ')':
-    close_bracket(g, c);
-    return;
-  case '{':
-  case '}':
-    brace(g, c);
-    return;
-  case '=':
-    fault(g, QUOIN_ERR_SYNTAX, 0, "Turtle: '=' belongs to Notation3");
-    return;
-  case '\0':
-    fault(g, QUOIN_ERR_SYNTAX, 0, "a token");
-    return;
-  case '\\':
-    g->last = c;
-    g->in_name = true;
-    copy(g, have >= 2 && (unsigned char)p[1] < 0x80 ? 2 : 1);
-    return;
-  case '@':
-    step_at(g, have);
-    return;
-  case '_':
-    if (!g->in_name && have >= 2 && p[1] == ':') {
-      copy(g, 2);
-      insert(g, "x");
-    } else {
-      copy(g, 1);
-    }
-    g->last = c;
-    g->in_name = true;
-    return;
-  default:
-    if (!g->in_name && at_statement(g) && (is_word(g, have, "prefix") || is_word(g, have, "base")))
-      g->directive = true;
-    g->last = c;
-    g->in_name = is_name_char(c);
-    copy(g, 1);
-  }
-}
-
-/* Copy the bytes that mean nothing special in a string or IRI. */
-static void
-copy_run(rdfio_guard *g, bool iri)
-{
-  const char *p = g->in + g->in_at;
-  size_t room = RDFIO_GUARD_PAGE > g->page_len ? RDFIO_GUARD_PAGE - g->page_len : 0;
-  size_t max = g->in_valid - g->in_at < room ? g->in_valid - g->in_at : room, n = 0;
-  if (iri) {
-    while (n < max && !rdfio_char_is(p[n], RDFIO_CHAR_IRI_BAD))
-      n++;
-  } else {
-    while (n < max && p[n] != g->quote && p[n] != '\\' && p[n] != '\n' && p[n] != '\r')
-      n++;
-  }
-  copy(g, n);
-}
-
-static void
-step_escape(rdfio_guard *g, size_t have, bool iri)
-{
-  const char *p = g->in + g->in_at, *why = NULL;
-  uint32_t cp = 0;
-  if (have >= 2 && !iri && p[1] && strchr(STRING_ESCAPES, p[1])) {
-    copy(g, 2);
-    return;
-  }
-  if (have < 2 || (p[1] != 'u' && p[1] != 'U')) {
-    fault(g, QUOIN_ERR_SYNTAX, 1,
-          iri ? "\\u or \\U in an IRI" : "one of t b n r f \" ' \\ u U after '\\'");
-    return;
-  }
-  size_t used = rdfio_uchar_decode(&cp, &why, p, have);
-  if (!used) {
-    fault_said(g, QUOIN_ERR_SYNTAX, 0, why);
-    return;
-  }
-  if (iri && cp < 0x80 && rdfio_char_is((char)cp, RDFIO_CHAR_IRI_BAD)) {
-    fault_said(g, QUOIN_ERR_SYNTAX, 0, "the escape names a character that an IRI may not hold");
-    return;
-  }
-  copy(g, used);
-}
-
-static void
-step_iri(rdfio_guard *g, size_t have)
-{
-  copy_run(g, true);
-  if (g->in_at == g->in_valid || g->page_len >= RDFIO_GUARD_PAGE) return;
-  char c = g->in[g->in_at];
-  have = g->in_valid - g->in_at;
-  if (c == '>') {
-    g->state = GUARD_PLAIN;
-    g->last = g->directive ? '.' : c; /* a directive without '@' ends here */
-    g->directive = false;
-    copy(g, 1);
-  } else if (c == '\\' && (have >= AHEAD || g->in_ended || g->in_bad)) {
-    step_escape(g, have, true);
-  } else if (c != '\\') {
-    fault(g, QUOIN_ERR_SYNTAX, 0, "a character of an IRI or '>'");
-  }
-}
-
-static void
-step_string(rdfio_guard *g)
-{
-  copy_run(g, false);
-  if (g->in_at == g->in_valid || g->page_len >= RDFIO_GUARD_PAGE) return;
-  const char *p = g->in + g->in_at;
-  size_t have = g->in_valid - g->in_at;
-  if (have < AHEAD && !g->in_ended && !g->in_bad) return; /* more is read first */
-  if (*p == '\\') {
-    step_escape(g, have, false);
-  } else if (*p == '\n' || *p == '\r') {
-    if (g->state == GUARD_SHORT)
-      fault(g, QUOIN_ERR_SYNTAX, 0, "a quote at the end of the string");
-    else
-      copy(g, 1);
-  } else if (g->state == GUARD_SHORT || (have >= 3 && p[1] == g->quote && p[2] == g->quote)) {
-    copy(g, g->state == GUARD_SHORT ? 1 : 3);
-    g->state = GUARD_PLAIN;
-    g->after_string = true;
-  } else {
-    copy(g, 1);
-  }
-}
-
-static void
-step_comment(rdfio_guard *g)
-{
-  while (g->in_at < g->in_valid && g->page_len < RDFIO_GUARD_PAGE) {
-    if (g->in[g->in_at] == '\n' || g->in[g->in_at] == '\r') {
-      g->state = GUARD_PLAIN;
-      return;
-    }
-    g->page[g->page_len++] = ' ';
-    g->in_at++;
-  }
-}
-
-static void
-at_end(rdfio_guard *g)
-{
-  if (g->in_bad) {
-    fault(g, QUOIN_ERR_SYNTAX, 0, "UTF-8");
-    return;
-  }
-  switch (g->state) {
-  case GUARD_PLAIN:
-  case GUARD_COMMENT:
-    if (g->dots) (void)after_dots(g, false);
-    break;
-  case GUARD_IRI:
-    fault(g, QUOIN_ERR_SYNTAX, 0, "'>' at the end of the IRI");
-    break;
-  case GUARD_SHORT:
-  case GUARD_LONG:
-    fault(g, QUOIN_ERR_SYNTAX, 0, "a quote at the end of the string");
-    break;
-  }
-}
-
-static void
-step(rdfio_guard *g, size_t have)
-{
-  switch (g->state) {
-  case GUARD_PLAIN:
-    step_plain(g, have);
-    break;
-  case GUARD_COMMENT:
-    step_comment(g);
-    break;
-  case GUARD_IRI:
-    step_iri(g, have);
-    break;
-  case GUARD_SHORT:
-  case GUARD_LONG:
-    step_string(g);
-    break;
-  }
 }
 
 static void
@@ -600,7 +140,7 @@ make_page(rdfio_guard *g)
   g->given = true;
   g->page_braces = g->braces;
   while (g->page_len < RDFIO_GUARD_PAGE && !g->failed) {
-    quoin_status st = need(g, AHEAD, &g->error);
+    quoin_status st = need(g, RDFIO_GUARD_AHEAD, &g->error);
     if (st) {
       g->failed = true;
       g->fault_at = g->page_len;
@@ -610,10 +150,10 @@ make_page(rdfio_guard *g)
     first = false;
     size_t have = g->in_valid - g->in_at;
     if (!have) {
-      at_end(g);
+      rdfio_guard_at_end(g);
       break;
     }
-    step(g, have);
+    rdfio_guard_step(g, have);
   }
   if (!g->page_len) return false;
   g->filled_from = g->page_len;
@@ -694,7 +234,7 @@ skip_line(char *last, rdfio_guard *g, quoin_error *err)
       continue;
     }
     char c = g->in[g->in_at++];
-    if (!is_blank(c)) *last = c;
+    if (!rdfio_guard_is_blank(c)) *last = c;
     if (c != '\n') continue;
     g->place.line++;
     return QUOIN_OK;
@@ -711,7 +251,7 @@ rdfio_guard_resync(rdfio_guard *g, size_t page_at, quoin_error *err)
     at--; /* the line counts as a whole: a fault may be told at its end */
   bool block = g->trig && in_graph_block(g, at, g->page_braces != 0);
   rdfio_guard_place p;
-  place_after(&p, g, page_at);
+  rdfio_guard_place_after(&p, g, page_at);
   g->in_at = at;
   g->place.line = p.line;
   g->page_from = at; /* need() may move the buffer: nothing before is wanted any more */

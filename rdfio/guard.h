@@ -16,6 +16,7 @@
 
 enum {
   RDFIO_GUARD_PAGE = 16 * 1024,
+  RDFIO_GUARD_AHEAD = 32,  /* bytes a step may look at */
   RDFIO_GUARD_EXTRA = 64,  /* one step may go beyond the page by so much */
   RDFIO_GUARD_DEPTH = 1000 /* of [ and (: serd recurses, about 1 KiB of stack each */
 };
@@ -95,5 +96,22 @@ void rdfio_guard_locate(uint64_t *line, uint64_t *column, size_t *page_at, const
  * a graph block (guessed by lines: the text is wrong, after all). For a new serd reader. IO errors.
  */
 quoin_status rdfio_guard_resync(rdfio_guard *g, size_t page_at, quoin_error *err);
+
+/* ---- between guard.c and guard_tokens.c -------------------------------------------------------
+ */
+
+/* Position of page offset `at`. */
+void rdfio_guard_place_after(rdfio_guard_place *out, const rdfio_guard *g, size_t at);
+/* Take in the bytes at in_at, of which `have` > 0 are there: RDFIO_GUARD_AHEAD unless the input
+ * ends. Sets g->failed at a fault. */
+void rdfio_guard_step(rdfio_guard *g, size_t have);
+/* The input is over: is anything open? */
+void rdfio_guard_at_end(rdfio_guard *g);
+
+static inline bool
+rdfio_guard_is_blank(char c)
+{
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 #endif /* QUOIN_RDFIO_GUARD_H */
