@@ -248,7 +248,7 @@ quad_writer_finish(quad_writer *w, bool sync, quoin_error *err)
 {
   uint8_t head[QUAD_RUN_HEADER] = {0};
   uint32_t format = QUAD_RUN_FORMAT, head_len = QUAD_RUN_HEADER;
-  uint64_t at, len, hash, sum;
+  uint64_t at = 0, len = 0, hash = 0, sum;
   quoin_status st;
 
   if ((st = write_footer(w, &at, &len, &hash, err))) goto done;
