@@ -112,6 +112,10 @@ from_string(sparql_value *out, sparql_eval *ev, xsd_type type, sparql_value *v, 
     st = number_add(&parsed.number, &parsed.number, &point, ev->arena, err);
     if (st) return st == QUOIN_DONE ? QUOIN_OK : st;
   }
+  if (is_integer_type(type) && type != XSD_INTEGER) {
+    if ((st = value_text(&parsed, ev->ctx, ev->arena, err))) return st;
+    parsed.term.datatype = xsd_iri(type);
+  }
   bool keeps_text = parsed.kind == VALUE_DATETIME || parsed.kind == VALUE_DURATION;
   if (keeps_text) {
     parsed.has_term = true;

@@ -13,7 +13,7 @@
 /* Work of one match: about 20 ms of the JIT code of (a+)+$ on the reference machine. The
  * interpreter takes over where the machine has no JIT or its stack of 1 MiB is full: its steps are
  * dearer and its memory is bounded apart. */
-enum { MATCH_LIMIT = 2000000, INTERPRETER_LIMIT = 500000, HEAP_LIMIT_KIB = 65536 };
+enum { MATCH_LIMIT = 5000000, INTERPRETER_LIMIT = 500000, HEAP_LIMIT_KIB = 65536 };
 enum { JIT_STACK_FIRST = 32 * 1024, JIT_STACK_MOST = 1024 * 1024 };
 
 struct sparql_regex {

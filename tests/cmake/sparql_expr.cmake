@@ -1,0 +1,5 @@
+if(TARGET quoin_sparql)
+  foreach(part operators functions order aggregates)
+    quoin_test(unit.sparql.expr_${part} SOURCES unit/test_sparql_expr_${part}.c MODULES sparql)
+  endforeach()
+endif()
