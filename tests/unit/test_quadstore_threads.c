@@ -1,0 +1,160 @@
+/* Readers beside a writer: each snapshot is whole. Worth most under ThreadSanitizer. */
+#include "unit/test_quadstore_support.h"
+
+#define MEM base_alloc_default()
+
+enum { READERS = 3, COMMITS = 150, STEP = 7 };
+
+typedef struct crew {
+  quad_store *store;
+  _Atomic int stop;
+  _Atomic unsigned failures, scans;
+} crew;
+
+static quad
+numbered_quad(uint64_t n)
+{
+  quad q;
+  q.term[0] = atom_inline_integer((int64_t)(n / 9));
+  q.term[1] = atom_inline_integer((int64_t)(n % 9));
+  q.term[2] = atom_inline_integer((int64_t)(base_mix(n) % 1000));
+  q.term[3] = n % 3 ? ATOM_NONE_ID : atom_inline_integer(1);
+  return q;
+}
+
+/* Commits add STEP quads at a time: any other count is a torn snapshot. */
+static void *
+reader_main(void *arg)
+{
+  crew *c = arg;
+  uint64_t version = 0;
+  unsigned turn = 0;
+
+  while (!atomic_load(&c->stop)) {
+    quoin_error err = QUOIN_ERROR_INIT;
+    quad_pattern all = {.scope = QUAD_ANY};
+    quad_snapshot *s;
+    quad_scan *scan;
+    quad_batch b;
+    uint64_t rows = 0, count = 1;
+    bool bad = quad_snapshot_acquire(&s, c->store, &err) != QUOIN_OK;
+    if (!bad) {
+      bad |= quad_snapshot_version(s) < version;
+      version = quad_snapshot_version(s);
+      bad |= quad_count(&count, s, &all, &err) != QUOIN_OK;
+      bad |=
+          quad_scan_open(&scan, s, &all, (quad_order)(turn++ % QUAD_ORDERS), 15, &err) != QUOIN_OK;
+    }
+    if (!bad) {
+      while (!quad_scan_next(&b, scan, &err))
+        rows += b.rows;
+      quad_scan_close(scan);
+      quad_snapshot_release(s);
+      bad |= rows != count || rows % STEP;
+    }
+    if (bad) atomic_fetch_add(&c->failures, 1);
+    atomic_fetch_add(&c->scans, 1);
+  }
+  return NULL;
+}
+
+static void
+test_threads__readers_beside_a_writer(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store_options o = {.create = true, .durability = QUAD_SYNC_OFF, .memory_bytes = 50000};
+  support_dir d;
+  crew c = {0};
+  pthread_t threads[READERS];
+  uint64_t n = 0;
+
+  (void)unused;
+  support_dir_make(&d);
+  assert_ok(quad_store_open(&c.store, d.path, &o, MEM, &err));
+  for (unsigned i = 0; i < READERS; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, reader_main, &c), 0);
+  for (unsigned i = 0; i < COMMITS; i++) {
+    if (i % 50 == 25) {
+      quad_bulk *bulk;
+      assert_ok(quad_bulk_begin(&bulk, c.store, 0, 2, &err));
+      for (unsigned k = 0; k < 100 * STEP; k++, n++) {
+        quad q = numbered_quad(n);
+        assert_ok(quad_bulk_add(bulk, &q, 1, &err));
+      }
+      assert_ok(quad_bulk_finish(NULL, bulk, NULL, &err));
+    } else {
+      quad_txn *txn;
+      assert_ok(quad_txn_begin(&txn, c.store, &err));
+      for (unsigned k = 0; k < STEP; k++, n++) {
+        quad q = numbered_quad(n);
+        assert_ok(quad_txn_add_ids(txn, &q, &err));
+      }
+      assert_ok(quad_txn_commit(NULL, NULL, txn, &err));
+    }
+    if (i % 40 == 39) assert_ok(quad_checkpoint(c.store, &err));
+  }
+  atomic_store(&c.stop, 1);
+  for (unsigned i = 0; i < READERS; i++)
+    pthread_join(threads[i], NULL);
+  assert_int_equal(c.failures, 0);
+  assert_true(c.scans > 0);
+  assert_ok(quad_store_close(c.store, &err));
+  support_dir_remove(&d);
+}
+
+/* Two writers: each commit is applied to what the other left. */
+static void *
+writer_main(void *arg)
+{
+  crew *c = arg;
+
+  for (unsigned i = 0; i < COMMITS; i++) {
+    quoin_error err = QUOIN_ERROR_INIT;
+    quad_txn *txn;
+    uint64_t added = 0;
+    if (quad_txn_begin(&txn, c->store, &err)) {
+      atomic_fetch_add(&c->failures, 1);
+      continue;
+    }
+    quad q = numbered_quad(i); /* both add the same: one of them counts it */
+    (void)quad_txn_add_ids(txn, &q, &err);
+    if (quad_txn_commit(&added, NULL, txn, &err)) atomic_fetch_add(&c->failures, 1);
+    atomic_fetch_add(&c->scans, (unsigned)added);
+  }
+  return NULL;
+}
+
+static void
+test_threads__two_writers(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store_options o = {.create = true, .durability = QUAD_SYNC_OFF};
+  support_dir d;
+  crew c = {0};
+  pthread_t threads[2];
+
+  (void)unused;
+  support_dir_make(&d);
+  assert_ok(quad_store_open(&c.store, d.path, &o, MEM, &err));
+  for (unsigned i = 0; i < 2; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, writer_main, &c), 0);
+  for (unsigned i = 0; i < 2; i++)
+    pthread_join(threads[i], NULL);
+  assert_int_equal(c.failures, 0);
+  assert_int_equal(c.scans, COMMITS);
+  assert_ok(quad_store_check(c.store, NULL, NULL, NULL, &err));
+  assert_ok(quad_store_close(c.store, &err));
+  support_dir_remove(&d);
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_threads__readers_beside_a_writer),
+      cmocka_unit_test(test_threads__two_writers),
+  };
+
+  support_seed();
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
