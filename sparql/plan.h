@@ -4,11 +4,15 @@
 
 #include "sparql/operator.h"
 
-/* State of the executor, in ctx->exists_state. */
+/* State of the executor, in ctx->exists_state: in ctx->arena, made by the first sparql_plan of a
+ * context, together with the parameters that options->bindings give. */
 typedef struct sparql_executor {
   sparql_params params; /* values from outside: options->bindings, or the outer row of an EXISTS */
-  sparql_operator **exists;   /* [n_exprs] plan of each EXISTS, made on first use */
-  sparql_active_graph *graph; /* [n_nodes] active graph at each algebra node, for EXISTS */
+  sparql_operator **exists;            /* [n_exprs] plan of each EXISTS, made on first use */
+  sparql_active_graph *graph;          /* [n_nodes] active graph at each algebra node, for EXISTS */
+  struct exists_state **exists_states; /* [n_exprs] see exists.c */
+  const struct sparql_frame *frame;    /* parameters of the whole query */
+  sparql_operator *root; /* of the first sparql_plan: closing it closes the EXISTS plans */
 } sparql_executor;
 
 /* Build the operators for `node` and all below in active graph `graph`. Sets ctx->exists. Errors:

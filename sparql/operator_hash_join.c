@@ -1,0 +1,487 @@
+/* sparql/operator_hash_join.c - joins that keep one side: inner, OPTIONAL (18.5 LeftJoin), MINUS.
+ *
+ * The right rows are kept in a join_table by the variables bound on both sides in every row. Shared
+ * variables that may be unbound are compared pair by pair: compatible where either is unbound. With
+ * a seed the right side runs once for each left batch, restricted to the keys of that batch: then a
+ * selective left side never reads all of the right. Left order is kept. */
+#include "sparql/join_table.h"
+#include "sparql/operators.h"
+
+#include <assert.h>
+
+#include "base/poison.h"
+
+#define NO_ROW UINT32_MAX
+
+typedef struct hash_join {
+  sparql_operator head;
+  hash_join_options options;
+  const sparql_frame *frame;
+  sparql_var *keys, *loose, *kept; /* loose: shared, but unbound in some rows */
+  size_t n_keys, n_loose, n_kept;
+  bool overlap; /* MINUS: a key is a shared variable, so domains are not disjoint */
+  join_table table;
+  bool built;
+  sparql_id_table seen; /* distinct keys of a left batch, for the seed */
+  /* the left batch */
+  sparql_batch left;
+  const atom_id **left_pulled, **right_pulled;
+  uint32_t group[SPARQL_BATCH];
+  size_t row, at; /* next pair: left row, and right row within its group */
+  bool begun;     /* `at` is within the group of `row` */
+  bool matched;   /* conditions: an earlier pair of this row passed */
+  /* pairs; a right row NO_ROW ends a left row */
+  uint32_t left_row[SPARQL_BATCH], right_row[SPARQL_BATCH];
+  uint32_t passed[SPARQL_BATCH];
+  uint32_t pair[SPARQL_BATCH], selected[SPARQL_BATCH];
+  sparql_var *condition_vars;
+  size_t n_condition_vars;
+  atom_id **condition_buffer;
+  const atom_id **condition_column;
+  size_t ramp;
+  sparql_var *shown;
+  size_t n_shown;
+  atom_id **buffer;
+  const atom_id **column;
+} hash_join;
+
+size_t
+sparql_join_keys(sparql_var *out, const sparql_context *ctx, const bool *left_bound,
+                 const bool *right_bound, const sparql_frame *frame)
+{
+  size_t n = 0;
+  for (sparql_var v = 0; v < ctx->query->n_vars; v++)
+    if (left_bound[v] && right_bound[v] && !sparql_frame_find(frame, v)) out[n++] = v;
+  return n;
+}
+
+/* ---- the right side ---------------------------------------------------------------------------
+ */
+
+static quoin_status
+build(hash_join *op, quoin_error *err)
+{
+  quoin_status st;
+  sparql_batch batch;
+  join_table_reset(&op->table);
+  for (;;) {
+    if ((st = base_cancel_check(&op->head.ctx->cancel, err))) return st;
+    st = sparql_pull(&batch, op->right_pulled, op->head.child[1], err);
+    if (st == QUOIN_DONE) break;
+    if (st || (st = join_table_add(&op->table, &batch, err))) return st;
+  }
+  st = join_table_finish(&op->table, err);
+  op->built = !st;
+  size_t bytes = op->table.cap * (op->table.n_vars * sizeof(atom_id) + sizeof(uint32_t));
+  if (bytes > op->head.bytes) op->head.bytes = bytes;
+  return st;
+}
+
+/* Run the right side for the keys of the left batch. */
+static quoin_status
+build_for_batch(hash_join *op, quoin_error *err)
+{
+  sparql_id_table_reset(&op->seen);
+  for (size_t k = 0; k < op->n_keys; k++)
+    op->table.key_column[k] = op->left.column[op->keys[k]];
+  quoin_status st =
+      sparql_id_table_add(op->group, &op->seen, op->table.key_column, op->left.rows, err);
+  if (st) return st;
+  sparql_seed_set(op->options.seed, (const atom_id *const *)op->seen.column, op->seen.rows);
+  if ((st = sparql_operator_rewind(op->head.child[1], err))) return st;
+  return build(op, err);
+}
+
+static quoin_status
+next_left(hash_join *op, quoin_error *err)
+{
+  quoin_status st;
+  op->row = 0;
+  op->begun = op->matched = false;
+  op->left.rows = 0;
+  if (!op->options.seed && !op->built && (st = build(op, err))) return st;
+  if (!op->options.seed && op->options.mode == JOIN_INNER && op->table.rows == 0) return QUOIN_DONE;
+  st = sparql_pull(&op->left, op->left_pulled, op->head.child[0], err);
+  if (!st && op->options.seed) st = build_for_batch(op, err);
+  if (st) {
+    op->left.rows = 0;
+    return st;
+  }
+  join_table_find(op->group, &op->table, &op->left);
+  return QUOIN_OK;
+}
+
+/* ---- pairs ------------------------------------------------------------------------------------
+ */
+
+static atom_id
+left_value(const hash_join *op, sparql_var var, size_t row)
+{
+  const atom_id *column = op->left.column[var];
+  return column ? column[row] : ATOM_NONE_ID;
+}
+
+static bool
+compatible(const hash_join *op, size_t left_row, size_t right_row)
+{
+  for (size_t i = 0; i < op->n_loose; i++) {
+    atom_id a = left_value(op, op->loose[i], left_row);
+    atom_id b = op->table.by_var[op->loose[i]][right_row];
+    if (a.bits && b.bits && a.bits != b.bits) return false;
+  }
+  return true;
+}
+
+/* MINUS: do the two rows have a variable in common? */
+static bool
+domains_meet(const hash_join *op, size_t left_row, size_t right_row)
+{
+  if (op->overlap) return true;
+  for (size_t i = 0; i < op->n_loose; i++)
+    if (op->loose[i] != op->options.graph && left_value(op, op->loose[i], left_row).bits &&
+        op->table.by_var[op->loose[i]][right_row].bits)
+      return true;
+  return false;
+}
+
+static size_t
+group_end(const hash_join *op, size_t row)
+{
+  uint32_t group = op->group[row];
+  return group == SPARQL_ID_TABLE_ABSENT ? 0 : op->table.start[group + 1];
+}
+
+static size_t
+group_begin(const hash_join *op, size_t row)
+{
+  uint32_t group = op->group[row];
+  return group == SPARQL_ID_TABLE_ABSENT ? 0 : op->table.start[group];
+}
+
+/* More pairs into left_row[] and right_row[], `limit` at most. */
+static quoin_status
+collect_pairs(size_t *n, hash_join *op, size_t limit, quoin_error *err)
+{
+  bool outer = op->options.mode == JOIN_LEFT, conditions = op->options.n_conditions > 0;
+  *n = 0;
+  for (; op->row < op->left.rows; op->row++, op->begun = false) {
+    size_t end = group_end(op, op->row);
+    if (!op->begun) op->at = group_begin(op, op->row);
+    op->begun = true;
+    while (op->at < end) {
+      if (*n == limit) return QUOIN_OK;
+      size_t at = op->at++;
+      if ((at & 0xffff) == 0xffff) {
+        quoin_status st = base_cancel_check(&op->head.ctx->cancel, err);
+        if (st) return st;
+      }
+      if (op->n_loose && !compatible(op, op->row, at)) continue;
+      op->left_row[*n] = (uint32_t)op->row;
+      op->right_row[(*n)++] = (uint32_t)at;
+      op->matched = true;
+    }
+    if (outer && (conditions || !op->matched)) {
+      if (*n == limit) return QUOIN_OK;
+      op->left_row[*n] = (uint32_t)op->row;
+      op->right_row[(*n)++] = NO_ROW;
+    }
+    op->matched = false;
+  }
+  return QUOIN_OK;
+}
+
+static quoin_status
+minus_rows(size_t *n, hash_join *op, size_t limit, quoin_error *err)
+{
+  *n = 0;
+  for (; op->row < op->left.rows && *n < limit; op->row++) {
+    size_t end = group_end(op, op->row);
+    bool removed = false;
+    for (size_t at = group_begin(op, op->row); at < end && !removed; at++) {
+      removed = compatible(op, op->row, at) && domains_meet(op, op->row, at);
+      if ((at & 0xffff) == 0xffff) {
+        quoin_status st = base_cancel_check(&op->head.ctx->cancel, err);
+        if (st) return st;
+      }
+    }
+    if (removed) continue;
+    op->left_row[*n] = (uint32_t)op->row;
+    op->right_row[(*n)++] = NO_ROW;
+  }
+  return QUOIN_OK;
+}
+
+/* ---- output -----------------------------------------------------------------------------------
+ */
+
+/* The values of `var` in n pairs. */
+static void
+gather_var(atom_id *to, const hash_join *op, sparql_var var, const uint32_t *left_row,
+           const uint32_t *right_row, size_t n)
+{
+  const atom_id *left = op->left.column[var], *right = op->table.by_var[var];
+  if (left && (!right || op->head.child[0]->bound[var])) {
+    sparql_gather(to, left, left_row, n);
+    return;
+  }
+  for (size_t i = 0; i < n; i++) {
+    atom_id id = left ? left[left_row[i]] : ATOM_NONE_ID;
+    if (!id.bits && right && right_row[i] != NO_ROW) id = right[right_row[i]];
+    to[i] = id;
+  }
+}
+
+/* passed[i]: pair i meets all conditions. */
+static quoin_status
+test_conditions(hash_join *op, size_t n, quoin_error *err)
+{
+  sparql_context *ctx = op->head.ctx;
+  size_t pairs = 0;
+  uint32_t left_row[SPARQL_BATCH], right_row[SPARQL_BATCH];
+  for (size_t i = 0; i < n; i++) {
+    op->passed[i] = 0;
+    if (op->right_row[i] == NO_ROW) continue;
+    left_row[pairs] = op->left_row[i];
+    right_row[pairs] = op->right_row[i];
+    op->pair[pairs++] = (uint32_t)i;
+  }
+  if (!pairs) return QUOIN_OK;
+  for (size_t i = 0; i < op->n_condition_vars; i++) {
+    gather_var(op->condition_buffer[i], op, op->condition_vars[i], left_row, right_row, pairs);
+    op->condition_column[op->condition_vars[i]] = op->condition_buffer[i];
+  }
+  sparql_batch batch = {.rows = pairs, .column = op->condition_column};
+  for (size_t c = 0; c < op->options.n_conditions; c++) {
+    size_t n_selected = 0;
+    base_arena_mark mark = base_arena_here(&ctx->scratch);
+    quoin_status st =
+        sparql_expr_filter(op->selected, &n_selected, ctx, op->options.conditions[c], &batch, err);
+    base_arena_rewind(&ctx->scratch, mark);
+    if (st) return st;
+    for (size_t i = 0; i < n_selected; i++)
+      if (op->passed[op->pair[op->selected[i]]] == c) op->passed[op->pair[op->selected[i]]]++;
+  }
+  for (size_t i = 0; i < n; i++)
+    op->passed[i] = op->passed[i] == op->options.n_conditions;
+  return QUOIN_OK;
+}
+
+/* Keep the pairs that passed, and a row's end where none did. */
+static size_t
+keep_passed(hash_join *op, size_t n)
+{
+  size_t kept = 0;
+  for (size_t i = 0; i < n; i++) {
+    bool end = op->right_row[i] == NO_ROW;
+    bool keep = end ? !op->matched : op->passed[i];
+    op->matched = !end && (op->matched || op->passed[i]);
+    if (!keep) continue;
+    op->left_row[kept] = op->left_row[i];
+    op->right_row[kept++] = op->right_row[i];
+  }
+  return kept;
+}
+
+static quoin_status
+next_pairs(size_t *n, hash_join *op, quoin_error *err)
+{
+  if (op->options.mode == JOIN_MINUS) return minus_rows(n, op, op->ramp, err);
+  if (!op->options.n_conditions) return collect_pairs(n, op, op->ramp, err);
+  bool matched = op->matched; /* collect_pairs uses it for pairs that were not tested yet */
+  quoin_status st = collect_pairs(n, op, op->ramp, err);
+  op->matched = matched;
+  if (st || (st = test_conditions(op, *n, err))) return st;
+  *n = keep_passed(op, *n);
+  return QUOIN_OK;
+}
+
+static quoin_status
+hash_join_next(sparql_batch *out, sparql_operator *head, quoin_error *err)
+{
+  hash_join *op = (hash_join *)head;
+  size_t n = 0;
+  while (n == 0) {
+    quoin_status st = base_cancel_check(&head->ctx->cancel, err);
+    if (st) return st;
+    if (op->row >= op->left.rows && (st = next_left(op, err))) return st;
+    if ((st = next_pairs(&n, op, err))) return st;
+  }
+  for (size_t i = 0; i < op->n_shown; i++)
+    gather_var(op->buffer[i], op, op->shown[i], op->left_row, op->right_row, n);
+  op->ramp = sparql_ramp_up(op->ramp);
+  *out = (sparql_batch){.rows = n, .column = op->column};
+  return QUOIN_OK;
+}
+
+static quoin_status
+hash_join_rewind(sparql_operator *head, quoin_error *err)
+{
+  hash_join *op = (hash_join *)head;
+  op->left.rows = op->row = 0;
+  op->begun = op->matched = false;
+  op->ramp = SPARQL_RAMP;
+  quoin_status st = sparql_operator_rewind(head->child[0], err);
+  if (st || op->options.stable || op->options.seed) return st;
+  op->built = false;
+  return sparql_operator_rewind(head->child[1], err);
+}
+
+static void
+hash_join_close(sparql_operator *head)
+{
+  hash_join *op = (hash_join *)head;
+  join_table_clear(&op->table);
+  sparql_id_table_clear(&op->seen);
+}
+
+static void
+hash_join_explain(base_buffer *out, const sparql_operator *head)
+{
+  const hash_join *op = (const hash_join *)head;
+  base_buffer_text(out, op->options.seed ? "batch by batch, by" : "by");
+  if (!op->n_keys && !op->n_loose) base_buffer_text(out, " nothing (all pairs)");
+  for (size_t i = 0; i < op->n_keys + op->n_loose; i++) {
+    base_buffer_byte(out, ' ');
+    sparql_explain_var(out, head->ctx, i < op->n_keys ? op->keys[i] : op->loose[i - op->n_keys]);
+    if (i >= op->n_keys) base_buffer_text(out, " (if bound)");
+  }
+  if (op->options.n_conditions)
+    base_buffer_printf(out, ", %zu conditions", op->options.n_conditions);
+}
+
+static const sparql_operator_class inner_class = {.name = "hash join",
+                                                  .next = hash_join_next,
+                                                  .rewind = hash_join_rewind,
+                                                  .close = hash_join_close,
+                                                  .explain = hash_join_explain};
+static const sparql_operator_class left_class = {.name = "left join",
+                                                 .next = hash_join_next,
+                                                 .rewind = hash_join_rewind,
+                                                 .close = hash_join_close,
+                                                 .explain = hash_join_explain};
+static const sparql_operator_class minus_class = {.name = "minus",
+                                                  .next = hash_join_next,
+                                                  .rewind = hash_join_rewind,
+                                                  .close = hash_join_close,
+                                                  .explain = hash_join_explain};
+
+/* ---- making one -------------------------------------------------------------------------------
+ */
+
+static quoin_status
+make_vars(sparql_var **out, hash_join *op, quoin_error *err)
+{
+  *out = base_arena_new(&op->head.ctx->arena, op->head.ctx->query->n_vars + 1u, sizeof(**out));
+  return *out ? QUOIN_OK : base_fail_nomem(err);
+}
+
+/* Keys, loose variables, and what the conditions read. */
+static quoin_status
+choose_keys(hash_join *op, quoin_error *err)
+{
+  quoin_status st;
+  sparql_context *ctx = op->head.ctx;
+  const sparql_operator *left = op->head.child[0], *right = op->head.child[1];
+  if ((st = make_vars(&op->keys, op, err)) || (st = make_vars(&op->loose, op, err))) return st;
+  op->n_keys = sparql_join_keys(op->keys, ctx, left->bound, right->bound, op->frame);
+  for (size_t i = 0; i < op->n_keys; i++)
+    if (op->keys[i] != op->options.graph) op->overlap = true;
+  for (sparql_var v = 0; v < ctx->query->n_vars; v++)
+    if (left->maybe[v] && right->maybe[v] && !(left->bound[v] && right->bound[v]) &&
+        !sparql_frame_find(op->frame, v))
+      op->loose[op->n_loose++] = v;
+  return QUOIN_OK;
+}
+
+static quoin_status
+choose_condition_vars(hash_join *op, quoin_error *err)
+{
+  sparql_context *ctx = op->head.ctx;
+  size_t n_vars = ctx->query->n_vars;
+  quoin_status st = make_vars(&op->condition_vars, op, err);
+  bool *used = base_arena_new_zero(&ctx->arena, n_vars + 1, sizeof(bool));
+  op->condition_buffer = base_arena_new_zero(&ctx->arena, n_vars + 1, sizeof(atom_id *));
+  if (!st) st = sparql_columns_make(&op->condition_column, ctx, err);
+  if (st) return st;
+  if (!used || !op->condition_buffer) return base_fail_nomem(err);
+  for (size_t c = 0; c < op->options.n_conditions; c++)
+    sparql_expr_vars(op->options.conditions[c], used);
+  sparql_frame_columns(op->condition_column, op->frame);
+  for (sparql_var v = 0; v < n_vars; v++) {
+    if (!used[v] || op->condition_column[v]) continue;
+    if (!op->head.child[0]->maybe[v] && !op->head.child[1]->maybe[v]) continue;
+    if ((st = sparql_column_make(&op->condition_buffer[op->n_condition_vars], ctx, err))) return st;
+    op->condition_vars[op->n_condition_vars++] = v;
+  }
+  return QUOIN_OK;
+}
+
+static bool
+is_among(const sparql_var *vars, size_t n, sparql_var var)
+{
+  for (size_t i = 0; i < n; i++)
+    if (vars[i] == var) return true;
+  return false;
+}
+
+static quoin_status
+choose_shown(hash_join *op, const bool *need, quoin_error *err)
+{
+  sparql_context *ctx = op->head.ctx;
+  const sparql_operator *left = op->head.child[0], *right = op->head.child[1];
+  size_t n_vars = ctx->query->n_vars;
+  quoin_status st = make_vars(&op->shown, op, err);
+  if (!st) st = make_vars(&op->kept, op, err);
+  if (!st) st = sparql_columns_make(&op->column, ctx, err);
+  op->buffer = base_arena_new_zero(&ctx->arena, n_vars + 1, sizeof(atom_id *));
+  if (st) return st;
+  if (!op->buffer) return base_fail_nomem(err);
+  bool minus = op->options.mode == JOIN_MINUS, inner = op->options.mode == JOIN_INNER;
+  for (sparql_var v = 0; v < n_vars; v++) {
+    const sparql_param *param = sparql_frame_find(op->frame, v);
+    bool shown = (!need || need[v]) && !(param && param->column) &&
+                 (left->maybe[v] || (right->maybe[v] && !minus));
+    bool loose = is_among(op->loose, op->n_loose, v);
+    bool from_right = shown && right->maybe[v] && !left->bound[v] && !minus;
+    bool tested =
+        right->maybe[v] && is_among(op->condition_vars, op->n_condition_vars, v) && !left->bound[v];
+    if (loose || from_right || tested) op->kept[op->n_kept++] = v;
+    if (!shown) continue;
+    if ((st = sparql_column_make(&op->buffer[op->n_shown], ctx, err))) return st;
+    op->column[v] = op->buffer[op->n_shown];
+    op->shown[op->n_shown++] = v;
+    op->head.maybe[v] = true;
+    op->head.bound[v] = left->bound[v] || (inner && right->bound[v]);
+  }
+  return QUOIN_OK;
+}
+
+quoin_status
+sparql_hash_join_make(sparql_operator **out, sparql_context *ctx, sparql_operator *left,
+                      sparql_operator *right, const hash_join_options *options, const bool *need,
+                      const sparql_frame *frame, quoin_error *err)
+{
+  hash_join *op;
+  const sparql_operator_class *class_ = options->mode == JOIN_INNER  ? &inner_class
+                                        : options->mode == JOIN_LEFT ? &left_class
+                                                                     : &minus_class;
+  quoin_status st = sparql_operator_make(&op, sizeof(*op), class_, ctx, left, right, err);
+  if (st) return st;
+  assert(!options->n_conditions || options->mode == JOIN_LEFT);
+  op->options = *options;
+  op->frame = frame;
+  op->ramp = SPARQL_RAMP;
+  if ((st = choose_keys(op, err)) || (st = choose_condition_vars(op, err)) ||
+      (st = choose_shown(op, need, err)))
+    return st;
+  st = join_table_init(&op->table, ctx, op->keys, op->n_keys, op->kept, op->n_kept, err);
+  if (st || (st = sparql_id_table_init(&op->seen, ctx, (unsigned)op->n_keys, err))) return st;
+  if ((st = sparql_columns_make(&op->left_pulled, ctx, err))) return st;
+  if ((st = sparql_columns_make(&op->right_pulled, ctx, err))) return st;
+  sparql_frame_columns(op->column, frame);
+  sparql_frame_bind(&op->head, frame);
+  for (unsigned i = 0; i < left->n_sorted && op->head.bound[left->sorted[i]]; i++)
+    op->head.sorted[op->head.n_sorted++] = left->sorted[i];
+  *out = &op->head;
+  return QUOIN_OK;
+}
