@@ -39,7 +39,7 @@ sparql_columns_gather(sparql_columns *cols, sparql_context *ctx, const sparql_ba
       cols->column[v] = NULL;
       continue;
     }
-    atom_id *to;
+    atom_id *to = NULL;
     quoin_status st = sparql_columns_buffer(&to, cols, ctx, v, err);
     if (st) return st;
     for (size_t i = 0; i < n; i++)

@@ -150,7 +150,7 @@ test_query__aggregates(void **state)
   EXPECT(w,
          "SELECT (SUM(?x) AS ?n) (MIN(?x) AS ?a) (MAX(?x) AS ?b) WHERE { ?s a :Person ; :age ?x }",
          "\"96.0\"" DECIMAL " 25 \"40.0\"" DECIMAL "\n");
-  EXPECT(w, "SELECT (AVG(?x) AS ?n) WHERE { VALUES ?x { 1 2 3 } }", "\"2\"" DECIMAL "\n");
+  EXPECT(w, "SELECT (AVG(?x) AS ?n) WHERE { VALUES ?x { 1 2 3 } }", "\"2.0\"" DECIMAL "\n");
   EXPECT(w, "SELECT (SUM(?x) AS ?n) WHERE { ?s :age ?x }", "-\n");
   EXPECT(w, "SELECT ?c (COUNT(*) AS ?n) WHERE { ?s :city ?c } GROUP BY ?c HAVING(COUNT(*) > 1)",
          ":rome 2\n");
