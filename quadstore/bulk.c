@@ -1,9 +1,9 @@
 /* quadstore/bulk.c - loading many quads: gather, sort, spill, merge, one run, one manifest.
  *
- * Quads gather in two arrays, one a partition, with spare arrays of the same size for sorting. When
- * they are full, what is not in the store yet is written as an unpublished run (spill-<n>) by the
- * same builder that makes the last run; at the end the spills are merged. Sections and blocks of
- * the run do not depend on how often it spilled, nor on the threads. */
+ * Quads gather in one array, with a spare one of the same size for sorting. When it is full, what
+ * is not in the store yet is written as an unpublished run (spill-<n>) by the same builder that
+ * makes the last run; at the end the spills are merged. Sections and blocks of the run do not
+ * depend on how often it spilled, nor on the threads. */
 #include "quadstore/sort.h"
 #include "quadstore/store.h"
 
@@ -12,6 +12,8 @@
 
 #include "base/poison.h"
 
+static_assert(sizeof(quad) == 32, "gathered as four words");
+
 enum { BULK_FIRST = 1 << 16, BULK_SPILLS = 64, BULK_LEAST = 4 << 20 };
 
 struct quad_bulk {
@@ -19,8 +21,8 @@ struct quad_bulk {
   unsigned threads;
   uint64_t memory_bytes;
   uint64_t terms, blanks; /* where to roll back to */
-  quad_records part[QUAD_PARTS];
-  size_t room[QUAD_PARTS];
+  uint64_t *data, *spare; /* `room` quads of four words each, `n` gathered in data */
+  size_t n, room;
   quad_run *spill[BULK_SPILLS];
   char spill_name[BULK_SPILLS][64];
   size_t spills;
@@ -41,8 +43,6 @@ quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes, unsig
   bulk->threads = threads ? threads : 1;
   bulk->memory_bytes = memory_bytes ? memory_bytes : (uint64_t)1 << 30;
   if (bulk->memory_bytes < BULK_LEAST) bulk->memory_bytes = BULK_LEAST;
-  bulk->part[0].stride = bulk->part[0].keys = 3;
-  bulk->part[1].stride = bulk->part[1].keys = 4;
   quad_store_enter(store);
   if ((st = quad_store_may_write(store, err))) {
     quad_store_leave(store);
@@ -56,22 +56,45 @@ quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes, unsig
 }
 
 static void
-free_records(quad_bulk *bulk, unsigned part)
+free_records(quad_bulk *bulk)
 {
-  quad_records *r = &bulk->part[part];
-  size_t words = bulk->room[part] * r->stride;
+  base_release(bulk->store->mem, bulk->data, bulk->room * 4, 8);
+  base_release(bulk->store->mem, bulk->spare, bulk->room * 4, 8);
+  bulk->data = bulk->spare = NULL;
+  bulk->n = bulk->room = 0;
+}
 
-  base_release(bulk->store->mem, r->data, words, 8);
-  base_release(bulk->store->mem, r->spare, words, 8);
-  r->data = r->spare = NULL;
-  r->n = bulk->room[part] = 0;
+/* Move what is gathered into the spare array, the default partition first, and give each part the
+ * same stretch of the other array to sort with. */
+static void
+split(quad_records part[QUAD_PARTS], quad_bulk *bulk)
+{
+  const uint64_t *q = bulk->data;
+  size_t triples = 0;
+  uint64_t *to[QUAD_PARTS];
+
+  for (size_t i = 0; i < bulk->n; i++)
+    triples += q[4 * i + QUAD_G] == 0;
+  to[0] = bulk->spare;
+  to[1] = bulk->spare + 3 * triples;
+  for (unsigned p = 0; p < QUAD_PARTS; p++)
+    part[p] = (quad_records){.data = to[p],
+                             .spare = bulk->data + (p ? 3 * triples : 0),
+                             .n = p ? bulk->n - triples : triples,
+                             .stride = 3 + p,
+                             .keys = 3 + p};
+  for (size_t i = 0; i < bulk->n; i++, q += 4) {
+    unsigned p = q[QUAD_G] ? QUAD_PART_NAMED : QUAD_PART_DEFAULT;
+    memcpy(to[p], q, 8 * (3 + (size_t)p));
+    to[p] += 3 + p;
+  }
+  bulk->n = 0;
 }
 
 /* Keep the records that are not in the store. */
 static quoin_status
-drop_present(quad_bulk *bulk, unsigned part, quoin_error *err)
+drop_present(quad_records *r, quad_bulk *bulk, unsigned part, quoin_error *err)
 {
-  quad_records *r = &bulk->part[part];
   const quad_version *v = bulk->store->version; /* only the writer, which we are, changes it */
   const base_alloc *mem = bulk->store->mem;
   uint64_t entries = 0;
@@ -101,16 +124,19 @@ build(quad_sink *sink, uint64_t *n, quad_bulk *bulk, base_cancel *cancel, quoin_
 {
   static const uint8_t spo[4] = {QUAD_S, QUAD_P, QUAD_O, QUAD_G};
   const base_alloc *mem = bulk->store->mem;
+  quad_records parts[QUAD_PARTS];
   quoin_status st;
 
   *n = 0;
+  if (!bulk->n) return QUOIN_OK;
+  split(parts, bulk);
   for (unsigned part = 0; part < QUAD_PARTS; part++) {
-    quad_records *r = &bulk->part[part];
+    quad_records *r = &parts[part];
     if (!r->n) continue;
     quad_records_survey(r);
     if ((st = quad_records_sort(r, spo, r->keys, mem, err))) return st;
     quad_records_unique(r);
-    if ((st = drop_present(bulk, part, err))) return st;
+    if ((st = drop_present(r, bulk, part, err))) return st;
     if (!r->n) continue;
     *n += r->n;
     if ((st = quad_build_orders(sink, part, r, bulk->threads, cancel, mem, err))) return st;
@@ -180,7 +206,6 @@ spill(quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
     quad_writer_abort(w);
     return st;
   }
-  bulk->part[0].n = bulk->part[1].n = 0;
   if (!n) {
     quad_writer_abort(w);
     return QUOIN_OK;
@@ -195,68 +220,51 @@ spill(quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
   return QUOIN_OK;
 }
 
-/* Room for one more record, or false: the budget is used up. */
+/* Room for more quads; *full when the budget is used up. */
 static quoin_status
-grow(bool *full, quad_bulk *bulk, unsigned part, quoin_error *err)
+grow(bool *full, quad_bulk *bulk, quoin_error *err)
 {
-  quad_records *r = &bulk->part[part];
   const base_alloc *mem = bulk->store->mem;
-  size_t width = 8 * (size_t)r->stride, room = bulk->room[part];
-  size_t other = bulk->room[!part] * 8 * bulk->part[!part].stride;
-  size_t next = room ? room * 2 : BULK_FIRST;
-  size_t arrays = bulk->threads > 1 ? 3 : 2; /* data, spare, and what is being encoded */
-  uint64_t budget = bulk->memory_bytes / arrays;
+  size_t next = bulk->room ? bulk->room * 2 : BULK_FIRST;
+  size_t arrays = bulk->threads > 1 ? 3 : 2; /* gathered, spare, and what is being encoded */
+  uint64_t limit = bulk->memory_bytes / arrays / 32;
   uint64_t *data;
 
-  *full = false;
-  if (other + next * width > budget) {
-    next = budget > other ? (size_t)(budget - other) / width : 0;
-    if (next < room + BULK_FIRST / 2) {
-      *full = true;
-      return QUOIN_OK;
-    }
+  if (next > limit) next = (size_t)limit;
+  *full = next < bulk->room + bulk->room / 8 + 1;
+  if (*full) return QUOIN_OK;
+  base_release(mem, bulk->spare, bulk->room * 4, 8); /* nothing is in it */
+  bulk->spare = NULL;
+  if (!(data = base_resize(mem, bulk->data, bulk->room * 4, next * 4, 8))) {
+    base_release(mem, bulk->data, bulk->room * 4, 8);
+    bulk->data = NULL;
+    bulk->n = bulk->room = 0;
+    return base_fail_nomem(err);
   }
-  base_release(mem, r->spare, room * r->stride, 8); /* nothing is in it */
-  r->spare = NULL;
-  if (!(data = base_resize(mem, r->data, room * r->stride, next * r->stride, 8))) goto nomem;
-  r->data = data;
-  bulk->room[part] = next;
-  if ((r->spare = base_new(mem, next * r->stride, 8))) return QUOIN_OK;
-  free_records(bulk, part);
-  return base_fail_nomem(err);
-
-nomem:
-  base_release(mem, r->data, room * r->stride, 8);
-  r->data = NULL;
-  r->n = bulk->room[part] = 0;
+  bulk->data = data;
+  bulk->room = next;
+  if ((bulk->spare = base_new(mem, next * 4, 8))) return QUOIN_OK;
+  free_records(bulk);
   return base_fail_nomem(err);
 }
 
 quoin_status
 quad_bulk_add(quad_bulk *bulk, const quad *quads, size_t n, quoin_error *err)
 {
-  for (size_t i = 0; i < n && !bulk->failed; i++) {
-    const atom_id *t = quads[i].term;
-    unsigned part = t[QUAD_G].bits ? QUAD_PART_NAMED : QUAD_PART_DEFAULT;
-    quad_records *r = &bulk->part[part];
-    uint64_t *to;
-
-    assert(t[0].bits && t[1].bits && t[2].bits);
-    if (r->n == bulk->room[part]) {
+  while (n && !bulk->failed) {
+    size_t fit = bulk->room - bulk->n < n ? bulk->room - bulk->n : n;
+    if (!fit) {
       bool full;
-      bulk->failed = grow(&full, bulk, part, err);
-      if (!bulk->failed && full) {
-        bulk->failed = spill(bulk, NULL, err);
-        if (!bulk->failed && !bulk->room[part]) { /* the other partition has all the memory */
-          free_records(bulk, !part);
-          bulk->failed = grow(&full, bulk, part, err);
-        }
-      }
-      if (bulk->failed) break;
+      bulk->failed = grow(&full, bulk, err);
+      if (!bulk->failed && full) bulk->failed = spill(bulk, NULL, err);
+      continue;
     }
-    to = r->data + r->n++ * r->stride;
-    for (unsigned k = 0; k < r->keys; k++)
-      to[k] = t[k].bits;
+    for (size_t i = 0; i < fit; i++)
+      assert(quads[i].term[0].bits && quads[i].term[1].bits && quads[i].term[2].bits);
+    memcpy(bulk->data + 4 * bulk->n, quads, 32 * fit);
+    bulk->n += fit;
+    quads += fit;
+    n -= fit;
   }
   return bulk->failed;
 }
@@ -273,9 +281,8 @@ make_run(quad_run **run, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
 
   *run = NULL;
   if (bulk->spills) {
-    if ((bulk->part[0].n || bulk->part[1].n) && (st = spill(bulk, cancel, err))) return st;
-    free_records(bulk, 0);
-    free_records(bulk, 1);
+    if (bulk->n && (st = spill(bulk, cancel, err))) return st;
+    free_records(bulk);
   }
   (void)snprintf(name, sizeof name, "run-%llu", (unsigned long long)generation);
   if (base_dir_has(&store->dir, name) && (st = base_dir_unlink(&store->dir, name, err))) return st;
@@ -292,8 +299,7 @@ make_run(quad_run **run, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
     quad_writer_abort(w);
     return st;
   }
-  free_records(bulk, 0);
-  free_records(bulk, 1);
+  free_records(bulk);
   drop_spills(bulk);
   if ((st = quad_writer_finish(w, true, err))) return st;
   return quad_run_open(run, &store->dir, name, generation, store->mem, err);
@@ -306,8 +312,7 @@ bulk_end(quad_bulk *bulk, bool keep)
   quad_store *store = bulk->store;
 
   drop_spills(bulk);
-  free_records(bulk, 0);
-  free_records(bulk, 1);
+  free_records(bulk);
   if (!keep) atom_rollback(store->atoms, bulk->terms, bulk->blanks);
   quad_store_leave(store);
   base_release(store->mem, bulk, 1, sizeof *bulk);
