@@ -1,5 +1,5 @@
 if(TARGET quoin_sparql)
-  foreach(part operators functions order aggregates)
-    quoin_test(unit.sparql.expr_${part} SOURCES unit/test_sparql_expr_${part}.c MODULES sparql)
+  foreach(part expr_operators expr_functions expr_order expr_aggregates expr_batch number datetime)
+    quoin_test(unit.sparql.${part} SOURCES unit/test_sparql_${part}.c MODULES sparql)
   endforeach()
 endif()
