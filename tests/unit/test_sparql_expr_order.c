@@ -137,7 +137,22 @@ test_order__of_the_classes(void **state)
   }
 }
 
-/* Numbers of a common grid, so that ties and near ties happen: against GMP's rationals. */
+/* 60 digits before the point, 60 after it. */
+static void
+fill_up(char out[200], const char *form)
+{
+  const char *body = form + (*form == '-');
+  const char *point = strchr(body, '.');
+  size_t whole = point ? (size_t)(point - body) : strlen(body);
+  size_t rest = point ? strlen(point + 1) : 0;
+  assert_true(whole <= 60 && rest <= 60);
+  memset(out, '0', 120);
+  memcpy(out + 60 - whole, body, whole);
+  if (rest) memcpy(out + 60, point + 1, rest);
+  out[120] = '\0';
+}
+
+/* Numbers of a common grid, so that ties and near ties happen: against their digits. */
 static void
 test_order__numbers_exactly(void **state)
 {
@@ -163,18 +178,8 @@ test_order__numbers_exactly(void **state)
     for (int j = 0; j < COUNT; j++) {
       /* the oracle: digits on both sides of the point, filled up, compared as text */
       char a[200], b[200];
-      const char *forms_of[2] = {forms[i], forms[j]};
-      char *outs[2] = {a, b};
-      for (int k = 0; k < 2; k++) {
-        const char *body = forms_of[k] + (*forms_of[k] == '-');
-        const char *point = strchr(body, '.');
-        int whole = (int)(point ? point - body : (long)strlen(body));
-        (void)snprintf(outs[k], 200, "%.*s%.*s%s%s", 60 - whole,
-                       "000000000000000000000000000000000000000000000000000000000000", whole, body,
-                       point ? point + 1 : "",
-                       "0000000000000000000000000000000000000000000000000000000000" +
-                           (point ? strlen(point + 1) : 0));
-      }
+      fill_up(a, forms[i]);
+      fill_up(b, forms[j]);
       bool na = forms[i][0] == '-', nb = forms[j][0] == '-';
       int oracle = na != nb ? (na ? -1 : 1) : na ? strcmp(b, a) : strcmp(a, b);
       int c = sparql_sort_key_compare(&l.keys[i], &l.keys[j]);
