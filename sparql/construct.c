@@ -117,6 +117,7 @@ sparql_construct_new(sparql_construct **out, sparql_context *ctx, sparql_operato
   sparql_construct *c = base_arena_new_zero(arena, 1, sizeof(*c));
   sparql_batch pulled;
   if (!c) return base_fail_nomem(err);
+  *out = c; /* from here on sparql_construct_clear frees what it holds, also after a failure */
   c->ctx = ctx;
   c->root = root;
   c->n_triples = n;
@@ -131,7 +132,6 @@ sparql_construct_new(sparql_construct **out, sparql_context *ctx, sparql_operato
     return st;
   if ((st = sparql_batch_init(&pulled, ctx, err))) return st;
   c->pulled = pulled.column;
-  *out = c;
   return QUOIN_OK;
 }
 

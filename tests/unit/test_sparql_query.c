@@ -267,6 +267,105 @@ test_query__limits_and_failures(void **state)
   EXPECT_STATUS(w, "SELECT ?s WHERE { SERVICE :x { ?s ?p ?o } }", NULL, QUOIN_ERR_UNSUPPORTED, "");
 }
 
+/* ---- memory that ends ---- */
+
+typedef struct failing {
+  size_t calls, fail_at; /* the call that fails, from 1; 0: none */
+} failing;
+
+static bool
+fails(failing *f)
+{
+  return ++f->calls == f->fail_at;
+}
+
+static void *
+failing_allocate(void *user, size_t size)
+{
+  return fails(user) ? NULL : malloc(size);
+}
+
+static void *
+failing_resize(void *user, void *ptr, size_t old_size, size_t new_size)
+{
+  (void)old_size;
+  return fails(user) ? NULL : realloc(ptr, new_size);
+}
+
+static void
+failing_release(void *user, void *ptr, size_t size)
+{
+  (void)user;
+  (void)size;
+  free(ptr);
+}
+
+static quoin_status
+run_with(world *w, const char *text, const base_alloc *mem)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  sparql_query *query = NULL;
+  sparql_cursor *cursor = NULL;
+  char whole[1024];
+  (void)snprintf(whole, sizeof(whole), "%s%s", PROLOGUE, text);
+  quoin_status st = sparql_query_parse(&query, base_span(whole), (quoin_span){NULL, 0}, mem, &err);
+  if (!st) st = sparql_cursor_open(&cursor, query, w->snapshot, NULL, mem, &err);
+  while (!st) {
+    sparql_rows rows;
+    const rdfio_quad *quads;
+    size_t n;
+    sparql_form form = sparql_query_form(query);
+    st = form == SPARQL_SELECT || form == SPARQL_ASK
+             ? sparql_cursor_next(&rows, cursor, &err)
+             : sparql_cursor_triples(&quads, &n, cursor, &err);
+    if (st < 0) { /* and it stays so */
+      quoin_error again = QUOIN_ERROR_INIT;
+      assert_int_equal(sparql_cursor_next(&rows, cursor, &again) < 0, 1);
+    }
+  }
+  if (st < 0) {
+    assert_int_equal(err.status, st);
+    assert_true(err.message[0]);
+  }
+  sparql_cursor_close(cursor);
+  sparql_query_free(query);
+  return st;
+}
+
+static void
+test_query__out_of_memory_is_a_status(void **state)
+{
+  static const char *const queries[] = {
+      "SELECT DISTINCT ?s ?n WHERE { ?s :name ?n FILTER(STRLEN(?n) > 2) } ORDER BY DESC(?n) LIMIT "
+      "2",
+      "SELECT ?c (COUNT(DISTINCT ?s) AS ?n) (GROUP_CONCAT(?s) AS ?m) (MAX(?s) AS ?x) WHERE "
+      "{ ?s :city ?c } GROUP BY ?c HAVING(COUNT(*) > 0)",
+      "SELECT ?s ?o WHERE { ?s a :Person . ?s (:knows|^:knows)*/:city? ?o }",
+      "SELECT ?g ?o WHERE { GRAPH ?g { ?s :likes+ ?o } OPTIONAL { ?s :knows ?k } MINUS { ?s :age 9 "
+      "} }",
+      "SELECT ?s WHERE { ?s a :Person FILTER NOT EXISTS { ?s :knows ?s } { SELECT ?s WHERE "
+      "{ ?s :name ?n } } }",
+      "CONSTRUCT { _:b :x ?s . ?s :y _:b } WHERE { ?s :city ?c }",
+      "DESCRIBE ?s FROM :g1 FROM :g2 WHERE { ?s :likes :tea }",
+      "ASK FROM :g1 FROM :g2 { ?s :likes+ ?o . ?o !:p ?s }",
+  };
+  for (size_t q = 0; q < sizeof(queries) / sizeof(queries[0]); q++) {
+    failing f = {0};
+    const base_alloc mem = {failing_allocate, failing_resize, failing_release, &f};
+    assert_int_equal(run_with(*state, queries[q], &mem), QUOIN_DONE);
+    size_t calls = f.calls;
+    assert_true(calls > 0);
+    for (size_t at = 1; at <= calls; at++) {
+      f = (failing){.fail_at = at};
+      quoin_status st = run_with(*state, queries[q], &mem);
+      if (st != QUOIN_ERR_NOMEM && st != QUOIN_DONE) {
+        print_error("%s: allocation %zu of %zu: status %d\n", queries[q], at, calls, (int)st);
+        fail();
+      }
+    }
+  }
+}
+
 int
 main(void)
 {
@@ -283,6 +382,7 @@ main(void)
       cmocka_unit_test(test_query__describe),
       cmocka_unit_test(test_query__bindings_from_outside),
       cmocka_unit_test(test_query__limits_and_failures),
+      cmocka_unit_test(test_query__out_of_memory_is_a_status),
   };
   return cmocka_run_group_tests(tests, open_people, close_world);
 }
