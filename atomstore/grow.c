@@ -1,26 +1,31 @@
 /* atomstore/grow.c - a larger table, made beside the one in use.
  *
- * From load 0.6 on a thread fills a table twice (small ones: four times) the size from the records
- * while the writer goes on in the old one; at 0.75 the writer adds the terms that came meanwhile
- * and swaps. Both points depend on the count of terms alone, so that a build repeats. Tables of
- * less than 2^14 slots are filled by the writer at 0.75, in some milliseconds. A retired table
- * stays mapped until the writer sees no pin at all: whoever pins afterwards can only see the new
- * one (pins and the pointer to the table are sequentially consistent). */
+ * From load 0.5 on a thread fills a table twice (small ones: four times) the size from the records,
+ * while the writer goes on in the old one. When it is done the writer lets the new table follow,
+ * some dozen terms at a time, and at load 0.75 swaps: nobody waits long, unless terms come in
+ * faster than the thread can put them. The points depend on the count of terms alone, so that a
+ * build repeats. Tables of less than 2^14 slots are filled by the writer at 0.75, in a few
+ * milliseconds. A retired table stays mapped until the writer sees no pin at all: whoever pins
+ * afterwards can only see the new one (pins and the pointer to the table are sequentially
+ * consistent). */
 #include "atomstore/store.h"
 
 #include <pthread.h>
 
 #include "base/poison.h"
 
-enum { BACKGROUND_BITS = 14, QUADRUPLE_BITS = 20 };
+enum { BACKGROUND_BITS = 14, QUADRUPLE_BITS = 20, FOLLOW_FROM = 64, FOLLOW_STEP = 128 };
 
 struct atom_growth {
   pthread_t thread;
   const atom_store *store;
+  const atom_table *from; /* in use, and so not retired, until the growth ends */
   atom_table *table;
-  uint64_t upto; /* the thread puts terms 1..upto */
+  uint64_t upto; /* the thread puts terms 1..upto; afterwards the writer goes on from there */
   atomic_int stop;
-  quoin_status status; /* of the thread; read after joining it */
+  atomic_bool finished; /* release by the thread, acquire by the writer */
+  bool joined;
+  quoin_status status; /* of the filling; read after joining the thread */
 };
 
 static unsigned
@@ -34,8 +39,10 @@ static void *
 growth_run(void *user)
 {
   atom_growth *growth = user;
-  growth->status =
-      atom_table_fill(growth->table, growth->store, 1, growth->upto, &growth->stop, NULL);
+  base_map_populate(&growth->table->map);
+  growth->status = atom_table_copy(growth->table, growth->from, growth->upto, &growth->stop,
+                                   growth->store->mem, NULL);
+  atomic_store_explicit(&growth->finished, true, memory_order_release);
   return NULL;
 }
 
@@ -56,6 +63,7 @@ growth_start(atom_store *store, uint64_t terms)
   store->growth_failed = true;
   if (!growth) return;
   growth->store = store;
+  growth->from = now;
   growth->upto = terms;
   if (atom_table_create(&growth->table, store, now->number + 1, next_bits(now), NULL)) goto failed;
   if (pthread_create(&growth->thread, NULL, growth_run, growth)) goto failed;
@@ -69,12 +77,20 @@ failed:
   base_release(store->mem, growth, 1, sizeof(*growth));
 }
 
-/* The finished table, or NULL when the thread failed. */
+static void
+growth_join(atom_growth *growth)
+{
+  if (growth->joined) return;
+  (void)pthread_join(growth->thread, NULL);
+  growth->joined = true;
+}
+
+/* The finished table, or NULL when it was stopped or the thread failed. */
 static atom_table *
-growth_join(atom_store *store, uint64_t *upto)
+growth_end(atom_store *store, uint64_t *upto)
 {
   atom_growth *growth = store->growth;
-  (void)pthread_join(growth->thread, NULL);
+  growth_join(growth);
   atom_table *table = growth->table;
   bool whole = growth->status == QUOIN_OK && !atomic_load(&growth->stop);
   *upto = growth->upto;
@@ -92,7 +108,24 @@ atom_grow_stop(atom_store *store)
   uint64_t upto;
   if (!store->growth) return;
   atomic_store_explicit(&store->growth->stop, 1, memory_order_relaxed);
-  (void)growth_join(store, &upto); /* NULL: it was stopped */
+  (void)growth_end(store, &upto); /* NULL: it was stopped */
+}
+
+/* Put into the new table what came since the thread is done. */
+static void
+growth_follow(atom_store *store, uint64_t terms)
+{
+  atom_growth *growth = store->growth;
+  if (!growth || terms - growth->upto < FOLLOW_FROM) return;
+  if (!atomic_load_explicit(&growth->finished, memory_order_acquire)) return;
+  growth_join(growth);
+  uint64_t upto = terms - growth->upto < FOLLOW_STEP ? terms : growth->upto + FOLLOW_STEP;
+  if (!growth->status)
+    growth->status = atom_table_fill(growth->table, store, growth->upto + 1, upto, NULL, NULL);
+  growth->upto = upto;
+  if (!growth->status) return;
+  atom_grow_stop(store);
+  store->growth_failed = true;
 }
 
 void
@@ -131,13 +164,14 @@ grow_now(atom_store *store, uint64_t terms, quoin_error *err)
   atom_table *now = atom_table_now(store), *table = NULL;
   uint64_t done = 0;
   quoin_status st = QUOIN_OK;
-  if (store->growth) table = growth_join(store, &done);
+  if (store->growth) table = growth_end(store, &done);
   if (!table) {
-    done = 0;
     st = atom_table_create(&table, store, now->number + 1, next_bits(now), err);
     if (st) return st;
+    st = atom_table_copy(table, now, done = terms, NULL, store->mem, err);
   }
-  if ((st = atom_table_fill(table, store, done + 1, terms, NULL, err))) {
+  if (!st) st = atom_table_fill(table, store, done + 1, terms, NULL, err);
+  if (st) {
     table_drop(store, table);
     atom_table_free(table, store->mem);
     return st;
@@ -154,6 +188,7 @@ atom_grow_room(atom_store *store, quoin_error *err)
   uint64_t terms = atomic_load_explicit(&store->terms, memory_order_relaxed);
   if ((terms + 1) * 5 <= slots * 3) return QUOIN_OK;
   if ((terms + 1) * 4 > slots * 3) return grow_now(store, terms, err);
+  growth_follow(store, terms);
   if (!store->growth && !store->growth_failed && table->bits >= BACKGROUND_BITS)
     growth_start(store, terms);
   return QUOIN_OK;

@@ -147,6 +147,10 @@ void atom_table_put(atom_table *table, atom_id id, uint64_t hash);
 /* Put terms [from, to] by their records. Stops early when *stop (may be NULL) is set. */
 quoin_status atom_table_fill(atom_table *table, const atom_store *store, uint64_t from, uint64_t to,
                              const atomic_int *stop, quoin_error *err);
+/* Put terms 1..upto of a smaller table, which may be added to meanwhile. Stops early when *stop
+ * (may be NULL) is set. CORRUPT when they are not all there. */
+quoin_status atom_table_copy(atom_table *to, const atom_table *from, uint64_t upto,
+                             const atomic_int *stop, const base_alloc *mem, quoin_error *err);
 /* Empty the slot of one id; false when it is not found by that hash. */
 bool atom_table_clear_one(atom_table *table, atom_id id, uint64_t hash);
 /* Empty all slots of numbers above `terms`. Returns how many others there are; *bad is set when one

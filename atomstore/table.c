@@ -2,8 +2,18 @@
  *
  * A slot never moves. Terms are put in the order of their numbers, also when a larger table is
  * filled: so every slot on the way to a term was taken by an older one, and emptying the slots of
- * all numbers above some mark leaves every other term where a search finds it. */
+ * all numbers above some mark leaves every other term where a search finds it.
+ *
+ * A larger table can be copied from a smaller one without the records: the tag holds what the place
+ * depends on. Between two slots that are empty for the terms in question lies a run; in the larger
+ * table the terms of a run stay within the same bounds (there are two or four such places), so runs
+ * do not meet, and only within a run the order of numbers must be restored. Reading and writing are
+ * sequential. */
 #include "atomstore/store.h"
+
+#include <stdlib.h>
+
+#include <stdlib.h>
 
 #include "base/poison.h"
 
@@ -241,6 +251,104 @@ atom_table_fill(atom_table *table, const atom_store *store, uint64_t from, uint6
   base_buffer_clear(&scratch);
   return st;
 }
+
+/* ---- copying
+ * ---------------------------------------------------------------------------------------- */
+
+/* A slot of a run, being copied. */
+typedef struct copied {
+  uint64_t id, tag;
+} copied;
+
+typedef struct copied_run {
+  copied *items;
+  size_t n, cap;
+} copied_run;
+
+static int
+copied_order(const void *a, const void *b)
+{
+  uint64_t x = atom_id_payload((atom_id){((const copied *)a)->id});
+  uint64_t y = atom_id_payload((atom_id){((const copied *)b)->id});
+  return (x > y) - (x < y);
+}
+
+/* Most runs are of a few slots, nearly in order. */
+static void
+run_sort(copied_run *run)
+{
+  if (run->n > 32) {
+    qsort(run->items, run->n, sizeof(*run->items), copied_order);
+    return;
+  }
+  for (size_t i = 1; i < run->n; i++) {
+    copied item = run->items[i];
+    size_t at = i;
+    for (; at > 0 && copied_order(&run->items[at - 1], &item) > 0; at--)
+      run->items[at] = run->items[at - 1];
+    run->items[at] = item;
+  }
+}
+
+static void
+run_put(atom_table *to, copied_run *run)
+{
+  run_sort(run);
+  for (size_t i = 0; i < run->n; i++)
+    atom_table_put(to, (atom_id){run->items[i].id}, run->items[i].tag);
+  run->n = 0;
+}
+
+/* Whether the slot holds a number <= upto; false for what is empty or came later. */
+static bool
+slot_is_old(copied *out, const atom_table *table, uint64_t at, uint64_t upto)
+{
+  atom_slot *slot = &table->slots[at & table->mask];
+  out->id = atomic_load_explicit(&slot->id, memory_order_acquire);
+  if (out->id == 0 || atom_id_payload((atom_id){out->id}) > upto) return false;
+  out->tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
+  return true;
+}
+
+quoin_status
+atom_table_copy(atom_table *to, const atom_table *from, uint64_t upto, const atomic_int *stop,
+                const base_alloc *mem, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  copied_run run = {0};
+  copied item;
+  uint64_t begin = 0, count = 0;
+  while (begin <= from->mask && slot_is_old(&item, from, begin, upto))
+    begin++;
+  for (uint64_t i = 1; i <= from->mask + 1; i++) {
+    if (i % 65536 == 0 && stop && atomic_load_explicit(stop, memory_order_relaxed)) goto done;
+    if (!slot_is_old(&item, from, begin + i, upto)) {
+      run_put(to, &run);
+      continue;
+    }
+    if (item.tag != atom_slot_tag(item.id, item.tag)) {
+      st = slot_corrupt(from, (begin + i) & from->mask, "a slot does not check", err);
+      goto done;
+    }
+    void *items = run.items;
+    bool room = base_reserve(mem, &items, &run.cap, run.n + 1, sizeof(*run.items));
+    run.items = items;
+    if (!room) {
+      st = base_fail_nomem(err);
+      goto done;
+    }
+    run.items[run.n++] = item;
+    count++;
+  }
+  if (count != upto) st = slot_corrupt(from, 0, "the table does not hold each term once", err);
+
+done:
+  base_release(mem, run.items, run.cap, sizeof(*run.items));
+  return st;
+}
+
+/* ---- emptying
+ * --------------------------------------------------------------------------------------- */
 
 static void
 slot_clear(atom_slot *slot)

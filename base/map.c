@@ -151,6 +151,18 @@ base_map_sync(const base_map *map, const base_file *file, size_t offset, size_t 
 }
 
 void
+base_map_populate(base_map *map)
+{
+#if defined(MADV_POPULATE_WRITE)
+  /* Advice: a kernel before 5.14 refuses it, and pages are faulted in one by one. */
+  (void)madvise(atomic_load_explicit(&map->base, memory_order_acquire),
+                atomic_load_explicit(&map->size, memory_order_acquire), MADV_POPULATE_WRITE);
+#else
+  (void)map;
+#endif
+}
+
+void
 base_map_close(base_map *map)
 {
   char *base = atomic_load_explicit(&map->base, memory_order_relaxed);

@@ -35,6 +35,8 @@ quoin_status base_map_grow(base_map *map, const base_file *file, size_t size, qu
 quoin_status base_map_sync(const base_map *map, const base_file *file, size_t offset, size_t len,
                            quoin_error *err);
 void base_map_close(base_map *map); /* a zeroed one is fine */
+/* Fault in all of a writable mapping at once, for one that is about to be written all over. */
+void base_map_populate(base_map *map);
 
 static inline char *
 base_map_at(const base_map *map, size_t offset)

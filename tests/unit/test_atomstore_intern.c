@@ -266,6 +266,27 @@ test_intern__rolls_back_to_what_was(void **state)
   fixture_remove(&plain);
 }
 
+/* Through several larger tables, and back below where they were made. */
+static void
+test_intern__rolls_back_step_by_step(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture f;
+  char buf[200];
+  uint64_t seed = support_seed();
+  fixture_make(&f);
+  for (uint64_t n = 0; n < 70000; n++)
+    (void)intern(&f, support_term(buf, n));
+  while (atom_store_terms(f.store) > 0) {
+    uint64_t terms = atom_store_terms(f.store);
+    uint64_t away = 1 + support_random(&seed) % (support_random(&seed) % 3 ? 2000 : 12000);
+    atom_rollback(f.store, away > terms ? 0 : terms - away, 0);
+    assert_ok(atom_check(f.store, NULL, &err));
+  }
+  fixture_remove(&f);
+}
+
 static void
 test_intern__reads_what_was_closed(void **state)
 {
@@ -361,6 +382,7 @@ main(void)
       cmocka_unit_test(test_intern__says_the_datatype_without_the_text),
       cmocka_unit_test(test_intern__numbers_blank_nodes),
       cmocka_unit_test(test_intern__rolls_back_to_what_was),
+      cmocka_unit_test(test_intern__rolls_back_step_by_step),
       cmocka_unit_test(test_intern__reads_what_was_closed),
       cmocka_unit_test(test_intern__numbers_the_same_in_an_overlay),
       cmocka_unit_test(test_intern__local_ids_name_terms_of_one_query),
