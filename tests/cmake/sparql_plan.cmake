@@ -1,0 +1,1 @@
+quoin_test(unit.sparql.plan SOURCES unit/test_sparql_plan.c MODULES sparql)
