@@ -159,6 +159,25 @@ compare_ids(int8_t *out, sparql_op op, atom_id a, atom_id b)
   return true;
 }
 
+/* Against a whole number: the ids of inline integers compare as the numbers do. False where another
+ * kind is met: *at is its place. */
+static bool
+compare_integers(int8_t *out, size_t *at, sparql_op op, const atom_id *column, atom_id limit,
+                 const uint32_t *rows, size_t n)
+{
+  for (size_t i = *at; i < n; i++) {
+    atom_id id = column[rows[i]];
+    if (atom_id_kind(id) != ATOM_INTEGER) {
+      *at = i;
+      return false;
+    }
+    int order = (id.bits > limit.bits) - (id.bits < limit.bits);
+    out[i] = op == EXPR_EQ ? order == 0 : op == EXPR_NE ? order != 0 : order_truth(op, order);
+  }
+  *at = n;
+  return true;
+}
+
 static quoin_status
 truth_compare(int8_t *out, sparql_eval *ev, const sparql_expr *e, const uint32_t *rows, size_t n,
               quoin_error *err)
@@ -169,7 +188,9 @@ truth_compare(int8_t *out, sparql_eval *ev, const sparql_expr *e, const uint32_t
   if (!st && simple_a) st = operand_of(&b, &simple_b, ev, e->args[1], err);
   if (st) return st;
   if (!simple_a || !simple_b) return truth_by_row(out, ev, e, rows, n, err);
+  bool integers = a.column && !b.column && atom_id_kind(b.id) == ATOM_INTEGER;
   for (size_t i = 0; i < n; i++) {
+    if (integers && compare_integers(out, &i, e->op, a.column, b.id, rows, n)) break;
     atom_id x = operand_at(&a, rows[i]), y = operand_at(&b, rows[i]);
     if (compare_ids(&out[i], e->op, x, y)) continue;
     size_t run = i + 1; /* the undecided rows in one go */

@@ -1,6 +1,7 @@
 /* sparql/expr_ids.c - comparing inline values as they lie in the ids. */
 #include "sparql/expr_ids.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "base/poison.h"
@@ -22,6 +23,26 @@ exact_number(atom_id id, atom_kind kind)
   else
     atom_inline_get_decimal(&unscaled, &scale, id);
   return (sparql_number){.small = unscaled, .scale = (uint32_t)scale};
+}
+
+/* Of two exact numbers without a sparql_number: scales are 0..6, so 128 bits always do. */
+static int
+exact_order(atom_id a, atom_kind ka, atom_id b, atom_kind kb)
+{
+  static const int64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+  int64_t x, y;
+  int sx = 0, sy = 0;
+  if (ka == ATOM_INTEGER)
+    x = atom_inline_get_integer(a);
+  else
+    atom_inline_get_decimal(&x, &sx, a);
+  if (kb == ATOM_INTEGER)
+    y = atom_inline_get_integer(b);
+  else
+    atom_inline_get_decimal(&y, &sy, b);
+  assert(sx >= 0 && sx <= 6 && sy >= 0 && sy <= 6);
+  number_wide left = (number_wide)x * powers[6 - sx], right = (number_wide)y * powers[6 - sy];
+  return (left > right) - (left < right);
 }
 
 static double
@@ -53,8 +74,7 @@ number_order(atom_id a, atom_kind ka, atom_id b, atom_kind kb)
     return double_order(as_double(a, ka), as_double(b, kb));
   if (ka == ATOM_FLOAT || kb == ATOM_FLOAT)
     return double_order((double)as_float(a, ka), (double)as_float(b, kb));
-  sparql_number x = exact_number(a, ka), y = exact_number(b, kb);
-  return number_compare(&x, &y);
+  return exact_order(a, ka, b, kb);
 }
 
 static int

@@ -6,10 +6,9 @@
  * the same term follow by kind and text.
  *
  * `number` holds the leading part as a double: of a number the nearest double, of a time its
- * seconds, of text the first six bytes. `text` decides ties: of a number the encoded difference
- * from the double (one byte while it is zero), then kind, datatype and lexical form; inline ids
- * leave the last two away: they are told apart by the id, and stand before interned ones of the
- * same value. */
+ * seconds, of text the first six bytes. `text` decides ties: the exact value and the form of an
+ * interned number or time, all of a text. Inline ids have the exact value in themselves, so their
+ * keys cost no text, and they stand before interned terms of the same value. */
 #include "sparql/order_key.h"
 
 #include "sparql/value.h"
@@ -68,76 +67,8 @@ join(quoin_span *out, quoin_span a, quoin_span b, quoin_span c, base_arena *aren
 
 /* ---- numbers ---- */
 
-/* The difference `n` - d as bytes in its order: the sign; then for a positive one the place of its
- * first digit and its digits; for a negative one the complements of these. */
-static char *
-encode_difference(char *o, int sign, quoin_span text)
-{
-  *o++ = (char)(sign + 1);
-  if (sign) {
-    /* place of the first digit that is not 0, counted from the point */
-    const char *point = memchr(text.ptr, '.', text.len);
-    const char *first = text.ptr + (sign < 0);
-    while (*first == '0' || *first == '.')
-      first++;
-    const char *end = text.ptr + text.len;
-    int64_t place = point ? point - first : end - first;
-    if (place < 0) place++; /* the point itself lies between */
-    uint32_t biased = (uint32_t)(place + INT64_C(0x40000000));
-    unsigned char flip = sign < 0 ? 0xFF : 0;
-    for (int shift = 24; shift >= 0; shift -= 8)
-      *o++ = (char)((unsigned char)(biased >> shift) ^ flip);
-    const char *last = end;
-    while (point && last > first && (last[-1] == '0' || last[-1] == '.'))
-      last--;
-    if (!point)
-      while (last > first && last[-1] == '0')
-        last--;
-    for (; first < last; first++)
-      if (*first != '.') *o++ = (char)((unsigned char)*first ^ flip);
-    *o++ = (char)flip; /* an end below, or above, every digit */
-  }
-  return o;
-}
-
-static quoin_status
-number_text(sparql_sort_key *key, const sparql_value *v, atom_id id, base_arena *arena,
-            quoin_error *err)
-{
-  static const char *const exact[] = {"\1\1", "\1\2", "\1\3", "\1\4"};
-  const int kind = (int)v->kind - (int)VALUE_INTEGER;
-  bool is_exact = v->kind > VALUE_DECIMAL || number_compare_double(&v->number, key->number) == 0;
-  if (is_exact && atom_id_is_inline(id)) {
-    key->text = (quoin_span){exact[kind], 2};
-    return QUOIN_OK;
-  }
-  sparql_number nearest = {0}, difference = {0};
-  quoin_status st = QUOIN_OK;
-  if (!is_exact) {
-    st = number_from_double(&nearest, key->number, false, arena, err);
-    if (!st) st = number_sub(&difference, &v->number, &nearest, arena, err);
-    if (st < 0) return st;
-  }
-  const rdf_term *term = &v->term;
-  quoin_span digits = number_format(&difference, arena);
-  if (!digits.ptr) return base_fail_nomem(err);
-  size_t tail = v->has_term ? term->datatype.len + term->value.len + 2 : 0;
-  char *text = base_arena_bytes(arena, digits.len + 16 + tail);
-  if (!text) return base_fail_nomem(err);
-  char *at = encode_difference(text, number_sign(&difference), digits);
-  *at++ = (char)(kind + 1);
-  if (v->has_term && !atom_id_is_inline(id)) {
-    *at++ = '\0';
-    memcpy(at, term->datatype.ptr, term->datatype.len);
-    at += term->datatype.len;
-    *at++ = '\0';
-    memcpy(at, term->value.ptr, term->value.len);
-    at += term->value.len;
-  }
-  key->text = (quoin_span){text, (size_t)(at - text)};
-  return QUOIN_OK;
-}
-
+/* Text of an interned number: its kind, so that the comparison can read it again; then what orders
+ * equal values. Inline ids hold all of it themselves. */
 static quoin_status
 number_key(sparql_sort_key *key, const sparql_value *v, atom_id id, base_arena *arena,
            quoin_error *err)
@@ -148,15 +79,83 @@ number_key(sparql_sort_key *key, const sparql_value *v, atom_id id, base_arena *
   if (isnan(key->number)) {
     key->minor = MINOR_NAN;
     key->number = 0;
-    sparql_value zero = *v;
-    if (zero.kind == VALUE_DOUBLE) zero.dbl = 0;
-    if (zero.kind == VALUE_FLOAT) zero.single = 0;
-    return number_text(key, &zero, id, arena, err);
   }
-  if (key->number == 0) key->number = 0;              /* -0 is 0 */
   if (isinf(key->number) && v->kind <= VALUE_DECIMAL) /* beyond the doubles, before infinity */
     key->number = key->number > 0 ? DBL_MAX : -DBL_MAX;
-  return number_text(key, v, id, arena, err);
+  if (atom_id_is_inline(id)) return QUOIN_OK;
+  const rdf_term *term = &v->term;
+  size_t len = term->datatype.len + term->value.len + 2;
+  char *text = base_arena_bytes(arena, len);
+  if (!text) return base_fail_nomem(err);
+  text[0] = (char)v->kind;
+  memcpy(text + 1, term->datatype.ptr, term->datatype.len);
+  text[1 + term->datatype.len] = '\0';
+  memcpy(text + 2 + term->datatype.len, term->value.ptr, term->value.len);
+  key->text = (quoin_span){text, len};
+  return QUOIN_OK;
+}
+
+static value_kind
+number_kind(const sparql_sort_key *key)
+{
+  if (key->text.len) return (value_kind)key->text.ptr[0];
+  switch ((int)atom_id_kind(key->id)) {
+  case ATOM_INTEGER:
+    return VALUE_INTEGER;
+  case ATOM_DECIMAL:
+    return VALUE_DECIMAL;
+  case ATOM_FLOAT:
+    return VALUE_FLOAT;
+  default:
+    return VALUE_DOUBLE;
+  }
+}
+
+/* The exact value of a key whose kind is VALUE_INTEGER or VALUE_DECIMAL. */
+static quoin_status
+exact_value(sparql_number *out, const sparql_sort_key *key, base_arena *arena)
+{
+  if (!key->text.len) {
+    int64_t unscaled;
+    int scale = 0;
+    if (atom_id_kind(key->id) == ATOM_INTEGER)
+      unscaled = atom_inline_get_integer(key->id);
+    else
+      atom_inline_get_decimal(&unscaled, &scale, key->id);
+    *out = (sparql_number){.small = unscaled, .scale = (uint32_t)scale};
+    return QUOIN_OK;
+  }
+  const char *end = key->text.ptr + key->text.len;
+  const char *form = memchr(key->text.ptr + 1, '\0', key->text.len - 1);
+  assert(form);
+  form++;
+  return number_parse_decimal(out, (quoin_span){form, (size_t)(end - form)}, arena, NULL);
+}
+
+/* Both have the same nearest double: seldom, but for equal terms and inline ids of one kind. */
+static int
+number_tie(const sparql_sort_key *a, const sparql_sort_key *b)
+{
+  value_kind ka = number_kind(a), kb = number_kind(b);
+  bool exact_a = ka <= VALUE_DECIMAL, exact_b = kb <= VALUE_DECIMAL;
+  int c = 0;
+  if (!a->text.len && !b->text.len && ka == kb)
+    return (a->id.bits > b->id.bits) - (a->id.bits < b->id.bits);
+  if (a->minor == MINOR_NUMBER && (exact_a || exact_b)) {
+    base_arena arena; /* for numbers beyond 128 bits */
+    sparql_number x, y;
+    base_arena_init(&arena, base_alloc_default());
+    quoin_status st = exact_a ? exact_value(&x, a, &arena) : QUOIN_OK;
+    if (!st && exact_b) st = exact_value(&y, b, &arena);
+    if (!st)
+      c = !exact_b   ? number_compare_double(&x, b->number)
+          : !exact_a ? -number_compare_double(&y, a->number)
+                     : number_compare(&x, &y);
+    base_arena_clear(&arena);
+  }
+  if (c) return c;
+  if (ka != kb) return ka < kb ? -1 : 1;
+  return base_span_compare(a->text, b->text); /* an inline id, without text, comes first */
 }
 
 /* ---- times ---- */
@@ -288,7 +287,8 @@ sparql_sort_key_compare(const sparql_sort_key *a, const sparql_sort_key *b)
   if (a->minor != b->minor) return a->minor < b->minor ? -1 : 1;
   if (a->number < b->number) return -1;
   if (a->number > b->number) return 1;
-  int c = base_span_compare(a->text, b->text);
+  if (atom_id_equal(a->id, b->id)) return 0;
+  int c = a->major == KEY_NUMBER ? number_tie(a, b) : base_span_compare(a->text, b->text);
   if (c) return c < 0 ? -1 : 1;
   return (a->id.bits > b->id.bits) - (a->id.bits < b->id.bits);
 }
