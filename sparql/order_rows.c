@@ -76,6 +76,7 @@ int
 order_rows_compare(const order_rows *rows, const sparql_sort_key *a, const sparql_sort_key *b)
 {
   for (size_t k = 0; k < rows->n_keys; k++) {
+    if (atom_id_equal(a[k].id, b[k].id)) continue; /* the same term: no need to read its text */
     int c = sparql_sort_key_compare(&a[k], &b[k]);
     if (c) return rows->keys[k].descending ? -c : c;
   }
