@@ -99,6 +99,7 @@ int cli_exit_status(quoin_status status);
 /* Install the handlers of SIGINT and SIGTERM: the first request cancels `cancel`, the second ends
  * the process. SIGPIPE is ignored: writing to a closed pipe is an error like any other. */
 void cli_catch_signals(quoin_cancel *cancel);
+bool cli_stopped(void); /* one of them came */
 
 /* ---- data (stdout) --------------------------------------------------------------------------- */
 

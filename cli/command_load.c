@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -70,6 +71,39 @@ print_summary(const quoin_load_result *result, double seconds)
       cli_count(rate, (uint64_t)((double)result->statements / (seconds > 0.0 ? seconds : 1.0))));
 }
 
+/* Standard input may stand still: a signal must not wait for its next byte. */
+static quoin_status
+read_stdin(size_t *got, void *user, void *data, size_t cap, quoin_error *err)
+{
+  struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+  ssize_t n = 0;
+
+  (void)user;
+  for (;;) {
+    if (cli_stopped()) return QUOIN_ERR_CANCELLED;
+    if (poll(&input, 1, 250) <= 0) continue; /* also when a signal came */
+    if ((n = read(STDIN_FILENO, data, cap)) >= 0) break;
+    if (errno == EINTR || errno == EAGAIN) continue;
+    err->status = QUOIN_ERR_IO;
+    err->os_errno = errno;
+    snprintf(err->message, sizeof(err->message), "cannot be read: %s", strerror(errno));
+    return QUOIN_ERR_IO;
+  }
+  *got = (size_t)n;
+  return QUOIN_OK;
+}
+
+static quoin_status
+load(quoin_load_result *result, quoin_store *store, const cli_args *args,
+     const quoin_load_options *options, quoin_error *err)
+{
+  const char *const *files = (const char *const *)args->operands;
+
+  if (args->n_operands == 1 && strcmp(files[0], "-") == 0)
+    return quoin_load_callback(result, store, read_stdin, NULL, "standard input", options, err);
+  return quoin_load(result, store, files, args->n_operands, options, err);
+}
+
 int
 cli_load(cli_args *args)
 {
@@ -83,8 +117,7 @@ cli_load(cli_args *args)
   if (status) return status;
   cli_progress_start(&progress, "loading");
   const quoin_load_options options = load_options(args, &progress);
-  const char *const *files = (const char *const *)args->operands;
-  const quoin_status st = quoin_load(&result, store, files, args->n_operands, &options, &err);
+  const quoin_status st = load(&result, store, args, &options, &err);
   const double seconds = cli_progress_end(&progress);
   if (st)
     status = report_input(&err, args);

@@ -122,6 +122,12 @@ cli_catch_signals(quoin_cancel *cancel)
   sigaction(SIGPIPE, &action, NULL);
 }
 
+bool
+cli_stopped(void)
+{
+  return stopped_by != 0;
+}
+
 /* ---- standard output ------------------------------------------------------------------------- */
 
 bool

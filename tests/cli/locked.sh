@@ -62,4 +62,15 @@ for signal in INT TERM; do
   check cmp expected actual
   run 0 check --store S
 done
+
+# Also when the input stands still.
+"$quoin" load --store S --format nt - <pipe >out 2>err &
+holder=$!
+exec 3>pipe
+sleep 0.3
+kill -TERM $holder
+wait $holder
+got=$?
+[ $got = 143 ]; note $? "SIGTERM while waiting for input gave $got, not 143"
+exec 3>&-
 finish
