@@ -15,6 +15,7 @@ quad_cursor_open(quad_cursor *c, const quad_section *sec, const base_alloc *mem,
   c->dead = NULL;
   c->buf = NULL;
   memset(c->have, 0, sizeof c->have);
+  c->singles = 0;
   memset(c->col, 0, sizeof c->col);
   if (!sec->run->disk) return QUOIN_OK;
   c->buf = base_new(mem, 1, QUAD_CURSOR_BUF);
@@ -62,6 +63,7 @@ load_entry(quad_cursor *c, const quad_index_entry *e, uint64_t block, quoin_erro
   c->entry = *e;
   c->rows = e->rows;
   memset(c->have, 0, sizeof c->have);
+  c->singles = 0;
   c->dead = NULL;
   if (c->view.dead) {
     uint8_t *dead = (uint8_t *)(c->buf + 4 * (size_t)CODEC_BLOCK);
@@ -101,79 +103,111 @@ quad_cursor_load(quad_cursor *c, uint64_t block, quoin_error *err)
   return load_entry(c, &e, block, err);
 }
 
+/* So few rows are read one by one: a whole group costs as much as about this many. Once a block was
+ * asked for more than SINGLES_MAX values, lookups are dense there and groups are decoded whole. */
+enum { SINGLES = 12, SINGLES_MAX = 64 };
+
 void
 quad_cursor_decode(quad_cursor *c, unsigned mask, uint32_t from, uint32_t to)
 {
   unsigned g0 = from / CODEC_GROUP, g1 = (to - 1) / CODEC_GROUP;
 
   for (unsigned col = 0; col < c->sec->keys; col++) {
+    uint64_t *out = c->buf + (size_t)col * CODEC_BLOCK;
     if (!(mask >> col & 1)) continue;
+    if (to - from <= SINGLES && c->singles < SINGLES_MAX && !(c->have[col] >> g0 & 1) &&
+        c->view.column[col].form != CODEC_DELTA) {
+      c->singles += to - from;
+      for (uint32_t row = from; row < to; row++)
+        out[row] = codec_get(&c->view, col, row);
+      continue;
+    }
     for (unsigned g = g0; g <= g1; g++) {
       if (c->have[col] >> g & 1) continue;
-      codec_decode(c->buf + (size_t)col * CODEC_BLOCK + (size_t)g * CODEC_GROUP, &c->view, col, g);
+      codec_decode(out + (size_t)g * CODEC_GROUP, &c->view, col, g);
       c->have[col] = (uint8_t)(c->have[col] | 1u << g);
     }
   }
 }
 
-/* Row `row` of decoded columns [from, n) against key. */
+/* Keys [from, n) of row `row` against key, decoding as little as that needs. */
 static int
-compare_row(const quad_cursor *c, uint32_t row, const uint64_t *key, unsigned from, unsigned n)
+compare_row(quad_cursor *c, uint32_t row, const uint64_t *key, unsigned from, unsigned n)
 {
   for (unsigned i = from; i < n; i++) {
-    uint64_t v = c->col[i][row];
+    uint64_t v;
+    if (!c->buf || c->have[i] >> (row / CODEC_GROUP) & 1) {
+      v = c->col[i][row];
+    } else if (codec_can_get(&c->view, i, row) &&
+               (c->singles < SINGLES_MAX || row % CODEC_GROUP == 0)) {
+      c->singles++;
+      v = codec_get(&c->view, i, row);
+    } else {
+      quad_cursor_decode(c, 1u << i, row, row + 1);
+      v = c->col[i][row];
+    }
     if (v != key[i]) return v < key[i] ? -1 : 1;
   }
   return 0;
 }
 
-/* The first row of a group against key, from single values. */
-static int
-compare_group(const quad_cursor *c, unsigned group, const uint64_t *key, unsigned from, unsigned n)
-{
-  for (unsigned i = from; i < n; i++) {
-    uint64_t v =
-        c->have[i] >> group & 1 ? c->col[i][group * CODEC_GROUP] : codec_first(&c->view, i, group);
-    if (v != key[i]) return v < key[i] ? -1 : 1;
-  }
-  return 0;
-}
-
-uint32_t
-quad_cursor_search(quad_cursor *c, const uint64_t *key, unsigned n, bool after)
+/* Rows of the block with the same leading keys need no comparing of those: *from. Otherwise *row
+ * is the answer. */
+static bool
+skip_equal(uint32_t *row, unsigned *from, const quad_cursor *c, const uint64_t *key, unsigned n,
+           bool after)
 {
   const quad_index_entry *e = &c->entry;
-  unsigned from = 0;
-  uint32_t lo = 0, hi = c->rows;
-  int bias = after ? 1 : 0; /* rows with compare < bias come before */
 
-  while (from < n && e->first[from] == e->last[from]) { /* the same in the whole block */
-    if (e->first[from] != key[from]) return e->first[from] < key[from] ? c->rows : 0;
-    from++;
-  }
-  if (from == n) return after ? c->rows : 0;
-  if (c->buf) {
-    unsigned mask = ((1u << n) - 1u) & ~((1u << from) - 1u);
-    unsigned g0 = 0, g1 = (c->rows + CODEC_GROUP - 1) / CODEC_GROUP;
-    while (g1 - g0 > 1) { /* the last group whose first row comes before */
-      unsigned mid = (g0 + g1) / 2;
-      if (compare_group(c, mid, key, from, n) < bias)
-        g0 = mid;
-      else
-        g1 = mid;
+  for (*from = 0; *from < n && e->first[*from] == e->last[*from]; ++*from)
+    if (e->first[*from] != key[*from]) {
+      *row = e->first[*from] < key[*from] ? c->rows : 0;
+      return false;
     }
-    lo = g0 * CODEC_GROUP;
-    hi = g1 * CODEC_GROUP < c->rows ? g1 * CODEC_GROUP : c->rows;
-    quad_cursor_decode(c, mask, lo, hi);
-  }
+  *row = after ? c->rows : 0;
+  return *from < n;
+}
+
+/* The first row of [lo, hi) that does not come before, hi if none. Probes the first rows of groups
+ * until one group is left. */
+static uint32_t
+bisect(quad_cursor *c, uint32_t lo, uint32_t hi, const uint64_t *key, unsigned from, unsigned n,
+       int bias)
+{
   while (lo < hi) {
-    uint32_t mid = (lo + hi) / 2;
+    uint32_t mid = (lo + hi) / 2, first = mid & ~(uint32_t)(CODEC_GROUP - 1);
+    if (first > lo) mid = first;
     if (compare_row(c, mid, key, from, n) < bias)
       lo = mid + 1;
     else
       hi = mid;
   }
   return lo;
+}
+
+uint32_t
+quad_cursor_search(quad_cursor *c, const uint64_t *key, unsigned n, bool after)
+{
+  uint32_t row;
+  unsigned from;
+
+  if (!skip_equal(&row, &from, c, key, n, after)) return row;
+  return bisect(c, 0, c->rows, key, from, n, after);
+}
+
+uint32_t
+quad_cursor_search_from(quad_cursor *c, uint32_t start, const uint64_t *key, unsigned n, bool after)
+{
+  uint32_t row, lo = start, hi = start, step = 1;
+  unsigned from;
+
+  if (!skip_equal(&row, &from, c, key, n, after)) return row > start ? row : start;
+  while (hi < c->rows && compare_row(c, hi, key, from, n) < (int)after) {
+    lo = hi + 1;
+    hi += step;
+    step *= 2;
+  }
+  return bisect(c, lo, hi < c->rows ? hi : c->rows, key, from, n, after);
 }
 
 static quoin_status

@@ -17,6 +17,7 @@ typedef struct quad_cursor {
   const uint64_t *col[4]; /* rows of the block, valid where decoded */
   const uint8_t *dead;    /* a byte a row; NULL: no tombstones in the block */
   uint8_t have[4];        /* bit g: group g is decoded */
+  uint32_t singles;       /* values of the block that were read one by one */
   codec_view view;
   uint64_t *buf; /* 4 columns of a block, then the tombstone bytes; NULL for memory sections */
 } quad_cursor;
@@ -39,6 +40,10 @@ quad_cursor_need(quad_cursor *c, unsigned mask, uint32_t from, uint32_t to)
 
 /* First row of the loaded block whose first n keys are >= key (after: > key); rows if none. */
 uint32_t quad_cursor_search(quad_cursor *c, const uint64_t *key, unsigned n, bool after);
+
+/* The same from row `start` on: fast when the answer is near. */
+uint32_t quad_cursor_search_from(quad_cursor *c, uint32_t start, const uint64_t *key, unsigned n,
+                                 bool after);
 
 /* Load the block of the first entry whose first n keys are >= key (after: > key), anywhere in the
  * section, and give its row; DONE when there is none. n 0: the first entry (after: none). */

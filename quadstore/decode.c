@@ -229,10 +229,9 @@ packed_one(const codec_column *c, unsigned row)
 }
 
 uint64_t
-codec_first(const codec_view *view, unsigned column, unsigned group)
+codec_get(const codec_view *view, unsigned column, uint32_t row)
 {
   const codec_column *c = &view->column[column];
-  unsigned row = group * CODEC_GROUP;
 
   switch ((codec_form)c->form) {
   case CODEC_CONST:
@@ -240,7 +239,7 @@ codec_first(const codec_view *view, unsigned column, unsigned group)
   case CODEC_FOR:
     return c->base + packed_one(c, row);
   case CODEC_DELTA:
-    return base_load_u64(c->firsts + 8 * (size_t)group);
+    return base_load_u64(c->firsts + 8 * (size_t)(row / CODEC_GROUP));
   case CODEC_RUNS:
     return c->base + unpack_one(c->packed, run_of(c, row), c->width);
   case CODEC_CLASS:

@@ -103,7 +103,8 @@ enter(quad_merge *m, quad_source *s, uint32_t row)
   s->ready = false;
   if (!m->n_hi) return;
   if (!translate(hi, &n, &after, s, m->hi, m->n_hi)) return;
-  if (quad_key_compare(c->entry.last, hi, n) > 0) s->end = quad_cursor_search(c, hi, n, true);
+  if (quad_key_compare(c->entry.last, hi, n) > 0)
+    s->end = quad_cursor_search_from(c, row, hi, n, true);
   if (s->end < s->at) s->end = s->at;
 }
 
