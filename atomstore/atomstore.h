@@ -33,6 +33,15 @@ typedef struct rdf_term {
 bool rdf_term_equal(const rdf_term *a, const rdf_term *b);
 /* Append the N-Triples form (canonical: escapes only where needed). */
 void rdf_term_write(base_buffer *out, const rdf_term *term);
+/* Does byte `c` of a string stand there as it is? Control characters, quote and backslash do not
+ * (canonical N-Triples of RDF 1.2). */
+static inline bool
+rdf_string_plain(char c)
+{
+  return (unsigned char)c >= 0x20 && c != 0x7F && c != '"' && c != '\\';
+}
+/* The escape of a byte that is not plain; its length. */
+size_t rdf_string_escape(char out[6], char c);
 
 #define RDF_XSD "http://www.w3.org/2001/XMLSchema#"
 #define RDF_NS "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -234,7 +243,8 @@ void atom_prefetch(const atom_store *store, atom_id id);
 quoin_status atom_datatype(atom_id *out, const atom_store *store, atom_id id, quoin_error *err);
 
 /* Forget every term numbered above `terms` and blank above `blanks` (a load that failed): the store
- * is as it was when it had so many. Writer only; cannot fail. */
+ * is as it was when it had so many. Terms that atom_store_sync has covered stay, since a manifest
+ * may name them. Writer only; cannot fail. */
 void atom_rollback(atom_store *store, uint64_t terms, uint64_t blanks);
 
 /* Make all terms so far durable: sync term records, then offsets; the table when it is cheap. Fills

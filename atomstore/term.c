@@ -49,22 +49,25 @@ write_iri(base_buffer *out, quoin_span iri)
   base_buffer_byte(out, '>');
 }
 
-/* Canonical N-Triples 1.1: ECHAR for the four that must be escaped, all else as it is. */
-static const char *
-string_escape(char c)
+size_t
+rdf_string_escape(char out[6], char c)
 {
-  switch (c) {
-  case '"':
-    return "\\\"";
-  case '\\':
-    return "\\\\";
-  case '\n':
-    return "\\n";
-  case '\r':
-    return "\\r";
-  default:
-    return NULL;
-  }
+  static const char hex[] = "0123456789ABCDEF";
+  unsigned char u = (unsigned char)c;
+  char letter = c == '\n'               ? 'n'
+                : c == '\t'             ? 't'
+                : c == '\r'             ? 'r'
+                : c == '\b'             ? 'b'
+                : c == '\f'             ? 'f'
+                : c == '"' || c == '\\' ? c
+                                        : 0;
+  out[0] = '\\';
+  out[1] = letter ? letter : 'u';
+  if (letter) return 2;
+  out[2] = out[3] = '0';
+  out[4] = hex[u >> 4];
+  out[5] = hex[u & 15];
+  return 6;
 }
 
 static void
@@ -73,10 +76,10 @@ write_string(base_buffer *out, quoin_span text)
   size_t from = 0;
   base_buffer_byte(out, '"');
   for (size_t i = 0; i < text.len; i++) {
-    const char *escape = string_escape(text.ptr[i]);
-    if (!escape) continue;
+    char escape[6];
+    if (rdf_string_plain(text.ptr[i])) continue;
     base_buffer_add(out, text.ptr + from, i - from);
-    base_buffer_text(out, escape);
+    base_buffer_add(out, escape, rdf_string_escape(escape, text.ptr[i]));
     from = i + 1;
   }
   if (text.len > from) base_buffer_add(out, text.ptr + from, text.len - from);

@@ -72,7 +72,7 @@ plain_iri(const char *p, size_t n)
   return i;
 }
 
-/* Number of bytes before the first '"', '\', LF or CR. */
+/* Number of bytes before the first that is escaped. */
 static size_t
 plain_string(const char *p, size_t n)
 {
@@ -80,15 +80,16 @@ plain_string(const char *p, size_t n)
 #if defined(__SSE2__)
   for (; i + 16 <= n; i += 16) {
     __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-    __m128i a =
+    __m128i quote =
         _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-    __m128i b = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\n')),
-                             _mm_cmpeq_epi8(v, _mm_set1_epi8('\r')));
-    unsigned stop = (unsigned)_mm_movemask_epi8(_mm_or_si128(a, b));
+    __m128i rubout = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7F));
+    __m128i fine = _mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(0x20)), v);
+    __m128i bad = _mm_or_si128(quote, rubout);
+    unsigned stop = (unsigned)_mm_movemask_epi8(_mm_andnot_si128(bad, fine)) ^ 0xFFFFu;
     if (stop) return i + (size_t)__builtin_ctz(stop);
   }
 #endif
-  while (i < n && p[i] != '"' && p[i] != '\\' && p[i] != '\n' && p[i] != '\r')
+  while (i < n && rdf_string_plain(p[i]))
     i++;
   return i;
 }
@@ -118,9 +119,8 @@ rdfio_out_string(rdfio_writer *w, quoin_span text)
     size_t n = plain_string(text.ptr, text.len);
     rdfio_out(w, text.ptr, n);
     if (n == text.len) break;
-    char c = text.ptr[n];
-    rdfio_out_byte(w, '\\');
-    rdfio_out_byte(w, c == '\n' ? 'n' : c == '\r' ? 'r' : c);
+    char escape[6];
+    rdfio_out(w, escape, rdf_string_escape(escape, text.ptr[n]));
     text = (quoin_span){text.ptr + n + 1, text.len - n - 1};
   }
   rdfio_out_byte(w, '"');
