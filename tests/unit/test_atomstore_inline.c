@@ -552,7 +552,7 @@ test_inline__terms_are_written_as_n_triples(void **state)
   base_buffer out;
   base_buffer_init(&out, base_alloc_default());
   rdf_term terms[] = {support_iri("http://e/a b<"),
-                      support_literal("a\"\\\n\r\t\xc3\xa9", "", ""),
+                      support_literal("a\"\\\n\r\t\x7f\x01\xc3\xa9", "", ""),
                       support_literal("x", "", "en"),
                       support_literal("1", RDF_XSD "integer", ""),
                       {.kind = RDF_BLANK, .value = base_span("b1")}};
@@ -562,7 +562,7 @@ test_inline__terms_are_written_as_n_triples(void **state)
   }
   base_buffer_byte(&out, '\0');
   assert_string_equal(out.data,
-                      "<http://e/a\\u0020b\\u003C> \"a\\\"\\\\\\n\\r\t\xc3\xa9\" \"x\"@en "
+                      "<http://e/a\\u0020b\\u003C> \"a\\\"\\\\\\n\\r\\t\\u007F\\u0001\xc3\xa9\" \"x\"@en "
                       "\"1\"^^<http://www.w3.org/2001/XMLSchema#integer> _:b1 ");
   base_buffer_clear(&out);
 }
