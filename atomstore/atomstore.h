@@ -180,7 +180,9 @@ typedef enum atom_open_mode {
 quoin_status atom_store_create(const base_dir *dir, atom_marks *marks, quoin_error *err);
 
 /* Open the files that `marks` names and believe them up to the marks: terms beyond are forgotten.
- * Errors: CORRUPT, VERSION, IO, NOMEM, NO_SPACE. `dir` is borrowed and must outlive the store. */
+ * Errors: CORRUPT, VERSION, IO, NOMEM, NO_SPACE. `dir` and `mem` are
+ * borrowed and must outlive the store; `mem` is called from the thread that makes a larger table
+ * too. */
 quoin_status atom_store_open(atom_store **out, const base_dir *dir, const atom_marks *marks,
                              atom_open_mode mode, const base_alloc *mem, quoin_error *err);
 /* Writer closed cleanly: marks the table as complete up to the last sync. NULL is fine. */
@@ -248,7 +250,8 @@ quoin_status atom_datatype(atom_id *out, const atom_store *store, atom_id id, qu
 void atom_rollback(atom_store *store, uint64_t terms, uint64_t blanks);
 
 /* Make all terms so far durable: sync term records, then offsets; the table when it is cheap. Fills
- * `marks` for the manifest. Writer or checkpointer; terms interned meanwhile are not covered. */
+ * `marks` for the manifest. Writer or checkpointer, one at a time; terms interned meanwhile are not
+ * covered. */
 quoin_status atom_store_sync(atom_marks *marks, atom_store *store, quoin_error *err);
 /* True for a file name in the directory that belongs to an atom store but not to `marks`: it may be
  * unlinked once the manifest with `marks` is durable. */

@@ -223,30 +223,37 @@ clear_each(atom_store *store, atom_table *table, uint64_t now, uint64_t terms)
   return true;
 }
 
+/* Lower the count to `terms`, but not below what a manifest may name: its records must stay as they
+ * are. Either a sync that is under way sees the lower count, or this sees its floor (all four
+ * accesses are sequentially consistent; see atom_store_sync). */
+static uint64_t
+count_lower(atom_store *store, uint64_t now, uint64_t terms)
+{
+  atomic_store(&store->terms, terms);
+  uint64_t floor = atomic_load(&store->sync_floor);
+  if (floor <= terms) return terms;
+  if (floor > now) floor = now;
+  atomic_store(&store->terms, floor);
+  return floor;
+}
+
 void
 atom_terms_rollback(atom_store *store, uint64_t terms)
 {
   uint64_t now = atomic_load_explicit(&store->terms, memory_order_relaxed);
-  if (terms >= now) return;
+  if (terms >= now || (terms = count_lower(store, now, terms)) == now) return;
   atom_prefix_forget(store);
   if (store->overlay) {
-    atomic_store_explicit(&store->terms, terms, memory_order_release);
     atom_overlay_rollback(store->overlay, terms);
     return;
   }
   atom_table *table = atom_table_now(store);
   bool bad;
   atom_grow_rollback(store, terms);
-  atomic_store_explicit(&store->terms, terms, memory_order_release);
   if ((now - terms) * 8 > table->mask || !clear_each(store, table, now, terms))
     (void)atom_table_clear_above(table, terms, &bad);
   atomic_store_explicit(&store->term_end, atom_record_begin(store, terms + 1),
                         memory_order_relaxed);
-  if (terms < atomic_load(&store->synced_terms)) { /* what is above must be synced again */
-    atomic_store(&store->synced_end, atom_record_begin(store, terms + 1));
-    atomic_store(&store->synced_terms, terms);
-    atomic_store(&table->synced, 0);
-  }
 }
 
 void

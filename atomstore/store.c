@@ -294,6 +294,7 @@ atom_store_open(atom_store **out, const base_dir *dir, const atom_marks *marks, 
   atomic_store(&store->term_end, terms_end);
   atomic_store(&store->named_table, marks->table);
   atomic_store(&store->synced_terms, marks->terms);
+  atomic_store(&store->sync_floor, marks->terms);
   atomic_store(&store->synced_end, terms_end);
   if ((st = data_file_open(&store->terms_file, &store->terms_map, store, ATOM_FILE_TERMS,
                            TERMS_RESERVE, terms_end, err)))
@@ -365,12 +366,23 @@ sync_records(atom_store *store, uint64_t terms, uint64_t end, quoin_error *err)
                        ATOM_HEAD + (size_t)from_terms * 8, (size_t)(terms - from_terms) * 8, err);
 }
 
+/* The count to sync, made safe from a rollback: see count_lower in intern.c. */
+static uint64_t
+floor_raise(atom_store *store)
+{
+  for (;;) {
+    uint64_t terms = atomic_load(&store->terms);
+    if (atomic_load(&store->sync_floor) < terms) atomic_store(&store->sync_floor, terms);
+    if (atomic_load(&store->terms) >= terms) return terms;
+  }
+}
+
 quoin_status
 atom_store_sync(atom_marks *marks, atom_store *store, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   atom_store_pin(store); /* the table may be retired by the writer meanwhile */
-  uint64_t terms = atom_store_terms(store), end;
+  uint64_t terms = floor_raise(store), end;
   uint64_t blanks = atom_store_blanks(store);
   atom_table *table = atom_table_now(store); /* after the count: it holds all of these terms */
   if (store->mode == ATOM_OPEN_READ_ONLY) {

@@ -71,6 +71,7 @@ struct atom_store {
   _Atomic(uint64_t) pins;
   _Atomic(uint64_t) named_table; /* highest T that a manifest may name */
   _Atomic(uint64_t) synced_terms, synced_end;
+  _Atomic(uint64_t) sync_floor; /* terms up to here may be named by a manifest: they stay */
   atom_table *retired;
   atom_overlay *overlay;     /* read-only mode */
   atom_growth *growth;       /* a larger table in the making, or NULL */

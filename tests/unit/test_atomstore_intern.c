@@ -287,6 +287,35 @@ test_intern__rolls_back_step_by_step(void **state)
   fixture_remove(&f);
 }
 
+/* A manifest may name what was synced: its records must not be written over. */
+static void
+test_intern__rolls_back_to_the_last_sync_at_most(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture f;
+  char buf[200];
+  fixture_make(&f);
+  for (uint64_t n = 0; n < 500; n++)
+    (void)intern(&f, support_term(buf, n));
+  uint64_t before = atom_store_terms(f.store);
+  for (uint64_t n = 500; n < 600; n++)
+    (void)intern(&f, support_term(buf, n));
+  assert_ok(atom_store_sync(&f.marks, f.store, &err));
+  for (uint64_t n = 600; n < 700; n++)
+    (void)intern(&f, support_term(buf, n));
+  atom_rollback(f.store, before, 0);
+  assert_int_equal(atom_store_terms(f.store), f.marks.terms);
+  for (uint64_t n = 1000; n < 1200; n++)
+    (void)intern(&f, support_term(buf, n));
+  assert_ok(atom_check(f.store, NULL, &err));
+  fixture_close(&f); /* as the manifest has it */
+  fixture_open(&f, ATOM_OPEN_WRITE);
+  assert_int_equal(atom_store_terms(f.store), f.marks.terms);
+  assert_ok(atom_check(f.store, NULL, &err));
+  fixture_remove(&f);
+}
+
 static void
 test_intern__reads_what_was_closed(void **state)
 {
@@ -383,6 +412,7 @@ main(void)
       cmocka_unit_test(test_intern__numbers_blank_nodes),
       cmocka_unit_test(test_intern__rolls_back_to_what_was),
       cmocka_unit_test(test_intern__rolls_back_step_by_step),
+      cmocka_unit_test(test_intern__rolls_back_to_the_last_sync_at_most),
       cmocka_unit_test(test_intern__reads_what_was_closed),
       cmocka_unit_test(test_intern__numbers_the_same_in_an_overlay),
       cmocka_unit_test(test_intern__local_ids_name_terms_of_one_query),

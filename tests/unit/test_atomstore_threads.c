@@ -16,6 +16,7 @@ typedef struct shared {
   atomic_uint faults;
   _Atomic(uint64_t) looked;
   bool rollbacks;
+  bool checkpointer; /* syncs in a thread of its own: one at a time */
 } shared;
 
 static void
@@ -168,7 +169,7 @@ write_with_rollbacks(shared *s)
       atomic_store(&s->ids[n], id.bits);
       atomic_store(&s->written, n + 1);
     }
-    if (support_random(&seed) % 50 == 0) {
+    if (!s->checkpointer && support_random(&seed) % 50 == 0) {
       atom_marks marks;
       assert_ok(atom_store_sync(&marks, s->store, &err));
     }
@@ -220,8 +221,12 @@ static void
 write_with_checkpoints(shared *s)
 {
   pthread_t thread;
+  s->checkpointer = true;
   assert_int_equal(pthread_create(&thread, NULL, checkpointer, s), 0);
-  write_one_by_one(s);
+  if (s->rollbacks)
+    write_with_rollbacks(s);
+  else
+    write_one_by_one(s);
   atomic_store(&s->done, true);
   (void)pthread_join(thread, NULL);
 }
@@ -235,6 +240,16 @@ test_threads__checkpoint_while_terms_are_written(void **state)
   run(&s, write_with_checkpoints);
 }
 
+static void
+test_threads__checkpoint_while_loads_fail(void **state)
+{
+  (void)state;
+  static shared s;
+  s.count = 20000;
+  s.rollbacks = true;
+  run(&s, write_with_checkpoints);
+}
+
 int
 main(void)
 {
@@ -243,6 +258,7 @@ main(void)
       cmocka_unit_test(test_threads__read_while_batches_are_written),
       cmocka_unit_test(test_threads__read_while_loads_fail),
       cmocka_unit_test(test_threads__checkpoint_while_terms_are_written),
+      cmocka_unit_test(test_threads__checkpoint_while_loads_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
