@@ -29,6 +29,7 @@ typedef struct parse_scope {
 typedef struct parse_var_info {
   sparql_var alias; /* the outer variable that it is, or SPARQL_NO_VAR */
   uint32_t seen;    /* 1 + its newest entry in the log of visible variables; 0: none */
+  bool unseen;      /* stands for another in GRAPH: no column of its own */
   uint32_t mark;    /* used with parser.epoch for sets of variables */
 } parse_var_info;
 
@@ -202,6 +203,8 @@ bool parse_add_aggregate(sparql_parser *p, parse_aggregates *to, sparql_expr *ag
 /* ---- parse_pattern.c */
 /* GroupGraphPattern with its filters. */
 sparql_algebra *parse_group(sparql_parser *p);
+/* GRAPH, at the word (parse_graph.c). */
+sparql_algebra *parse_graph_pattern(sparql_parser *p);
 /* VALUES, behind the word. */
 sparql_algebra *parse_data_block(sparql_parser *p, const sparql_token *at);
 

@@ -145,12 +145,7 @@ static bool
 graph_element(sparql_parser *p, group *g)
 {
   sparql_token at = p->token;
-  sparql_node name;
-  if (!parse_advance(p) || !parse_var_or_iri(p, &name) || !see_node(p, &name)) return false;
-  sparql_algebra *node = parse_unary_node(p, ALGEBRA_GRAPH, parse_group(p), &at);
-  if (!node) return false;
-  node->node = name;
-  return (g->pattern = parse_join(p, g->pattern, node, &at)) != NULL;
+  return (g->pattern = parse_join(p, g->pattern, parse_graph_pattern(p), &at)) != NULL;
 }
 
 static bool

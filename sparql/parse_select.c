@@ -314,9 +314,11 @@ parse_all_visible(sparql_parser *p, sparql_var **out, size_t *n)
 {
   size_t cap = 0;
   parse_set_begin(p);
-  for (size_t i = p->group_mark; i < p->n_seen; i++)
-    if (parse_set_add(p, p->seen[i].var) && !PARSE_PUSH(p, *out, *n, cap, p->seen[i].var))
-      return false;
+  for (size_t i = p->group_mark; i < p->n_seen; i++) {
+    sparql_var var = p->seen[i].var;
+    if (p->vars[var].unseen || !parse_set_add(p, var)) continue;
+    if (!PARSE_PUSH(p, *out, *n, cap, var)) return false;
+  }
   return true;
 }
 

@@ -5,11 +5,16 @@
 
 #define XSD(name) ((quoin_span){RDF_XSD name, sizeof(RDF_XSD name) - 1})
 
-/* Resolve the IRIREF `ref`, which stands at `at`. */
+/* Resolve the IRIREF `ref`, which stands at `at`. An absolute one stays as it is written, as in
+ * rdfio: what is loaded is found again by the same text. */
 static bool
 resolve(sparql_parser *p, quoin_span *out, quoin_span ref, const sparql_token *at)
 {
   quoin_error err = QUOIN_ERROR_INIT;
+  if (rdfio_iri_is_absolute(ref)) {
+    *out = ref;
+    return true;
+  }
   quoin_status st = rdfio_iri_resolve(out, p->base, ref, p->arena, &err);
   return st == QUOIN_OK || parse_fail_with(p, at, st, &err);
 }

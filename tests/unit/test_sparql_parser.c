@@ -297,6 +297,30 @@ test_algebra__sub_select_has_variables_of_its_own(void **state)
 }
 
 static void
+test_algebra__graph_variable_inside(void **state)
+{
+  (void)state;
+  /* the same variable where that makes no difference */
+  expect("SELECT * { GRAPH ?g { ?g :p ?o FILTER(?g) } }",
+         "(project ?g ?o (graph ?g (filter ?g (bgp ?g :p ?o))))");
+  expect("SELECT * { GRAPH ?g { ?a :p ?o OPTIONAL { ?o :q ?c } } }",
+         "(project ?g ?a ?o ?c (graph ?g (left (bgp ?a :p ?o) (bgp ?o :q ?c))))");
+  expect("SELECT * { GRAPH ?g { GRAPH ?g { ?g :p ?o } } }",
+         "(project ?g ?o (graph ?g (graph ?g (bgp ?g :p ?o))))");
+  /* another where it is not bound inside, or not always */
+  expect(
+      "SELECT * { GRAPH ?g { ?a :p ?o FILTER(BOUND(?g)) } }",
+      "(project ?g ?a ?o (filter (e2 (e4 (e19:4 ?1)) (e19:42 ?1 ?g)) (graph ?g (filter (e19:4 ?1) "
+      "(bgp ?a :p ?o)))))");
+  expect("SELECT * { GRAPH ?g { ?s ?p ?o OPTIONAL { ?s ?p ?g } } }",
+         "(project ?g ?s ?p ?o (filter (e2 (e4 (e19:4 ?1)) (e19:42 ?1 ?g)) (graph ?g (left "
+         "(bgp ?s ?p ?o) (bgp ?s ?p ?1)))))");
+  expect("SELECT * { GRAPH ?g { SELECT ?g { ?g :p ?o } } }",
+         "(project ?g (filter (e2 (e4 (e19:4 ?1)) (e19:42 ?1 ?g)) (graph ?g (project ?1 "
+         "(bgp ?1 :p ?3)))))");
+}
+
+static void
 test_query__forms(void **state)
 {
   (void)state;
@@ -577,6 +601,7 @@ main(void)
       cmocka_unit_test(test_algebra__lists_and_blank_nodes),
       cmocka_unit_test(test_algebra__grouping),
       cmocka_unit_test(test_algebra__sub_select_has_variables_of_its_own),
+      cmocka_unit_test(test_algebra__graph_variable_inside),
       cmocka_unit_test(test_query__forms),
       cmocka_unit_test(test_query__terms),
       cmocka_unit_test(test_lexer__escapes_count_everywhere),
