@@ -146,12 +146,15 @@ done:
   return st;
 }
 
-static sparql_value
-sum_value(const sum *s)
+static void
+sum_value(sparql_value *out, const sum *s)
 {
-  if (s->kind == VALUE_DOUBLE) return value_double(s->dbl);
-  if (s->kind == VALUE_FLOAT) return value_float(s->single);
-  return value_number(s->kind ? s->kind : VALUE_INTEGER, &s->exact);
+  if (s->kind == VALUE_DOUBLE)
+    value_set_double(out, s->dbl);
+  else if (s->kind == VALUE_FLOAT)
+    value_set_float(out, s->single);
+  else
+    value_set_number(out, s->kind ? s->kind : VALUE_INTEGER, &s->exact);
 }
 
 static quoin_status
@@ -161,14 +164,17 @@ sum_result(atom_id *out, const sparql_aggregate_state *state, sparql_context *ct
   if (state->poisoned) return QUOIN_OK;
   base_arena *arena = expr_runtime_scratch(ctx);
   base_arena_mark mark = base_arena_here(arena);
-  sparql_value total = sum_value(&state->sum);
+  sparql_value total;
+  sum_value(&total, &state->sum);
   quoin_status st = QUOIN_OK;
   if (average && state->count) {
     sparql_number n = {.small = (number_wide)state->count};
-    sparql_value count = value_number(VALUE_INTEGER, &n);
+    sparql_value count;
+    value_set_number(&count, VALUE_INTEGER, &n);
     st = value_arithmetic(&total, EXPR_DIV, &total, &count, arena, err);
   } else if (total.kind == VALUE_DECIMAL && total.number.scale == 0) {
-    const sparql_value zero = value_integer(0); /* "3.0", as + gives it */
+    sparql_value zero;
+    value_set_integer(&zero, 0); /* "3.0", as + gives it */
     st = value_arithmetic(&total, EXPR_ADD, &total, &zero, arena, err);
   }
   if (!st) st = value_id(out, &total, ctx, arena, err);

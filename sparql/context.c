@@ -66,7 +66,14 @@ sparql_context_init(sparql_context *ctx, const sparql_query *query, quad_snapsho
   }
   base_arena_init(&ctx->arena, mem);
   base_arena_init(&ctx->scratch, mem);
-  if ((st = atom_local_new(&ctx->local, mem, err))) goto done;
+  if (options && options->local) {
+    ctx->local = options->local;
+    ctx->shares_local = true;
+    ctx->local_stored = atom_local_count(ctx->local);
+    ctx->blank_counter = (uint64_t)options->blank_scope << 40;
+  } else if ((st = atom_local_new(&ctx->local, mem, err))) {
+    goto done;
+  }
   if ((st = expr_runtime_new(ctx, err))) goto done;
   st = set_now(ctx, err);
 
@@ -80,7 +87,7 @@ sparql_context_clear(sparql_context *ctx)
 {
   if (!ctx || !ctx->mem) return;
   expr_runtime_free(ctx);
-  atom_local_free(ctx->local);
+  if (!ctx->shares_local) atom_local_free(ctx->local);
   base_arena_clear(&ctx->scratch);
   base_arena_clear(&ctx->arena);
   *ctx = (sparql_context){0};

@@ -55,10 +55,13 @@ static const expr_function functions[FN_COUNT_OF] = {
     [FN_REPLACE] = fn_replace,
 };
 
-static sparql_value
-boolean_or_error(int truth)
+static void
+set_truth(sparql_value *out, int truth)
 {
-  return truth < 0 ? value_error() : value_boolean(truth);
+  if (truth < 0)
+    value_set(out, VALUE_ERROR);
+  else
+    value_set_boolean(out, truth);
 }
 
 quoin_status
@@ -80,12 +83,12 @@ eval_logic(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error
     quoin_status st = expr_eval_ebv(&truth, ev, e->args[i], err);
     if (st) return st;
     if (truth == decides) {
-      *out = value_boolean(decides);
+      value_set_boolean(out, decides);
       return QUOIN_OK;
     }
     if (truth < 0) error = true;
   }
-  *out = error ? value_error() : value_boolean(!decides);
+  set_truth(out, error ? -1 : !decides);
   return QUOIN_OK;
 }
 
@@ -94,7 +97,7 @@ eval_not(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *
 {
   int truth;
   quoin_status st = expr_eval_ebv(&truth, ev, e->args[0], err);
-  if (!st) *out = truth < 0 ? value_error() : value_boolean(!truth);
+  if (!st) set_truth(out, truth < 0 ? -1 : !truth);
   return st;
 }
 
@@ -113,7 +116,7 @@ eval_equal(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error
   quoin_status st = eval_pair(&a, &b, ev, e, err);
   if (!st) st = value_equal(&truth, &a, &b, ev->ctx, ev->arena, err);
   if (truth >= 0 && e->op == EXPR_NE) truth = !truth;
-  *out = boolean_or_error(truth);
+  set_truth(out, truth);
   return st;
 }
 
@@ -132,7 +135,7 @@ eval_order(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error
             : e->op == EXPR_GT ? order > 0
             : e->op == EXPR_LE ? order <= 0
                                : order >= 0;
-  *out = boolean_or_error(truth);
+  set_truth(out, truth);
   return st;
 }
 
@@ -142,7 +145,7 @@ eval_in(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *e
   sparql_value left;
   bool error = false;
   quoin_status st = expr_eval(&left, ev, e->args[0], err);
-  *out = value_error();
+  value_set(out, VALUE_ERROR);
   if (st || (left.kind == VALUE_ERROR && e->n_args > 1)) return st;
   for (size_t i = 1; i < e->n_args; i++) {
     sparql_value v;
@@ -150,12 +153,12 @@ eval_in(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *e
     if ((st = expr_eval(&v, ev, e->args[i], err))) return st;
     if ((st = value_equal(&equal, &left, &v, ev->ctx, ev->arena, err))) return st;
     if (equal > 0) {
-      *out = value_boolean(e->op == EXPR_IN);
+      value_set_boolean(out, e->op == EXPR_IN);
       return QUOIN_OK;
     }
     if (equal < 0) error = true;
   }
-  if (!error) *out = value_boolean(e->op == EXPR_NOT_IN);
+  if (!error) value_set_boolean(out, e->op == EXPR_NOT_IN);
   return QUOIN_OK;
 }
 
@@ -164,10 +167,11 @@ eval_arithmetic(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_
 {
   sparql_value a, b;
   quoin_status st = expr_eval(&a, ev, e->args[0], err);
+  value_set(out, VALUE_ERROR);
   if (st) return st;
   if (e->op == EXPR_MINUS) return value_negate(out, &a, ev->arena, err);
   if (e->op == EXPR_PLUS) {
-    *out = value_is_numeric(&a) ? a : value_error();
+    if (value_is_numeric(&a)) *out = a;
     return QUOIN_OK;
   }
   if ((st = expr_eval(&b, ev, e->args[1], err))) return st;
@@ -178,7 +182,7 @@ static quoin_status
 eval_if(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
 {
   int truth;
-  *out = value_error();
+  value_set(out, VALUE_ERROR);
   quoin_status st = expr_eval_ebv(&truth, ev, e->args[0], err);
   if (st || truth < 0) return st;
   return expr_eval(out, ev, e->args[truth ? 1 : 2], err);
@@ -187,7 +191,7 @@ eval_if(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *e
 static quoin_status
 eval_coalesce(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
 {
-  *out = value_error();
+  value_set(out, VALUE_ERROR);
   for (size_t i = 0; i < e->n_args && out->kind == VALUE_ERROR; i++) {
     quoin_status st = expr_eval(out, ev, e->args[i], err);
     if (st) return st;
@@ -200,7 +204,7 @@ eval_strict(sparql_value *out, sparql_eval *ev, const sparql_expr *e, expr_funct
             quoin_error *err)
 {
   sparql_value args[EXPR_ARGS];
-  *out = value_error();
+  value_set(out, VALUE_ERROR);
   if (e->n_args > EXPR_ARGS) return QUOIN_OK;
   for (size_t i = 0; i < e->n_args; i++) {
     quoin_status st = expr_eval(&args[i], ev, e->args[i], err);
@@ -214,7 +218,7 @@ eval_builtin(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_err
 {
   switch ((int)e->builtin) {
   case FN_BOUND:
-    *out = value_boolean(ev->batch && expr_column_at(ev->batch, e->args[0]->var, ev->row).bits);
+    value_set_boolean(out, ev->batch && expr_column_at(ev->batch, e->args[0]->var, ev->row).bits);
     return QUOIN_OK;
   case FN_IF:
     return eval_if(out, ev, e, err);
@@ -234,14 +238,14 @@ eval_exists(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_erro
   bool found = false;
   assert(ev->ctx->exists && ev->batch);
   quoin_status st = ev->ctx->exists(&found, ev->ctx, e, ev->batch, ev->row, err);
-  *out = value_boolean(found == (e->op == EXPR_EXISTS));
+  value_set_boolean(out, found == (e->op == EXPR_EXISTS));
   return st;
 }
 
 static quoin_status
 eval_op(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *err)
 {
-  *out = value_error();
+  value_set(out, VALUE_ERROR);
   switch (e->op) {
   case EXPR_VAR:
     if (!ev->batch) return QUOIN_OK;

@@ -41,6 +41,7 @@ expr_runtime_new(sparql_context *ctx, quoin_error *err)
     return base_fail_nomem(err);
   }
   run->mem = ctx->mem;
+  if (ctx->shares_local) run->local_bytes = atom_local_bytes(ctx->local); /* not this run's */
   base_arena_init(&run->scratch, ctx->mem);
   ctx->expr_cache[ctx->query->n_exprs] = run;
   return QUOIN_OK;

@@ -134,9 +134,9 @@ fn_case(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *
         quoin_error *err)
 {
   if (!fn_is_string(&args[0])) return QUOIN_OK;
-  quoin_span text;
+  quoin_span text = {NULL, 0};
   quoin_status st = value_text(&args[0], ev->ctx, ev->arena, err);
   if (!st) st = map_text(&text, args[0].term.value, e->builtin == FN_UCASE, ev->arena, err);
-  if (!st) *out = value_lang(text, args[0].term.lang);
+  if (!st) value_set_lang(out, text, args[0].term.lang);
   return st;
 }

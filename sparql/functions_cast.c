@@ -94,14 +94,15 @@ to_string(sparql_value *out, sparql_eval *ev, sparql_value *v, quoin_error *err)
     st = value_text(v, ev->ctx, ev->arena, err);
     text = v->term.value;
   }
-  if (!st) *out = value_string(text);
+  if (!st) value_set_string(out, text);
   return st;
 }
 
 static quoin_status
 from_string(sparql_value *out, sparql_eval *ev, xsd_type type, sparql_value *v, quoin_error *err)
 {
-  sparql_value parsed = value_error();
+  sparql_value parsed;
+  value_set(&parsed, VALUE_ERROR);
   quoin_status st = value_text(v, ev->ctx, ev->arena, err);
   if (st) return st;
   quoin_span text = trim(v->term.value);
@@ -153,7 +154,8 @@ to_integer(sparql_value *out, sparql_eval *ev, xsd_type type, const sparql_value
   sparql_number n;
   quoin_status st = exact(&n, v, true, ev->arena, err);
   if (st) return st == QUOIN_DONE ? QUOIN_OK : st;
-  sparql_value whole = value_number(VALUE_INTEGER, &n);
+  sparql_value whole;
+  value_set_number(&whole, VALUE_INTEGER, &n);
   if (type == XSD_INTEGER) {
     *out = whole;
     return QUOIN_OK;
@@ -176,16 +178,16 @@ from_number(sparql_value *out, sparql_eval *ev, xsd_type type, const sparql_valu
   bool boolean = v->kind == VALUE_BOOLEAN;
   if (type == XSD_BOOLEAN) {
     st = value_ebv(&truth, &copy, ev->ctx, ev->arena, err);
-    *out = value_boolean(truth > 0);
+    value_set_boolean(out, truth > 0);
   } else if (type == XSD_DOUBLE) {
-    *out = value_double(boolean ? (double)v->boolean : value_to_double(v));
+    value_set_double(out, boolean ? (double)v->boolean : value_to_double(v));
   } else if (type == XSD_FLOAT) {
-    *out = value_float(boolean                   ? (float)v->boolean
-                       : v->kind == VALUE_DOUBLE ? (float)v->dbl
-                                                 : value_to_float(v));
+    value_set_float(out, boolean                   ? (float)v->boolean
+                         : v->kind == VALUE_DOUBLE ? (float)v->dbl
+                                                   : value_to_float(v));
   } else if (type == XSD_DECIMAL) {
     st = exact(&n, v, false, ev->arena, err);
-    if (!st) *out = value_number(VALUE_DECIMAL, &n);
+    if (!st) value_set_number(out, VALUE_DECIMAL, &n);
   } else if (is_integer_type(type)) {
     st = to_integer(out, ev, type, v, err);
   }

@@ -64,6 +64,6 @@ fn_hash(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *
     text[2 * i] = hex[bytes[i] >> 4];
     text[2 * i + 1] = hex[bytes[i] & 15];
   }
-  *out = value_string((quoin_span){text, n * 2});
+  value_set_string(out, (quoin_span){text, n * 2});
   return QUOIN_OK;
 }

@@ -15,7 +15,7 @@ fn_rand(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *
   (void)err;
   ev->ctx->random += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
   uint64_t bits = base_mix(ev->ctx->random) >> 11;
-  *out = value_double((double)bits * 0x1p-53);
+  value_set_double(out, (double)bits * 0x1p-53);
   return QUOIN_OK;
 }
 
@@ -27,13 +27,13 @@ fn_abs(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *a
   const sparql_value *v = &args[0];
   if (!value_is_numeric(v)) return QUOIN_OK;
   if (v->kind == VALUE_DOUBLE)
-    *out = value_double(fabs(v->dbl));
+    value_set_double(out, fabs(v->dbl));
   else if (v->kind == VALUE_FLOAT)
-    *out = value_float(fabsf(v->single));
+    value_set_float(out, fabsf(v->single));
   else if (number_sign(&v->number) < 0)
     return value_negate(out, v, ev->arena, err);
   else
-    *out = value_number(v->kind, &v->number);
+    value_set_number(out, v->kind, &v->number);
   return QUOIN_OK;
 }
 
@@ -60,9 +60,9 @@ fn_rounding(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_val
   const sparql_value *v = &args[0];
   if (!value_is_numeric(v)) return QUOIN_OK;
   if (v->kind == VALUE_DOUBLE) {
-    *out = value_double(round_double(e->builtin, v->dbl));
+    value_set_double(out, round_double(e->builtin, v->dbl));
   } else if (v->kind == VALUE_FLOAT) {
-    *out = value_float((float)round_double(e->builtin, (double)v->single));
+    value_set_float(out, (float)round_double(e->builtin, (double)v->single));
   } else {
     sparql_number n;
     number_rounding how = e->builtin == FN_CEIL    ? NUMBER_CEIL
@@ -70,7 +70,7 @@ fn_rounding(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_val
                                                    : NUMBER_ROUND;
     quoin_status st = number_round(&n, &v->number, how, ev->arena, err);
     if (st) return st == QUOIN_DONE ? QUOIN_OK : st;
-    *out = value_number(v->kind, &n);
+    value_set_number(out, v->kind, &n);
   }
   return QUOIN_OK;
 }

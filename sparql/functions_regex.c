@@ -45,7 +45,7 @@ fn_regex(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value 
   if (!st) st = compiled(&regex, ev, e, args, 2, err);
   if (st || !regex) return st;
   st = sparql_regex_match(&found, regex, args[0].term.value, err);
-  if (!st) *out = value_boolean(found);
+  if (!st) value_set_boolean(out, found);
   return st;
 }
 
@@ -57,12 +57,12 @@ fn_replace(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_valu
       (e->n_args > 3 && args[3].kind != VALUE_STRING))
     return QUOIN_OK;
   sparql_regex *regex;
-  quoin_span text;
+  quoin_span text = {NULL, 0};
   quoin_status st = value_text(&args[0], ev->ctx, ev->arena, err);
   if (!st) st = value_text(&args[2], ev->ctx, ev->arena, err);
   if (!st) st = compiled(&regex, ev, e, args, 3, err);
   if (st || !regex) return st;
   st = sparql_regex_replace(&text, regex, args[0].term.value, args[2].term.value, ev->arena, err);
-  if (!st) *out = value_lang(text, args[0].term.lang);
+  if (!st) value_set_lang(out, text, args[0].term.lang);
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }

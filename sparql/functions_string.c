@@ -7,10 +7,10 @@
 #include "base/poison.h"
 
 /* A string with the text of `text` and the language of `like`. */
-static sparql_value
-string_like(const sparql_value *like, quoin_span text)
+static void
+set_like(sparql_value *out, const sparql_value *like, quoin_span text)
 {
-  return value_lang(text, like->term.lang);
+  value_set_lang(out, text, like->term.lang);
 }
 
 /* 17.4.3.1.2: both are strings; the second has no language or that of the first. */
@@ -34,7 +34,7 @@ fn_strlen(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value
   quoin_status st = value_text(&args[0], ev->ctx, ev->arena, err);
   if (st) return st;
   quoin_span text = args[0].term.value;
-  *out = value_integer((int64_t)base_utf8_count(text.ptr, text.len));
+  value_set_integer(out, (int64_t)base_utf8_count(text.ptr, text.len));
   return QUOIN_OK;
 }
 
@@ -70,7 +70,7 @@ fn_concat(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error 
 {
   concat c = {.len = 0};
   quoin_span *parts = base_arena_new(ev->arena, e->n_args + 1, sizeof(*parts));
-  *out = value_error();
+  value_set(out, VALUE_ERROR);
   if (!parts) return base_fail_nomem(err);
   for (size_t i = 0; i < e->n_args; i++) {
     sparql_value v;
@@ -86,7 +86,7 @@ fn_concat(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error 
     if (parts[i].len) memcpy(text + at, parts[i].ptr, parts[i].len);
     at += parts[i].len;
   }
-  *out = value_lang((quoin_span){text, at}, c.has_lang ? c.lang : (quoin_span){NULL, 0});
+  value_set_lang(out, (quoin_span){text, at}, c.has_lang ? c.lang : (quoin_span){NULL, 0});
   return QUOIN_OK;
 }
 
@@ -131,7 +131,7 @@ fn_substr(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value
     part = (quoin_span){text.ptr + start, text.len - start};
     if (end <= most) part.len = end <= from ? 0 : offset_of(part, (size_t)(end - from));
   }
-  *out = string_like(&args[0], part);
+  set_like(out, &args[0], part);
   return QUOIN_OK;
 }
 
@@ -168,7 +168,7 @@ fn_encode_for_uri(sparql_value *out, sparql_eval *ev, const sparql_expr *e, spar
       *at++ = hex[c & 15];
     }
   }
-  *out = value_string((quoin_span){encoded, (size_t)(at - encoded)});
+  value_set_string(out, (quoin_span){encoded, (size_t)(at - encoded)});
   return QUOIN_OK;
 }
 
@@ -197,7 +197,7 @@ fn_contains(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_val
     size_t at = e->builtin == FN_STRSTARTS || part.len > text.len ? 0 : text.len - part.len;
     found = part.len <= text.len && (!part.len || !memcmp(text.ptr + at, part.ptr, part.len));
   }
-  *out = value_boolean(found);
+  value_set_boolean(out, found);
   return QUOIN_OK;
 }
 
@@ -212,13 +212,13 @@ fn_strbefore(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_va
   quoin_span text = args[0].term.value, part = args[1].term.value;
   const char *at = find(text, part);
   if (!at) {
-    *out = value_string((quoin_span){"", 0});
+    value_set_string(out, (quoin_span){"", 0});
   } else if (e->builtin == FN_STRBEFORE) {
-    *out = string_like(&args[0], (quoin_span){text.ptr, text.len ? (size_t)(at - text.ptr) : 0});
+    set_like(out, &args[0], (quoin_span){text.ptr, text.len ? (size_t)(at - text.ptr) : 0});
   } else {
     at += part.len;
     size_t rest = text.len ? (size_t)(text.ptr + text.len - at) : 0;
-    *out = string_like(&args[0], (quoin_span){at, rest});
+    set_like(out, &args[0], (quoin_span){at, rest});
   }
   return QUOIN_OK;
 }

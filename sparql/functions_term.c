@@ -14,7 +14,7 @@ fn_str(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *a
   (void)e;
   if (args[0].kind == VALUE_BLANK) return QUOIN_OK;
   quoin_status st = value_text(&args[0], ev->ctx, ev->arena, err);
-  if (!st) *out = value_string(args[0].term.value);
+  if (!st) value_set_string(out, args[0].term.value);
   return st;
 }
 
@@ -24,7 +24,7 @@ fn_lang(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *
 {
   (void)e;
   if (!value_is_literal(&args[0])) return QUOIN_OK;
-  *out = value_string((quoin_span){"", 0});
+  value_set_string(out, (quoin_span){"", 0});
   if (args[0].kind != VALUE_LANG) return QUOIN_OK;
   quoin_status st = value_text(&args[0], ev->ctx, ev->arena, err);
   out->term.value = args[0].term.lang;
@@ -50,7 +50,7 @@ fn_langmatches(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_
   if (args[0].kind != VALUE_STRING || args[1].kind != VALUE_STRING) return QUOIN_OK;
   quoin_status st = value_text(&args[0], ev->ctx, ev->arena, err);
   if (!st) st = value_text(&args[1], ev->ctx, ev->arena, err);
-  if (!st) *out = value_boolean(lang_matches(args[0].term.value, args[1].term.value));
+  if (!st) value_set_boolean(out, lang_matches(args[0].term.value, args[1].term.value));
   return st;
 }
 
@@ -62,7 +62,8 @@ fn_datatype(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_val
   sparql_value *v = &args[0];
   if (!value_is_literal(v)) return QUOIN_OK;
   if (v->kind == VALUE_STRING || v->kind == VALUE_LANG) {
-    *out = value_iri(v->kind == VALUE_LANG ? base_span(RDF_NS "langString") : xsd_iri(XSD_STRING));
+    value_set_iri(out,
+                  v->kind == VALUE_LANG ? base_span(RDF_NS "langString") : xsd_iri(XSD_STRING));
     return QUOIN_OK;
   }
   if (v->kind == VALUE_OTHER && v->id.bits && !v->has_term && ev->ctx->atoms) {
@@ -72,7 +73,7 @@ fn_datatype(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_val
     if (datatype.bits) return value_of_id(out, ev->ctx, datatype, ev->arena, err);
   }
   quoin_status st = value_text(v, ev->ctx, ev->arena, err);
-  if (!st) *out = value_iri(v->term.datatype);
+  if (!st) value_set_iri(out, v->term.datatype);
   return st;
 }
 
@@ -88,10 +89,10 @@ fn_iri(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *a
   if (args[0].kind != VALUE_STRING) return QUOIN_OK;
   quoin_status st = value_text(&args[0], ev->ctx, ev->arena, err);
   if (st) return st;
-  quoin_span iri;
+  quoin_span iri = {NULL, 0};
   st = rdfio_iri_resolve(&iri, ev->ctx->query->base, args[0].term.value, ev->arena, NULL);
   if (st == QUOIN_ERR_NOMEM) return base_fail_nomem(err);
-  if (!st) *out = value_iri(iri);
+  if (!st) value_set_iri(out, iri);
   return QUOIN_OK; /* not an IRI: an expression error */
 }
 
@@ -122,7 +123,8 @@ static uint64_t
 solution_hash(const sparql_eval *ev)
 {
   const sparql_query *query = ev->ctx->query;
-  uint64_t hash = base_mix(ev->row + 1);
+  uint32_t scope = ev->ctx->options ? ev->ctx->options->blank_scope : 0;
+  uint64_t hash = base_mix(ev->row + 1 + ((uint64_t)scope << 32));
   for (sparql_var v = 0; v < query->n_vars; v++) {
     atom_id id = expr_column_at(ev->batch, v, ev->row);
     if (id.bits && !is_assigned(query->root, v)) hash = base_mix(hash ^ id.bits) + v;
@@ -163,8 +165,10 @@ fn_uuid(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *
       b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
       b[15]);
   if (!text.ptr) return base_fail_nomem(err);
-  *out = e->builtin == FN_UUID ? value_iri(text)
-                               : value_string((quoin_span){text.ptr + 9, text.len - 9});
+  if (e->builtin == FN_UUID)
+    value_set_iri(out, text);
+  else
+    value_set_string(out, (quoin_span){text.ptr + 9, text.len - 9});
   return QUOIN_OK;
 }
 
@@ -177,7 +181,7 @@ fn_strlang(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_valu
   quoin_status st = value_text(&args[0], ev->ctx, ev->arena, err);
   if (!st) st = value_text(&args[1], ev->ctx, ev->arena, err);
   if (!st && rdfio_lang_is_valid(args[1].term.value))
-    *out = value_lang(args[0].term.value, args[1].term.value);
+    value_set_lang(out, args[0].term.value, args[1].term.value);
   return st;
 }
 
@@ -202,7 +206,7 @@ fn_sameterm(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_val
   (void)e;
   bool same;
   quoin_status st = value_same(&same, &args[0], &args[1], ev->ctx, ev->arena, err);
-  if (!st) *out = value_boolean(same);
+  if (!st) value_set_boolean(out, same);
   return st;
 }
 
@@ -213,9 +217,9 @@ fn_is(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *ar
   (void)ev;
   (void)err;
   const sparql_value *v = &args[0];
-  *out = value_boolean(e->builtin == FN_ISIRI       ? v->kind == VALUE_IRI
-                       : e->builtin == FN_ISBLANK   ? v->kind == VALUE_BLANK
-                       : e->builtin == FN_ISLITERAL ? value_is_literal(v)
-                                                    : value_is_numeric(v));
+  value_set_boolean(out, e->builtin == FN_ISIRI       ? v->kind == VALUE_IRI
+                         : e->builtin == FN_ISBLANK   ? v->kind == VALUE_BLANK
+                         : e->builtin == FN_ISLITERAL ? value_is_literal(v)
+                                                      : value_is_numeric(v));
   return QUOIN_OK;
 }

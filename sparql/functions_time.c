@@ -33,15 +33,15 @@ types_with(sparql_builtin component)
 }
 
 /* An exact decimal, as many digits after the point as it needs. */
-static sparql_value
-seconds_value(const sparql_datetime *t)
+static void
+set_seconds(sparql_value *out, const sparql_datetime *t)
 {
   sparql_number n = {.small =
                          (number_wide)t->second * 1000000000000000000 + (number_wide)t->fraction,
                      .scale = 18};
   while (n.scale && n.small % 10 == 0)
     n.small /= 10, n.scale--;
-  return value_number(VALUE_DECIMAL, &n);
+  value_set_number(out, VALUE_DECIMAL, &n);
 }
 
 quoin_status
@@ -53,13 +53,13 @@ fn_component(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_va
   const sparql_datetime *t = &args[0].time;
   if (args[0].kind != VALUE_DATETIME || !(types_with(e->builtin) >> t->type & 1u)) return QUOIN_OK;
   if (e->builtin == FN_SECONDS)
-    *out = seconds_value(t);
+    set_seconds(out, t);
   else
-    *out = value_integer(e->builtin == FN_YEAR    ? t->year
-                         : e->builtin == FN_MONTH ? t->month
-                         : e->builtin == FN_DAY   ? t->day
-                         : e->builtin == FN_HOURS ? t->hour
-                                                  : t->minute);
+    value_set_integer(out, e->builtin == FN_YEAR    ? t->year
+                           : e->builtin == FN_MONTH ? t->month
+                           : e->builtin == FN_DAY   ? t->day
+                           : e->builtin == FN_HOURS ? t->hour
+                                                    : t->minute);
   return QUOIN_OK;
 }
 
@@ -71,7 +71,8 @@ fn_timezone(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_val
   (void)e;
   (void)err;
   if (args[0].kind != VALUE_DATETIME || !args[0].time.zoned) return QUOIN_OK;
-  sparql_value v = value_error();
+  sparql_value v;
+  value_set(&v, VALUE_ERROR);
   v.kind = VALUE_DURATION;
   v.duration = DURATION_DAY_TIME;
   v.length =
@@ -96,6 +97,6 @@ fn_tz(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *ar
     assert(text.len >= n);
     zone = (quoin_span){text.ptr + text.len - n, n};
   }
-  *out = value_string(zone);
+  value_set_string(out, zone);
   return st;
 }

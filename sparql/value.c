@@ -7,86 +7,12 @@
 
 static_assert((int)DATETIME_TEXT >= (int)NUMBER_DOUBLE_TEXT, "one buffer serves both");
 
-/* ---- computed ones ---- */
-
-static sparql_value
-blank_value(value_kind kind)
-{
-  sparql_value v = value_error();
-  v.kind = kind;
-  return v;
-}
-
-sparql_value
-value_boolean(bool b)
-{
-  sparql_value v = blank_value(VALUE_BOOLEAN);
-  v.boolean = b;
-  return v;
-}
-
-sparql_value
-value_integer(int64_t i)
-{
-  sparql_value v = blank_value(VALUE_INTEGER);
-  v.number = number_of(i);
-  return v;
-}
-
-sparql_value
-value_double(double d)
-{
-  sparql_value v = blank_value(VALUE_DOUBLE);
-  v.dbl = d;
-  return v;
-}
-
-sparql_value
-value_float(float f)
-{
-  sparql_value v = blank_value(VALUE_FLOAT);
-  v.single = f;
-  return v;
-}
-
-sparql_value
-value_string(quoin_span text)
-{
-  return value_lang(text, (quoin_span){NULL, 0});
-}
-
-sparql_value
-value_lang(quoin_span text, quoin_span lang)
-{
-  sparql_value v = blank_value(lang.len ? VALUE_LANG : VALUE_STRING);
-  v.has_term = true;
-  v.term = (rdf_term){.kind = RDF_LITERAL, .value = text, .lang = lang};
-  return v;
-}
-
-sparql_value
-value_iri(quoin_span iri)
-{
-  sparql_value v = blank_value(VALUE_IRI);
-  v.has_term = true;
-  v.term = (rdf_term){.kind = RDF_IRI, .value = iri};
-  return v;
-}
-
-sparql_value
-value_number(value_kind kind, const sparql_number *n)
-{
-  sparql_value v = blank_value(kind);
-  v.number = *n;
-  return v;
-}
-
 /* ---- from terms and ids ---- */
 
 quoin_status
 value_of_term(sparql_value *out, const rdf_term *term, base_arena *arena, quoin_error *err)
 {
-  *out = value_error();
+  value_set(out, VALUE_ERROR);
   out->has_term = true;
   out->term = *term;
   switch (term->kind) {
@@ -204,7 +130,7 @@ value_of_bits(sparql_value *out, atom_id id)
 quoin_status
 value_of_id(sparql_value *out, sparql_context *ctx, atom_id id, base_arena *arena, quoin_error *err)
 {
-  *out = value_error();
+  value_set(out, VALUE_ERROR);
   out->id = id;
   if (value_of_bits(out, id)) return QUOIN_OK;
   rdf_term term;

@@ -98,26 +98,73 @@ quoin_status value_text(sparql_value *value, sparql_context *ctx, base_arena *ar
 quoin_status value_id(atom_id *out, sparql_value *value, sparql_context *ctx, base_arena *arena,
                       quoin_error *err);
 
-static inline sparql_value
-value_error(void)
+/* Setters write what a value of the kind needs and leave the rest: a value is 128 bytes. */
+static inline void
+value_set(sparql_value *out, value_kind kind)
 {
-  sparql_value v;
-  v.kind = VALUE_ERROR;
-  v.has_term = false;
-  v.id = ATOM_NONE_ID;
-  return v;
+  out->kind = kind;
+  out->has_term = false;
+  out->id = ATOM_NONE_ID;
 }
 
-sparql_value value_boolean(bool b);
-sparql_value value_integer(int64_t i);
-sparql_value value_double(double d);
-sparql_value value_float(float f);
-/* Text is borrowed. */
-sparql_value value_string(quoin_span text);
-sparql_value value_lang(quoin_span text, quoin_span lang);
-sparql_value value_iri(quoin_span iri);
+static inline void
+value_set_boolean(sparql_value *out, bool b)
+{
+  value_set(out, VALUE_BOOLEAN);
+  out->boolean = b;
+}
+
+static inline void
+value_set_integer(sparql_value *out, int64_t i)
+{
+  value_set(out, VALUE_INTEGER);
+  out->number = number_of(i);
+}
+
+static inline void
+value_set_double(sparql_value *out, double d)
+{
+  value_set(out, VALUE_DOUBLE);
+  out->dbl = d;
+}
+
+static inline void
+value_set_float(sparql_value *out, float f)
+{
+  value_set(out, VALUE_FLOAT);
+  out->single = f;
+}
+
 /* `kind`: VALUE_INTEGER or VALUE_DECIMAL. */
-sparql_value value_number(value_kind kind, const sparql_number *n);
+static inline void
+value_set_number(sparql_value *out, value_kind kind, const sparql_number *n)
+{
+  value_set(out, kind);
+  out->number = *n;
+}
+
+/* Text is borrowed. An empty `lang`: a simple string. */
+static inline void
+value_set_lang(sparql_value *out, quoin_span text, quoin_span lang)
+{
+  value_set(out, lang.len ? VALUE_LANG : VALUE_STRING);
+  out->has_term = true;
+  out->term = (rdf_term){.kind = RDF_LITERAL, .value = text, .lang = lang};
+}
+
+static inline void
+value_set_string(sparql_value *out, quoin_span text)
+{
+  value_set_lang(out, text, (quoin_span){NULL, 0});
+}
+
+static inline void
+value_set_iri(sparql_value *out, quoin_span iri)
+{
+  value_set(out, VALUE_IRI);
+  out->has_term = true;
+  out->term = (rdf_term){.kind = RDF_IRI, .value = iri};
+}
 
 static inline bool
 value_is_numeric(const sparql_value *v)

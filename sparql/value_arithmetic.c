@@ -54,7 +54,7 @@ exact_op(sparql_value *out, sparql_op op, const sparql_value *a, const sparql_va
     sparql_number zero = {.scale = 1};
     if ((st = number_add(&n, &n, &zero, arena, err))) return st == QUOIN_DONE ? QUOIN_OK : st;
   }
-  *out = value_number(whole ? VALUE_INTEGER : VALUE_DECIMAL, &n);
+  value_set_number(out, whole ? VALUE_INTEGER : VALUE_DECIMAL, &n);
   return QUOIN_OK;
 }
 
@@ -62,15 +62,16 @@ quoin_status
 value_arithmetic(sparql_value *out, sparql_op op, const sparql_value *a, const sparql_value *b,
                  base_arena *arena, quoin_error *err)
 {
-  sparql_value result = value_error();
+  sparql_value result;
+  value_set(&result, VALUE_ERROR);
   quoin_status st = QUOIN_OK;
   if (value_is_numeric(a) && value_is_numeric(b)) {
     if (a->kind <= VALUE_DECIMAL && b->kind <= VALUE_DECIMAL)
       st = exact_op(&result, op, a, b, arena, err);
     else if (a->kind == VALUE_DOUBLE || b->kind == VALUE_DOUBLE)
-      result = value_double(double_op(op, value_to_double(a), value_to_double(b)));
+      value_set_double(&result, double_op(op, value_to_double(a), value_to_double(b)));
     else
-      result = value_float(float_op(op, value_to_float(a), value_to_float(b)));
+      value_set_float(&result, float_op(op, value_to_float(a), value_to_float(b)));
   }
   *out = result;
   return st;
@@ -79,16 +80,17 @@ value_arithmetic(sparql_value *out, sparql_op op, const sparql_value *a, const s
 quoin_status
 value_negate(sparql_value *out, const sparql_value *a, base_arena *arena, quoin_error *err)
 {
-  sparql_value result = value_error();
+  sparql_value result;
+  value_set(&result, VALUE_ERROR);
   quoin_status st = QUOIN_OK;
   if (a->kind == VALUE_DOUBLE) {
-    result = value_double(-a->dbl);
+    value_set_double(&result, -a->dbl);
   } else if (a->kind == VALUE_FLOAT) {
-    result = value_float(-a->single);
+    value_set_float(&result, -a->single);
   } else if (value_is_numeric(a)) {
     sparql_number n;
     st = number_negate(&n, &a->number, arena, err);
-    if (!st) result = value_number(a->kind, &n);
+    if (!st) value_set_number(&result, a->kind, &n);
     if (st == QUOIN_DONE) st = QUOIN_OK;
   }
   *out = result;
