@@ -146,6 +146,10 @@ void quad_scan_close(quad_scan *scan); /* NULL is fine */
 
 /* Any number may be open, each on the snapshot of its begin; one thread each. */
 quoin_status quad_txn_begin(quad_txn **out, quad_store *store, quoin_error *err);
+/* As quad_txn_begin, being the writer from here to the end: commits of others and loads wait, so it
+ * cannot conflict. All calls on it by this thread, which may not commit or load anything else
+ * meanwhile. */
+quoin_status quad_txn_begin_writer(quad_txn **out, quad_store *store, quoin_error *err);
 /* Terms not yet in the store get ids at commit; an abort leaves no atom behind. Blank node labels
  * are scoped to the transaction. A label b<N> is that stored node only through quad_txn_add_ids. */
 quoin_status quad_txn_add(quad_txn *txn, const rdf_term quad_terms[4], quoin_error *err);
@@ -154,8 +158,9 @@ quoin_status quad_txn_remove(quad_txn *txn, const rdf_term quad_terms[4], quoin_
 quoin_status quad_txn_add_ids(quad_txn *txn, const quad *q, quoin_error *err);
 quoin_status quad_txn_remove_ids(quad_txn *txn, const quad *q, quoin_error *err);
 atom_local *quad_txn_local(quad_txn *txn);
-/* The snapshot with the transaction's own changes applied; valid until the next change. Terms that
- * are new have local ids there. */
+/* The snapshot with the transaction's own changes so far applied; to be released, before the
+ * transaction ends. Terms that are new have local ids there. Costs the changes since the last such
+ * call. */
 quoin_status quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *err);
 /* All or nothing, durable as the store's durability says. *added and *removed (may be NULL) count
  * net changes. Ends the transaction whatever it returns. Errors: CONFLICT, IO (outcome unknown: the

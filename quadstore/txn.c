@@ -10,24 +10,28 @@ enum { RELAXED_NS = 100 * 1000 * 1000 };
 typedef struct change {
   quad q;
   bool remove;
+  bool pending; /* not in txn->own yet */
 } change;
 
 struct quad_txn {
   quad_store *store;
   const base_alloc *mem;
   quad_snapshot *snapshot; /* of its begin */
-  quad_snapshot *own;      /* with its changes; NULL when they are newer */
+  quad_snapshot *own;      /* with its changes but for the pending ones; NULL: none was asked for */
   atom_local *local;
+  bool writer; /* from begin to end */
   change *changes;
   size_t n, room;
+  uint32_t *pending; /* indexes of changes made since `own`; kept only when there is one */
+  size_t n_pending, pending_room;
   uint32_t *slots; /* index + 1 into changes, by hash of the quad */
   size_t n_slots;
 };
 
 /* ---- building ------------------------------------------------------------------------------- */
 
-quoin_status
-quad_txn_begin(quad_txn **out, quad_store *store, quoin_error *err)
+static quoin_status
+begin(quad_txn **out, quad_store *store, bool writer, quoin_error *err)
 {
   quad_txn *txn;
   quoin_status st = quad_store_may_write(store, err);
@@ -38,6 +42,11 @@ quad_txn_begin(quad_txn **out, quad_store *store, quoin_error *err)
   txn->store = store;
   txn->mem = store->mem;
   if ((st = atom_local_new(&txn->local, store->mem, err))) goto done;
+  if (writer) {
+    quad_store_enter(store);
+    txn->writer = true;
+    if ((st = quad_store_may_write(store, err))) goto done;
+  }
   if ((st = quad_snapshot_acquire(&txn->snapshot, store, err))) goto done;
   *out = txn;
   txn = NULL;
@@ -47,15 +56,29 @@ done:
   return st;
 }
 
+quoin_status
+quad_txn_begin(quad_txn **out, quad_store *store, quoin_error *err)
+{
+  return begin(out, store, false, err);
+}
+
+quoin_status
+quad_txn_begin_writer(quad_txn **out, quad_store *store, quoin_error *err)
+{
+  return begin(out, store, true, err);
+}
+
 void
 quad_txn_abort(quad_txn *txn)
 {
   if (!txn) return;
+  if (txn->writer) quad_store_leave(txn->store);
   quad_snapshot_release(txn->own);
   quad_snapshot_release(txn->snapshot);
   atom_local_free(txn->local);
   base_release(txn->mem, txn->changes, txn->room, sizeof *txn->changes);
   base_release(txn->mem, txn->slots, txn->n_slots, sizeof *txn->slots);
+  base_release(txn->mem, txn->pending, txn->pending_room, sizeof *txn->pending);
   base_release(txn->mem, txn, 1, sizeof *txn);
 }
 
@@ -97,19 +120,33 @@ grow_slots(quad_txn *txn, quoin_error *err)
   return QUOIN_OK;
 }
 
+/* Remember that txn->own is older than change `i`. */
+static quoin_status
+note_pending(quad_txn *txn, uint32_t i, quoin_error *err)
+{
+  void *items = txn->pending;
+
+  if (!txn->own || txn->changes[i].pending) return QUOIN_OK;
+  if (!base_reserve(txn->mem, &items, &txn->pending_room, txn->n_pending + 1, sizeof(uint32_t)))
+    return base_fail_nomem(err);
+  txn->pending = items;
+  txn->pending[txn->n_pending++] = i;
+  txn->changes[i].pending = true;
+  return QUOIN_OK;
+}
+
 static quoin_status
 put(quad_txn *txn, const quad *q, bool remove, quoin_error *err)
 {
   uint32_t *slot;
   quoin_status st;
 
-  quad_snapshot_release(txn->own);
-  txn->own = NULL;
   if (txn->n >= UINT32_MAX - 1)
     return base_fail(err, QUOIN_ERR_LIMIT, "the transaction has too many changes: use a bulk load");
   if ((txn->n + 1) * 2 > txn->n_slots && (st = grow_slots(txn, err))) return st;
   slot = find_slot(txn, q);
   if (*slot) {
+    if ((st = note_pending(txn, *slot - 1, err))) return st;
     txn->changes[*slot - 1].remove = remove;
     return QUOIN_OK;
   }
@@ -117,8 +154,9 @@ put(quad_txn *txn, const quad *q, bool remove, quoin_error *err)
   if (!base_reserve(txn->mem, &items, &txn->room, txn->n + 1, sizeof *txn->changes))
     return base_fail_nomem(err);
   txn->changes = items;
-  txn->changes[txn->n++] = (change){*q, remove};
-  *slot = (uint32_t)txn->n;
+  txn->changes[txn->n] = (change){.q = *q, .remove = remove};
+  if ((st = note_pending(txn, (uint32_t)txn->n, err))) return st;
+  *slot = (uint32_t)++txn->n;
   return QUOIN_OK;
 }
 
@@ -186,7 +224,9 @@ quad_txn_remove(quad_txn *txn, const rdf_term quad_terms[4], quoin_error *err)
 quoin_status
 quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *err)
 {
-  const quad_version *base = txn->snapshot->version;
+  const quad_version *base = (txn->own ? txn->own : txn->snapshot)->version;
+  size_t n = txn->own ? txn->n_pending : txn->n;
+  quad_snapshot *next = NULL;
   quad_version *v = NULL;
   quad_run *run = NULL;
   quad_changes changes;
@@ -195,20 +235,23 @@ quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *err)
 
   *out = NULL;
   quad_changes_init(&changes, txn->mem);
-  if (txn->own) goto done;
-  for (size_t i = 0; i < txn->n; i++)
-    if ((st = quad_changes_add(&changes, &txn->changes[i].q, txn->changes[i].remove, err)))
-      goto done;
+  for (size_t i = 0; i < n; i++) {
+    const change *ch = &txn->changes[txn->own ? txn->pending[i] : i];
+    if ((st = quad_changes_add(&changes, &ch->q, ch->remove, err))) goto done;
+  }
   if ((st = quad_changes_net(&added, &removed, &changes, base, err))) goto done;
-  if ((st = quad_changes_run(&run, &changes, base->orders, err))) goto done;
-  if ((st = quad_version_new(&v, base->n_runs + 1, txn->mem, err))) goto done;
-  v->number = base->number;
-  v->terms = base->terms;
-  v->orders = base->orders;
-  for (size_t i = 0; i < base->n_runs; i++)
-    quad_version_push(v, base->runs[i]);
-  quad_version_push(v, run);
-  st = quad_snapshot_make(&txn->own, v, txn->store->atoms, txn->mem, err);
+  if (added || removed) {
+    if ((st = quad_changes_run(&run, &changes, base->orders, err))) goto done;
+    if ((st = quad_version_add_memory(&v, base, run, txn->mem, err))) goto done;
+    if ((st = quad_snapshot_make(&next, v, txn->store->atoms, txn->mem, err))) goto done;
+  } else {
+    next = quad_snapshot_retain(txn->own ? txn->own : txn->snapshot);
+  }
+  for (size_t i = 0; i < txn->n_pending; i++)
+    txn->changes[txn->pending[i]].pending = false;
+  txn->n_pending = 0;
+  quad_snapshot_release(txn->own);
+  txn->own = next;
 
 done:
   quad_run_release(run);
@@ -424,7 +467,7 @@ quad_txn_commit(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *
 
   base_buffer_init(&payload, txn->mem);
   quad_changes_init(&c.changes, txn->mem);
-  quad_store_enter(store);
+  if (!txn->writer) quad_store_enter(store);
   c.terms_before = atom_store_terms(store->atoms);
   c.blanks_before = atom_store_blanks(store->atoms);
   st = prepare(&next, &payload, &n_added, &n_removed, &c, err);
@@ -436,7 +479,7 @@ quad_txn_commit(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *
     (void)flush_if_full(store);
   }
   if (st) atom_rollback(store->atoms, c.terms_before, c.blanks_before);
-  quad_store_leave(store);
+  if (!txn->writer) quad_store_leave(store);
   quad_version_release(next);
   quad_changes_clear(&c.changes);
   base_buffer_clear(&payload);
