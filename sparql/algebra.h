@@ -261,7 +261,8 @@ struct sparql_query {
   size_t n_describe;
   rdf_term *from, *from_named; /* dataset clauses */
   size_t n_from, n_from_named;
-  bool has_dataset; /* any FROM or FROM NAMED */
+  bool has_dataset;     /* any FROM or FROM NAMED */
+  const rdf_term *with; /* without has_dataset: the default graph is this named one; may be NULL */
   struct sparql_prefix {
     quoin_span prefix, iri;
   } * prefixes; /* for writing Turtle */

@@ -31,18 +31,27 @@ struct sparql_context {
   atom_store *atoms;
   uint64_t mark;
   atom_local *local;
-  base_arena arena;   /* of the whole run */
-  base_arena scratch; /* of one batch: reset by the operator that evaluates */
+  bool shares_local;     /* it is that of a transaction (options->local) */
+  uint64_t local_stored; /* its first ids may stand in the snapshot: new terms of the transaction */
+  base_arena arena;      /* of the whole run */
+  base_arena scratch;    /* of one batch: reset by the operator that evaluates */
   base_cancel cancel;
   uint64_t memory_used, memory_limit; /* of operators: sparql_charge */
   int64_t now_ms;                     /* NOW(), constant within the query */
   atom_id now_id;
   uint64_t random;        /* state for RAND, UUID, BNODE */
-  uint64_t blank_counter; /* BNODE(), CONSTRUCT, DESCRIBE */
+  uint64_t blank_counter; /* BNODE(), CONSTRUCT, DESCRIBE; from options->blank_scope on */
   void **expr_cache;      /* [query->n_exprs]: owned by expr.c */
   sparql_exists_fn exists;
   void *exists_state; /* of the executor */
 };
+
+/* May a quad of the snapshot hold this id? Not one of a term that this run alone knows. */
+static inline bool
+sparql_id_is_stored(const sparql_context *ctx, atom_id id)
+{
+  return atom_id_kind(id) != ATOM_LOCAL || atom_id_payload(id) <= ctx->local_stored;
+}
 
 /* The context borrows all arguments. */
 quoin_status sparql_context_init(sparql_context *ctx, const sparql_query *query,

@@ -41,7 +41,7 @@ sparql_graph_init(sparql_graph *out, sparql_context *ctx, const sparql_active_gr
     st = sparql_system_graph(&out->skip, ctx, err);
     break;
   }
-  if (atom_id_kind(out->name) == ATOM_LOCAL) out->empty = true;
+  if (!sparql_id_is_stored(ctx, out->name)) out->empty = true;
   return st;
 }
 
@@ -129,7 +129,7 @@ sparql_graph_set(atom_id **out, size_t *n, sparql_context *ctx, const rdf_term *
   for (size_t i = 0; i < n_terms; i++) {
     quoin_status st = sparql_intern(&ids[known], ctx, &terms[i], err);
     if (st) return st;
-    if (atom_id_kind(ids[known]) != ATOM_LOCAL) known++;
+    if (sparql_id_is_stored(ctx, ids[known])) known++;
   }
   sort_ids(ids, known);
   for (size_t i = 0; i < known; i++)
@@ -145,10 +145,12 @@ sparql_default_graph(sparql_active_graph *out, sparql_context *ctx, quoin_error 
   const sparql_query *query = ctx->query;
   bool all = ctx->options && ctx->options->union_default_graph;
   *out = (sparql_active_graph){.scope = all ? QUAD_ANY : QUAD_DEFAULT, .graph.var = SPARQL_NO_VAR};
-  if (!query->has_dataset) return QUOIN_OK;
+  if (!query->has_dataset && !query->with) return QUOIN_OK;
   out->scope = QUAD_DEFAULT;
   atom_id *ids;
-  quoin_status st = sparql_graph_set(&ids, &out->n_merged, ctx, query->from, query->n_from, err);
+  const rdf_term *from = query->has_dataset ? query->from : query->with;
+  size_t n_from = query->has_dataset ? query->n_from : 1;
+  quoin_status st = sparql_graph_set(&ids, &out->n_merged, ctx, from, n_from, err);
   if (!st) out->merged = ids;
   return st;
 }
@@ -196,7 +198,7 @@ sparql_graph_exists(bool *out, sparql_context *ctx, atom_id name, const atom_id 
     *out = among(merged, n_merged, name);
     return QUOIN_OK;
   }
-  if (atom_id_kind(name) == ATOM_LOCAL) return QUOIN_OK;
+  if (!sparql_id_is_stored(ctx, name)) return QUOIN_OK;
   uint64_t count;
   quad_pattern pattern = {.scope = QUAD_NAMED, .match.term[QUAD_G] = name};
   quoin_status st = quad_count(&count, ctx->snapshot, &pattern, err);
@@ -247,7 +249,7 @@ sparql_graph_scan_start(sparql_graph_scan *scan, const sparql_graph *graph, cons
     atom_id id = pattern.match.term[i];
     if (!id.bits) continue;
     bound |= 1u << i;
-    if (atom_id_kind(id) == ATOM_LOCAL) scan->nothing = true; /* no stored triple has it */
+    if (!sparql_id_is_stored(scan->ctx, id)) scan->nothing = true;
   }
   if (scan->nothing) return QUOIN_OK;
   if (scan->scan && scan->bound == bound && scan->graph.scope == graph->scope &&
@@ -333,7 +335,7 @@ sparql_graph_has_node(bool *out, sparql_context *ctx, const sparql_graph *graph,
 {
   quoin_status st = QUOIN_OK;
   *out = false;
-  if (graph->empty || !node.bits || atom_id_kind(node) == ATOM_LOCAL) return QUOIN_OK;
+  if (graph->empty || !node.bits || !sparql_id_is_stored(ctx, node)) return QUOIN_OK;
   for (unsigned position = QUAD_S; position <= QUAD_O && !*out && !st; position += 2) {
     quad_pattern pattern = {.scope = graph->scope, .match.term[QUAD_G] = graph->name};
     pattern.match.term[position] = node;

@@ -141,7 +141,8 @@ leaf_degree(uint64_t *out, const path_node *node, const sparql_graph *graph, boo
 {
   quad_pattern pattern = {.scope = graph->scope, .match.term[QUAD_G] = graph->name};
   *out = 0;
-  if (graph->empty || atom_id_kind(id) == ATOM_LOCAL || atom_id_kind(node->iri) == ATOM_LOCAL)
+  if (graph->empty || !sparql_id_is_stored(node->ctx, id) ||
+      !sparql_id_is_stored(node->ctx, node->iri))
     return QUOIN_OK;
   pattern.match.term[backward ? QUAD_O : QUAD_S] = id;
   pattern.match.term[QUAD_P] = node->iri; /* 0 for PATH_NEGATED */

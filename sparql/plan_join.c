@@ -10,7 +10,7 @@
 
 static const atom_kind number_kinds[] = {ATOM_DOUBLE, ATOM_INTEGER, ATOM_DECIMAL, ATOM_FLOAT};
 static const atom_kind time_kinds[] = {ATOM_DATE, ATOM_DATETIME, ATOM_DATETIMEZ};
-enum { RANGE_KINDS = 5 };
+enum { RANGE_KINDS = 6 };
 
 static bool
 interval_of(scan_interval *out, const sparql_range *range, atom_kind kind)
@@ -20,8 +20,9 @@ interval_of(scan_interval *out, const sparql_range *range, atom_kind kind)
   return atom_inline_range(&out->lo, &out->hi, kind, range->lo, range->hi);
 }
 
-/* The filters on `var` as intervals of ids, ascending: the interned literals of the class, then the
- * inline kinds. The filters still run: values that share an interval are told apart by them. */
+/* The filters on `var` as intervals of ids, ascending: new terms of a transaction, the interned
+ * literals of the class, then the inline kinds. The filters still run: values that share an
+ * interval are told apart by them. */
 static quoin_status
 find_intervals(scan_interval **out, size_t *n, plan_group *g, sparql_var var, quoin_error *err)
 {
@@ -43,6 +44,9 @@ find_intervals(scan_interval **out, size_t *n, plan_group *g, sparql_var var, qu
   if (!(*out = base_arena_new(&g->p->ctx->arena, RANGE_KINDS, sizeof(**out))))
     return base_fail_nomem(err);
   atom_kind interned = range.temporal ? ATOM_TEMPORAL : ATOM_NUMERIC;
+  uint64_t local = g->p->ctx->local_stored; /* of any kind */
+  if (local)
+    (*out)[(*n)++] = (scan_interval){atom_id_make(ATOM_LOCAL, 1), atom_id_make(ATOM_LOCAL, local)};
   (*out)[(*n)++] =
       (scan_interval){atom_id_make(interned, 0), atom_id_make(interned, (UINT64_C(1) << 58) - 1)};
   const atom_kind *kinds = range.temporal ? time_kinds : number_kinds;

@@ -75,7 +75,7 @@ scan_spec_make(scan_spec *out, sparql_context *ctx, const sparql_triple *triple,
   if ((st = position_make(&out->at[QUAD_O], ctx, &triple->object, frame, err))) return st;
   if (graph->scope != QUAD_DEFAULT) {
     if ((st = sparql_system_graph(&system, ctx, err))) return st;
-    if (atom_id_kind(system) == ATOM_LOCAL) system = ATOM_NONE_ID; /* no such graph here */
+    if (!sparql_id_is_stored(ctx, system)) system = ATOM_NONE_ID; /* no such graph here */
   }
   switch (graph->scope) {
   case QUAD_DEFAULT:

@@ -24,7 +24,7 @@ typedef struct sparql_query sparql_query;
  * (bytes, from 1), what was found and what was expected. Executes nothing. */
 quoin_status sparql_query_parse(sparql_query **out, quoin_span text, quoin_span base,
                                 const base_alloc *mem, quoin_error *err);
-/* Check the syntax of an update request (executed from issue 3 of 5 on). */
+/* Check the syntax of an update request. Executes nothing. */
 quoin_status sparql_update_check(quoin_span text, quoin_span base, const base_alloc *mem,
                                  quoin_error *err);
 void sparql_query_free(sparql_query *query); /* NULL is fine */
@@ -49,6 +49,10 @@ typedef struct sparql_run_options {
   const atomic_int *cancel;       /* non-zero: stop; may be NULL */
   const sparql_binding *bindings; /* variables given a value from outside */
   size_t n_bindings;
+  /* The snapshot is a transaction's, and these are its local ids: terms that are new in it are
+   * found in the snapshot, and rows hold ids that the transaction takes. NULL: no transaction. */
+  atom_local *local;
+  uint32_t blank_scope; /* with local: new blank nodes of runs with different numbers differ */
 } sparql_run_options;
 
 typedef struct sparql_cursor sparql_cursor;
@@ -78,6 +82,31 @@ quoin_status sparql_cursor_explain(base_buffer *out, const sparql_cursor *cursor
 /* The query that the cursor runs. */
 const sparql_query *sparql_cursor_query(const sparql_cursor *cursor);
 void sparql_cursor_close(sparql_cursor *cursor); /* NULL is fine */
+
+/* ---- updates --------------------------------------------------------------------------------- */
+
+typedef struct sparql_update_options {
+  quoin_span base;          /* base IRI; may be empty */
+  uint64_t timeout_ms;      /* of all operations together, the commit not included; 0: none */
+  uint64_t memory_bytes;    /* budget of the WHERE of each operation; 0: 1 GiB */
+  unsigned threads;         /* 0: all cores */
+  bool union_default_graph; /* of WHERE: the default graph is the union of all graphs */
+  bool plain;               /* optimiser off: for tests */
+  const char *load_dir;     /* LOAD reads file: IRIs below this directory; NULL: none */
+  const atomic_int *cancel; /* non-zero: stop; may be NULL */
+} sparql_update_options;
+
+typedef struct sparql_update_result {
+  uint64_t added, removed; /* net */
+} sparql_update_result;
+
+/* Run the operations of `text`, each on what those before it left, as one transaction that is the
+ * writer from beginning to end (it cannot conflict): all or nothing. `options` may be NULL. Errors:
+ * SYNTAX, NOT_FOUND (the source graph of COPY, MOVE or ADD; a file), EXISTS (CREATE), ARGUMENT (a
+ * LOAD that is not allowed), those of queries, of reading RDF, and of quad_txn_commit. */
+quoin_status sparql_update_run(sparql_update_result *out, quad_store *store, quoin_span text,
+                               const sparql_update_options *options, const base_alloc *mem,
+                               quoin_error *err);
 
 /* ---- results in a format --------------------------------------------------------------------- */
 
