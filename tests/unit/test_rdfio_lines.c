@@ -25,7 +25,7 @@ test_lines__decodes_escapes(void **state)
 {
   (void)state;
   test_gives(S P "\"a\\tb\\u00e9\\U0001F600\\\"\\\\\" .", RDFIO_NTRIPLES,
-             S P "\"a\tb\xC3\xA9\xF0\x9F\x98\x80\\\"\\\\\" .\n");
+             S P "\"a\\tb\xC3\xA9\xF0\x9F\x98\x80\\\"\\\\\" .\n");
   test_gives("<http://e/\\u00E9> " P "\"\" .", RDFIO_NTRIPLES, "<http://e/\xC3\xA9> " P "\"\" .\n");
 }
 
@@ -33,7 +33,7 @@ static void
 test_lines__keeps_nul(void **state)
 {
   const char text[] = S P "\"a\\u0000b\0c\" .\n";
-  const char expected[] = S P "\"a\0b\0c\" .\n";
+  const char expected[] = S P "\"a\\u0000b\\u0000c\" .\n";
   (void)state;
   test_reading r = test_read((quoin_span){text, sizeof(text) - 1}, RDFIO_NTRIPLES, false);
   assert_int_equal(r.status, QUOIN_OK);

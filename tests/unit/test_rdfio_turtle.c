@@ -104,7 +104,7 @@ static void
 test_turtle__keeps_nul(void **state)
 {
   const char text[] = "<a:s> <a:p> \"x\\u0000y\", 'p\0q' .";
-  const char expected[] = "<a:s> <a:p> \"x\0y\" .\n<a:s> <a:p> \"p\0q\" .\n";
+  const char expected[] = "<a:s> <a:p> \"x\\u0000y\" .\n<a:s> <a:p> \"p\\u0000q\" .\n";
   (void)state;
   test_reading r = test_read((quoin_span){text, sizeof(text) - 1}, RDFIO_TURTLE, false);
   assert_int_equal(r.status, QUOIN_OK);
