@@ -561,9 +561,9 @@ test_inline__terms_are_written_as_n_triples(void **state)
     base_buffer_byte(&out, ' ');
   }
   base_buffer_byte(&out, '\0');
-  assert_string_equal(out.data,
-                      "<http://e/a\\u0020b\\u003C> \"a\\\"\\\\\\n\\r\\t\\u007F\\u0001\xc3\xa9\" \"x\"@en "
-                      "\"1\"^^<http://www.w3.org/2001/XMLSchema#integer> _:b1 ");
+  assert_string_equal(
+      out.data, "<http://e/a\\u0020b\\u003C> \"a\\\"\\\\\\n\\r\\t\\u007F\\u0001\xc3\xa9\" \"x\"@en "
+                "\"1\"^^<http://www.w3.org/2001/XMLSchema#integer> _:b1 ");
   base_buffer_clear(&out);
 }
 
