@@ -101,17 +101,13 @@ next_order(quad_records *r, uint64_t **third, const chain_step *step, bool keep,
            const base_alloc *mem, quoin_error *err)
 {
   uint64_t *kept = r->data;
-  quad_records copy = *r;
   quoin_status st;
 
-  if (!keep) return quad_records_sort(r, step->by, step->n, mem, err);
-  memcpy(*third, r->data, r->n * r->stride * 8);
-  copy.data = *third;
-  if ((st = quad_records_sort(&copy, step->by, step->n, mem, err))) return st;
-  r->data = copy.data;
-  r->spare = copy.spare;
-  *third = kept; /* free once its encoding has ended */
-  return QUOIN_OK;
+  if (keep) r->third = *third;
+  st = quad_records_sort(r, step->by, step->n, mem, err);
+  if (keep && !r->third) *third = kept; /* free once its encoding has ended */
+  r->third = NULL;
+  return st;
 }
 
 quoin_status

@@ -8,6 +8,8 @@
  * (0 insertion, 1 tombstone). */
 typedef struct quad_records {
   uint64_t *data, *spare; /* `n` records each, swapped by sorting */
+  uint64_t *third; /* when not NULL, sorting leaves `data` as it is and takes this instead: it
+                    * is NULL afterwards, unless nothing was to be sorted */
   size_t n;
   unsigned stride, keys;
   bool sign;

@@ -5,7 +5,7 @@
 
 #include "base/poison.h"
 
-enum { RELAXED_NS = 100 * 1000 * 1000 };
+enum { RELAXED_NS = 100 * 1000 * 1000, LOG_BYTES = 256 << 20 };
 
 typedef struct change {
   quad q;
@@ -443,7 +443,7 @@ prepare(quad_version **next, base_buffer *payload, uint64_t *added, uint64_t *re
   return QUOIN_OK;
 }
 
-/* Bytes of the memory runs: past the bound they go to disk. */
+/* Past a bound of the memory runs or of the log, the runs go to disk and the log goes. */
 static quoin_status
 flush_if_full(quad_store *store)
 {
@@ -452,7 +452,8 @@ flush_if_full(quad_store *store)
 
   for (size_t i = 0; i < v->n_runs; i++)
     if (!v->runs[i]->disk) bytes += v->runs[i]->bytes;
-  return bytes > store->memory_bytes ? quad_store_checkpoint(store, NULL) : QUOIN_OK;
+  if (bytes <= store->memory_bytes && store->log.bytes <= LOG_BYTES) return QUOIN_OK;
+  return quad_store_checkpoint(store, NULL);
 }
 
 quoin_status
