@@ -2,8 +2,8 @@
  * The public interface of Quoin, an embeddable RDF quad store.
  *
  * A store is a directory. Open it with quoin_open(), load RDF with quoin_load(), ask it with
- * quoin_query(), step through the rows with quoin_cursor_next(), change it in a transaction
- * (quoin_txn_begin()), and let go with quoin_close().
+ * quoin_query(), step through the rows with quoin_cursor_next(), change it with quoin_update() or
+ * in a transaction (quoin_txn_begin()), and let go with quoin_close().
  *
  * What holds throughout:
  * - What can fail returns a quoin_status: QUOIN_OK is 0, QUOIN_DONE the end of an iteration,
@@ -540,6 +540,54 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_write(uint64_t *rows, quoin_
  * measured. @param[out] out  Valid until the next call on the cursor. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_explain(quoin_span *out, quoin_cursor *cursor,
                                                             quoin_error *err);
+/** @} */
+
+/** @name Updates */
+/** @{ */
+
+typedef struct quoin_update_options {
+  size_t struct_size;
+  quoin_span base;          /**< Base IRI of the text; empty: none. */
+  uint64_t timeout_ms;      /**< For all operations, up to the commit; 0: none. Past it: TIMEOUT. */
+  uint64_t memory_bytes;    /**< For the WHERE of each operation; 0: 1 GiB. Past it: LIMIT. */
+  unsigned threads;         /**< 0: as the store says. */
+  bool union_default_graph; /**< In WHERE the default graph is the union of all graphs. */
+  const char *allow_load;   /**< LOAD may read file: IRIs below this directory; NULL: none. */
+  quoin_cancel *cancel;     /**< May be NULL. Not looked at once the commit has begun. */
+} quoin_update_options;
+#define QUOIN_UPDATE_OPTIONS_INIT                                                                  \
+  {                                                                                                \
+    sizeof(quoin_update_options), {NULL, 0}, 0, 0, 0, false, NULL, NULL                            \
+  }
+
+/** What an update came to: net changes, so a quad removed and added again counts in neither. */
+typedef struct quoin_update_result {
+  uint64_t added;   /**< Quads that are new. */
+  uint64_t removed; /**< Quads that are gone. */
+} quoin_update_result;
+
+/**
+ * Run all operations of a SPARQL 1.1 Update request, or none: each works on what those before it
+ * left, and after any failure the store is as it was.
+ *
+ * Reading goes on meanwhile; commits, loads and other updates wait, so it cannot conflict. A named
+ * graph exists when it holds a quad: CREATE of such a one is EXISTS, COPY, MOVE and ADD from one
+ * that does not exist NOT_FOUND (unless SILENT); CLEAR and DROP of one succeed. ALL and NAMED leave
+ * the graph <urn:x-quoin:system> out. Failures have the line and column of the operation, or of the
+ * file that a LOAD reads.
+ *
+ * @param[out] out  May be NULL.
+ * @param opts      May be NULL.
+ * @return QUOIN_OK, or QUOIN_ERR_SYNTAX with line and column, QUOIN_ERR_UNSUPPORTED naming a
+ * feature that this version does not execute, QUOIN_ERR_EXISTS, QUOIN_ERR_NOT_FOUND,
+ * QUOIN_ERR_ARGUMENT (a LOAD that is not allowed), QUOIN_ERR_TIMEOUT, QUOIN_ERR_LIMIT,
+ * QUOIN_ERR_CANCELLED, QUOIN_ERR_READ_ONLY, QUOIN_ERR_NO_SPACE, QUOIN_ERR_POISONED, QUOIN_ERR_IO
+ * (during the commit: outcome unknown until the store is reopened).
+ */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_update(quoin_update_result *out, quoin_store *store,
+                                                    quoin_span sparql,
+                                                    const quoin_update_options *opts,
+                                                    quoin_error *err);
 /** @} */
 
 #ifdef __cplusplus
