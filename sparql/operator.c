@@ -112,6 +112,13 @@ sparql_columns_make(const atom_id ***out, sparql_context *ctx, quoin_error *err)
 }
 
 quoin_status
+sparql_rows_make(uint32_t **out, sparql_context *ctx, quoin_error *err)
+{
+  *out = base_arena_new(&ctx->arena, SPARQL_BATCH, sizeof(**out));
+  return *out ? QUOIN_OK : base_fail_nomem(err);
+}
+
+quoin_status
 sparql_column_make(atom_id **out, sparql_context *ctx, quoin_error *err)
 {
   *out = base_arena_new(&ctx->arena, SPARQL_BATCH, sizeof(**out));

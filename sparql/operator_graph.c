@@ -95,7 +95,7 @@ quoin_status
 sparql_graph_make(sparql_operator **out, sparql_context *ctx, sparql_operator *child,
                   sparql_param *graph, const sparql_active_graph *active, quoin_error *err)
 {
-  graph_operator *op;
+  graph_operator *op = NULL;
   quoin_status st = sparql_operator_make(&op, sizeof(*op), &graph_class, ctx, child, NULL, err);
   if (st || (st = sparql_columns_make(&op->pulled, ctx, err))) return st;
   if ((st = sparql_columns_make(&op->column, ctx, err))) return st;

@@ -26,14 +26,13 @@ typedef struct hash_join {
   /* the left batch */
   sparql_batch left;
   const atom_id **left_pulled, **right_pulled;
-  uint32_t group[SPARQL_BATCH];
-  size_t row, at; /* next pair: left row, and right row within its group */
-  bool begun;     /* `at` is within the group of `row` */
-  bool matched;   /* conditions: an earlier pair of this row passed */
+  uint32_t *group; /* [SPARQL_BATCH] key number of each row */
+  size_t row, at;  /* next pair: left row, and right row within its group */
+  bool begun;      /* `at` is within the group of `row` */
+  bool matched;    /* conditions: an earlier pair of this row passed */
   /* pairs; a right row NO_ROW ends a left row */
-  uint32_t left_row[SPARQL_BATCH], right_row[SPARQL_BATCH];
-  uint32_t passed[SPARQL_BATCH];
-  uint32_t pair[SPARQL_BATCH], selected[SPARQL_BATCH];
+  uint32_t *left_row, *right_row;     /* [SPARQL_BATCH] */
+  uint32_t *passed, *pair, *selected; /* [SPARQL_BATCH] with conditions */
   sparql_var *condition_vars;
   size_t n_condition_vars;
   atom_id **condition_buffer;
@@ -461,7 +460,7 @@ sparql_hash_join_make(sparql_operator **out, sparql_context *ctx, sparql_operato
                       sparql_operator *right, const hash_join_options *options, const bool *need,
                       const sparql_frame *frame, quoin_error *err)
 {
-  hash_join *op;
+  hash_join *op = NULL;
   const sparql_operator_class *class_ = options->mode == JOIN_INNER  ? &inner_class
                                         : options->mode == JOIN_LEFT ? &left_class
                                                                      : &minus_class;
@@ -471,6 +470,10 @@ sparql_hash_join_make(sparql_operator **out, sparql_context *ctx, sparql_operato
   op->options = *options;
   op->frame = frame;
   op->ramp = SPARQL_RAMP;
+  uint32_t **rows[] = {&op->group,  &op->left_row, &op->right_row,
+                       &op->passed, &op->pair,     &op->selected};
+  for (size_t i = 0; i < (options->n_conditions ? 6u : 3u); i++)
+    if ((st = sparql_rows_make(rows[i], ctx, err))) return st;
   if ((st = choose_keys(op, err)) || (st = choose_condition_vars(op, err)) ||
       (st = choose_shown(op, need, err)))
     return st;

@@ -25,15 +25,15 @@ typedef struct index_join {
   sparql_batch outer;
   const atom_id **outer_pulled;
   const atom_id *key_column[MAX_KEYS];
-  uint32_t order[SPARQL_BATCH], spare[SPARQL_BATCH]; /* its rows by key */
-  size_t group, group_end;                           /* rows with the key now looked up */
-  bool looking;                                      /* the scan is at that key */
+  uint32_t *order, *spare; /* [SPARQL_BATCH] its rows by key */
+  size_t group, group_end; /* rows with the key now looked up */
+  bool looking;            /* the scan is at that key */
   /* the inner batch */
   sparql_batch inner;
   const atom_id **inner_pulled;
   size_t inner_at, pair; /* next: inner row, and outer row within the group */
   /* output */
-  uint32_t from[SPARQL_BATCH]; /* outer row of each output row, since gathered_to */
+  uint32_t *from; /* [SPARQL_BATCH] outer row of each output row, since `gathered` */
   size_t gathered, ramp;
   atom_id **buffer; /* [n_outer + n_inner] */
   const atom_id **column;
@@ -289,7 +289,7 @@ sparql_index_join_make(sparql_operator **out, sparql_context *ctx, sparql_operat
                        sparql_operator *inner, sparql_param **keys, size_t n_keys, const bool *need,
                        const sparql_frame *frame, quoin_error *err)
 {
-  index_join *op;
+  index_join *op = NULL;
   assert(n_keys > 0 && n_keys <= MAX_KEYS);
   quoin_status st =
       sparql_operator_make(&op, sizeof(*op), &index_join_class, ctx, outer, inner, err);
@@ -302,6 +302,9 @@ sparql_index_join_make(sparql_operator **out, sparql_context *ctx, sparql_operat
     assert(outer->bound[keys[k]->var]);
   }
   op->ordered = n_keys == 1 && outer->n_sorted > 0 && outer->sorted[0] == keys[0]->var;
+  if ((st = sparql_rows_make(&op->order, ctx, err)) ||
+      (st = sparql_rows_make(&op->spare, ctx, err)) || (st = sparql_rows_make(&op->from, ctx, err)))
+    return st;
   if ((st = choose_columns(op, need, err)) || (st = make_buffers(op, err))) return st;
   if ((st = sparql_columns_make(&op->outer_pulled, ctx, err))) return st;
   if ((st = sparql_columns_make(&op->inner_pulled, ctx, err))) return st;

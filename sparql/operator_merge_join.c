@@ -11,7 +11,7 @@
 
 typedef struct merge_side {
   sparql_operator *op;
-  bool seeks; /* a scan sorted by the key */
+  sparql_operator *scan; /* that may be sought, or NULL */
   sparql_batch batch;
   const atom_id **pulled;
   size_t at;
@@ -39,7 +39,7 @@ typedef struct merge_join {
   size_t kept_cap;
   const atom_id **kept_source; /* by variable */
   /* output */
-  uint32_t left_row[SPARQL_BATCH], right_row[SPARQL_BATCH];
+  uint32_t *left_row, *right_row; /* [SPARQL_BATCH] */
   size_t gathered, ramp;
   const atom_id **column;
 } merge_join;
@@ -102,7 +102,7 @@ advance(merge_join *op, merge_side *side, uint64_t target, quoin_error *err)
     size_t rows = side->batch.rows, low = side->at, step = 1;
     if (key_at(op, side, rows - 1) < target) {
       side->at = rows;
-      if (side->seeks && (st = sparql_scan_seek(side->op, (atom_id){target}, err))) return st;
+      if (side->scan && (st = sparql_scan_seek(side->scan, (atom_id){target}, err))) return st;
       continue;
     }
     while (low + step < rows && key_at(op, side, low + step) < target) {
@@ -331,7 +331,7 @@ side_make(merge_side *side, merge_join *op, sparql_operator *child, quoin_error 
 {
   sparql_context *ctx = op->head.ctx;
   side->op = child;
-  side->seeks = sparql_is_scan(child);
+  side->scan = sparql_scan_under(child);
   side->vars = base_arena_new(&ctx->arena, ctx->query->n_vars + 1u, sizeof(sparql_var));
   side->buffer = base_arena_new_zero(&ctx->arena, ctx->query->n_vars + 1u, sizeof(atom_id *));
   if (!side->vars || !side->buffer) return base_fail_nomem(err);
@@ -380,7 +380,7 @@ sparql_merge_join_make(sparql_operator **out, sparql_context *ctx, sparql_operat
                        sparql_operator *right, sparql_var var, const bool *need,
                        const sparql_frame *frame, quoin_error *err)
 {
-  merge_join *op;
+  merge_join *op = NULL;
   assert(left->n_sorted && left->sorted[0] == var && left->bound[var]);
   assert(right->n_sorted && right->sorted[0] == var && right->bound[var]);
   quoin_status st =
@@ -391,6 +391,8 @@ sparql_merge_join_make(sparql_operator **out, sparql_context *ctx, sparql_operat
   op->ramp = SPARQL_RAMP;
   if ((st = side_make(&op->left, op, left, err)) || (st = side_make(&op->right, op, right, err)))
     return st;
+  if ((st = sparql_rows_make(&op->left_row, ctx, err))) return st;
+  if ((st = sparql_rows_make(&op->right_row, ctx, err))) return st;
   if ((st = sparql_columns_make(&op->column, ctx, err))) return st;
   if ((st = sparql_columns_make(&op->kept_source, ctx, err))) return st;
   if ((st = choose_columns(op, need, err))) return st;

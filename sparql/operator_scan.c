@@ -290,10 +290,12 @@ static const sparql_operator_class scan_class = {.name = "scan",
                                                  .close = scan_close,
                                                  .explain = scan_explain};
 
-bool
-sparql_is_scan(const sparql_operator *op)
+sparql_operator *
+sparql_scan_under(sparql_operator *op)
 {
-  return op->class_ == &scan_class;
+  while (op && op->class_ != &scan_class) /* a filter keeps nothing between batches */
+    op = strcmp(op->class_->name, "filter") == 0 ? op->child[0] : NULL;
+  return op;
 }
 
 /* ---- making one -------------------------------------------------------------------------------
@@ -350,7 +352,7 @@ sparql_scan_make(sparql_operator **out, sparql_context *ctx, const scan_spec *sp
                  quad_order order, const bool *need, const scan_interval *intervals,
                  size_t n_intervals, const sparql_frame *frame, bool steady, quoin_error *err)
 {
-  scan_operator *op;
+  scan_operator *op = NULL;
   quoin_status st = sparql_operator_make(&op, sizeof(*op), &scan_class, ctx, NULL, NULL, err);
   if (st) return st;
   op->spec = *spec;
@@ -367,7 +369,7 @@ sparql_scan_make(sparql_operator **out, sparql_context *ctx, const scan_spec *sp
     if (op->filters && op->shown & 1u << i && (st = sparql_column_make(&op->buffer[i], ctx, err)))
       return st;
     if (at->kind != SCAN_FIXED || (need && !need[at->var])) continue;
-    atom_id *fixed;
+    atom_id *fixed = NULL;
     if ((st = sparql_column_make(&fixed, ctx, err))) return st;
     for (size_t row = 0; row < SPARQL_BATCH; row++)
       fixed[row] = at->id;

@@ -168,7 +168,7 @@ sparql_skip_scan_make(sparql_operator **out, sparql_context *ctx, const scan_spe
                       quad_order order, sparql_var var, sparql_var count, const sparql_frame *frame,
                       quoin_error *err)
 {
-  skip_scan *op;
+  skip_scan *op = NULL;
   assert(scan_spec_sorted(spec, order) == var);
   quoin_status st = sparql_operator_make(&op, sizeof(*op), &skip_scan_class, ctx, NULL, NULL, err);
   if (st || (st = sparql_columns_make(&op->column, ctx, err))) return st;

@@ -39,7 +39,7 @@ quoin_status
 sparql_union_make(sparql_operator **out, sparql_context *ctx, sparql_operator *left,
                   sparql_operator *right, quoin_error *err)
 {
-  union_operator *op;
+  union_operator *op = NULL;
   quoin_status st = sparql_operator_make(&op, sizeof(*op), &union_class, ctx, left, right, err);
   if (st) return st;
   for (unsigned side = 0; side < 2; side++)

@@ -97,7 +97,7 @@ static quoin_status
 table_make(table_operator **out, const sparql_operator_class *class_, sparql_context *ctx,
            const sparql_var *vars, size_t n, const sparql_frame *frame, quoin_error *err)
 {
-  table_operator *op;
+  table_operator *op = NULL;
   quoin_status st = sparql_operator_make(&op, sizeof(*op), class_, ctx, NULL, NULL, err);
   if (st || (st = sparql_columns_make(&op->column, ctx, err))) return st;
   op->n_vars = n;
@@ -116,7 +116,7 @@ quoin_status
 sparql_unit_make(sparql_operator **out, sparql_context *ctx, const sparql_frame *frame,
                  quoin_error *err)
 {
-  table_operator *op;
+  table_operator *op = NULL;
   quoin_status st = table_make(&op, &unit_class, ctx, NULL, 0, frame, err);
   if (st) return st;
   op->rows = 1;
@@ -128,7 +128,7 @@ sparql_unit_make(sparql_operator **out, sparql_context *ctx, const sparql_frame 
 quoin_status
 sparql_empty_make(sparql_operator **out, sparql_context *ctx, const char *why, quoin_error *err)
 {
-  table_operator *op;
+  table_operator *op = NULL;
   quoin_status st = table_make(&op, &empty_class, ctx, NULL, 0, NULL, err);
   if (st) return st;
   op->what = why;
@@ -157,7 +157,7 @@ quoin_status
 sparql_values_make(sparql_operator **out, sparql_context *ctx, const sparql_algebra *node,
                    const sparql_frame *frame, quoin_error *err)
 {
-  table_operator *op;
+  table_operator *op = NULL;
   quoin_status st = table_make(&op, &values_class, ctx, node->vars, node->n_vars, frame, err);
   if (st) return st;
   op->rows = node->n_rows;
@@ -166,7 +166,7 @@ sparql_values_make(sparql_operator **out, sparql_context *ctx, const sparql_alge
   if (!(op->kept = base_arena_new_zero(&ctx->arena, node->n_vars + 1, sizeof(*op->kept))))
     return base_fail_nomem(err);
   for (size_t i = 0; i < node->n_vars; i++) {
-    atom_id *ids;
+    atom_id *ids = NULL;
     if ((st = values_column(&ids, ctx, node, i, err))) return st;
     op->source[i] = ids;
     bool param = sparql_frame_find(frame, node->vars[i]);
@@ -190,7 +190,7 @@ quoin_status
 sparql_row_make(sparql_operator **out, sparql_context *ctx, const sparql_var *vars,
                 const atom_id *values, size_t n, const char *what, quoin_error *err)
 {
-  table_operator *op;
+  table_operator *op = NULL;
   quoin_status st = table_make(&op, &values_class, ctx, vars, n, NULL, err);
   if (st) return st;
   atom_id *copy = base_arena_new(&ctx->arena, n + 1, sizeof(atom_id));
@@ -211,7 +211,7 @@ quoin_status
 sparql_seed_make(sparql_operator **out, sparql_context *ctx, const sparql_var *vars, size_t n,
                  const sparql_frame *frame, quoin_error *err)
 {
-  table_operator *op;
+  table_operator *op = NULL;
   quoin_status st = table_make(&op, &seed_class, ctx, vars, n, frame, err);
   if (st) return st;
   for (size_t i = 0; i < n; i++)

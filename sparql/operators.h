@@ -45,7 +45,9 @@ quoin_status sparql_operator_make(void *out, size_t size, const sparql_operator_
                                   sparql_operator *right, quoin_error *err);
 /* A zeroed array of column pointers, one a variable. */
 quoin_status sparql_columns_make(const atom_id ***out, sparql_context *ctx, quoin_error *err);
-/* A column of SPARQL_BATCH ids. */
+/* Numbers of SPARQL_BATCH rows; contents undefined. */
+quoin_status sparql_rows_make(uint32_t **out, sparql_context *ctx, quoin_error *err);
+/* A column of SPARQL_BATCH ids; contents undefined: untouched memory costs nothing. */
 quoin_status sparql_column_make(atom_id **out, sparql_context *ctx, quoin_error *err);
 
 /* A term, for EXPLAIN. */
@@ -123,7 +125,8 @@ quoin_status sparql_scan_make(sparql_operator **out, sparql_context *ctx, const 
                               quad_order order, const bool *need, const scan_interval *intervals,
                               size_t n_intervals, const sparql_frame *frame, bool steady,
                               quoin_error *err);
-bool sparql_is_scan(const sparql_operator *op);
+/* The scan that `op` is, or that it filters: seeking it skips rows of `op`. NULL: neither. */
+sparql_operator *sparql_scan_under(sparql_operator *op);
 /* Skip to the first row whose sorted[0] is >= value: ahead of what was delivered, never back. */
 quoin_status sparql_scan_seek(sparql_operator *op, atom_id value, quoin_error *err);
 

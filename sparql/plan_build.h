@@ -210,15 +210,15 @@ quoin_status plan_apply_filters(sparql_operator **op, plan_group *g, size_t step
 bool plan_is_stable(const planner *p, const sparql_operator *op);
 
 /* Work in rows touched in sequence (measured: see docs/adrs/0007-executor.md). */
-#define COST_OPEN 20.0        /* to open a scan */
-#define COST_LOOKUP 60.0      /* to find a key elsewhere in an index */
-#define COST_LOOKUP_NEAR 25.0 /* keys ascend over the whole join */
-#define COST_KEEP 10.0        /* to put a row into a hash table */
-#define COST_PROBE 4.0
-#define COST_MERGE 2.0 /* a row of either side */
-#define COST_ROW 2.0   /* a row of output */
-#define COST_FILTER 3.0
-#define COST_PATH 300.0 /* a search from one node */
+#define COST_OPEN 100.0        /* to open a scan */
+#define COST_LOOKUP 250.0      /* to find a key elsewhere in an index */
+#define COST_LOOKUP_NEAR 120.0 /* keys ascend over the whole join */
+#define COST_KEEP 20.0         /* to put a row into a hash table */
+#define COST_PROBE 8.0
+#define COST_MERGE 3.0 /* a row of either side */
+#define COST_ROW 3.0   /* a row of output */
+#define COST_FILTER 5.0
+#define COST_PATH 2000.0 /* a search from one node */
 
 /* ---- the walk (plan.c) ------------------------------------------------------------------------
  */

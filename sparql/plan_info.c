@@ -83,6 +83,16 @@ group_info(node_info *info, const planner *p, const sparql_algebra *node, const 
   }
 }
 
+/* An expression may have an error; a term has none, a variable only where it is unbound. */
+static void
+extend_info(node_info *info, const sparql_algebra *node)
+{
+  const sparql_expr *expr = node->exprs[0];
+  plan_set_add(info->maybe, node->var);
+  if (expr->op == EXPR_TERM || (expr->op == EXPR_VAR && plan_set_has(info->certain, expr->var)))
+    plan_set_add(info->certain, node->var);
+}
+
 static void
 combine(node_info *info, const planner *p, const sparql_algebra *node, const node_info *left,
         const node_info *right)
@@ -124,7 +134,7 @@ combine(node_info *info, const planner *p, const sparql_algebra *node, const nod
   case ALGEBRA_EXTEND:
     plan_set_unite(p, info->certain, left->certain);
     plan_set_unite(p, info->maybe, left->maybe);
-    if (node->op == ALGEBRA_EXTEND) plan_set_add(info->maybe, node->var);
+    if (node->op == ALGEBRA_EXTEND) extend_info(info, node);
     if (node->op == ALGEBRA_GRAPH) add_node(info, &node->node);
     break;
   case ALGEBRA_UNIT:

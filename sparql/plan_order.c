@@ -8,6 +8,7 @@
 #include "sparql/plan_build.h"
 
 #include <assert.h>
+#include <math.h>
 
 #include "base/poison.h"
 
@@ -183,6 +184,16 @@ offer_bases(order_search *s, uint32_t member, quoin_error *err)
 /* ---- ways to join one more member -------------------------------------------------------------
  */
 
+/* Lookups that an index join makes: each batch looks up its distinct keys. */
+static double
+lookups_of(double rows, double distinct)
+{
+  if (distinct < 1) distinct = 1;
+  double batch = rows < SPARQL_BATCH ? rows : SPARQL_BATCH;
+  double batches = rows / (batch < 1 ? 1 : batch);
+  return batches * distinct * (1 - exp(-batch / distinct));
+}
+
 static quoin_status
 offer_scan_joins(order_search *s, const join_state *state, const plan_member *m,
                  const shared_vars *shared, join_state *next, double out_rows, quoin_error *err)
@@ -195,7 +206,8 @@ offer_scan_joins(order_search *s, const join_state *state, const plan_member *m,
     next->method = METHOD_INDEX;
     next->order = QUAD_ORDERS;
     next->sorted = near ? state->sorted : SPARQL_NO_VAR;
-    next->cost = state->cost + shared->lookups * (near ? COST_LOOKUP_NEAR : COST_LOOKUP) +
+    double lookups = near ? shared->lookups : lookups_of(state->rows, shared->lookups);
+    next->cost = state->cost + lookups * (near ? COST_LOOKUP_NEAR : COST_LOOKUP) +
                  state->rows * COST_ROW + output;
     if ((st = offer(s, next, err))) return st;
   }
@@ -208,19 +220,20 @@ offer_scan_joins(order_search *s, const join_state *state, const plan_member *m,
       double keys = distinct_of(s, state, lead);
       double touched = keys * (COST_LOOKUP_NEAR + m->rows / mv->distinct);
       if (touched > m->rows) touched = m->rows;
-      next->method = METHOD_MERGE;
-      next->order = order;
-      next->key = lead;
-      next->sorted = state->sorted;
-      next->cost = state->cost + COST_OPEN + COST_MERGE * (state->rows + touched) + output;
+      double left_cost = state->cost, left_rows = state->rows;
       if (state->before == NULL && s->g->members[state->member].kind == MEMBER_SCAN) {
         /* the left side is a scan too: it seeks as well */
         const plan_member *left = &s->g->members[state->member];
         const member_var *lv = find_var(left, lead);
         double seen = mv->distinct * (COST_LOOKUP_NEAR + left->rows / (lv ? lv->distinct : 1));
-        if (seen < left->rows)
-          next->cost -= (1 + COST_MERGE) * (left->rows - seen) * (state->cost > left->rows);
+        if (seen < left_rows) left_rows = seen;
+        if (COST_OPEN + seen < left_cost) left_cost = COST_OPEN + seen;
       }
+      next->method = METHOD_MERGE;
+      next->order = order;
+      next->key = lead;
+      next->sorted = state->sorted;
+      next->cost = left_cost + COST_OPEN + COST_MERGE * (left_rows + touched) + output;
       if ((st = offer(s, next, err))) return st;
     }
   }

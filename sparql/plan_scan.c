@@ -119,16 +119,40 @@ is_bound(const scan_position *at)
   return at->kind == SCAN_CONST || at->kind == SCAN_FIXED || at->kind == SCAN_PARAM;
 }
 
+/* Are the bound positions the first keys of the order? */
+static bool
+bound_lead(const scan_spec *spec, quad_order order)
+{
+  bool ended = false;
+  if (order == QUAD_ORDERS) return false;
+  for (unsigned k = 0; k < 4; k++) {
+    unsigned i = quad_order_keys[order][k];
+    if (i == QUAD_G && spec->scope == QUAD_DEFAULT) continue;
+    if (!is_bound(&spec->at[i])) {
+      ended = true;
+    } else if (ended) {
+      return false;
+    }
+  }
+  return true;
+}
+
 quad_order
 scan_spec_order(const scan_spec *spec, uint32_t orders, const sparql_var *then, size_t n_then)
 {
   quad_pattern pattern = {.scope = spec->scope};
   uint8_t positions[4];
-  size_t n = 0;
+  size_t n = 0, n_params = 0;
   if (spec->distinct) orders &= (1u << QUAD_GSPO) - 1; /* equal triples must be neighbours */
-  for (unsigned i = 0; i < 4; i++)
-    if (is_bound(&spec->at[i])) pattern.match.term[i] = atom_id_make(ATOM_IRI, 1);
-  if (spec->scope == QUAD_DEFAULT) pattern.match.term[QUAD_G] = ATOM_NONE_ID;
+  /* First with the parameters behind the constants, where keys that follow each other lie close. */
+  for (uint8_t i = 0; i < 4; i++) {
+    const scan_position *at = &spec->at[i];
+    if (i == QUAD_G && spec->scope == QUAD_DEFAULT) continue;
+    if (at->kind == SCAN_CONST || at->kind == SCAN_FIXED)
+      pattern.match.term[i] = atom_id_make(ATOM_IRI, 1);
+    if (at->kind == SCAN_PARAM) positions[n++] = i;
+  }
+  n_params = n;
   for (size_t t = 0; t < n_then && n < 4; t++)
     for (uint8_t i = 0; i < 4; i++)
       if (spec->at[i].kind == SCAN_VAR && spec->at[i].var == then[t] && n < 4) {
@@ -136,6 +160,11 @@ scan_spec_order(const scan_spec *spec, uint32_t orders, const sparql_var *then, 
         break;
       }
   quad_order order = quad_order_for(orders, &pattern, positions, n);
+  if (n_params && !bound_lead(spec, order)) {
+    for (unsigned i = 0; i < 4; i++)
+      if (spec->at[i].kind == SCAN_PARAM) pattern.match.term[i] = atom_id_make(ATOM_IRI, 1);
+    order = quad_order_for(orders, &pattern, positions + n_params, n - n_params);
+  }
   if (order != QUAD_ORDERS) return order;
   for (unsigned o = 0; o < QUAD_ORDERS; o++) /* the store keeps fewer: bound terms filter */
     if (orders & 1u << o && (spec->scope != QUAD_DEFAULT || o < QUAD_GSPO)) return (quad_order)o;
