@@ -68,6 +68,8 @@ typedef struct path_operator {
   atom_id kept_graph;
   unsigned kept_from;
 
+  path_cache cache; /* from what rows bind */
+
   /* Rows made. */
   size_t made;
   uint32_t from_row[SPARQL_BATCH];
@@ -259,22 +261,6 @@ begin_constant(path_operator *op, quoin_error *err)
   return st;
 }
 
-/* Drop the seeds that are no nodes of the graph: a variable is bound to nodes alone. */
-static quoin_status
-keep_nodes(path_operator *op, quoin_error *err)
-{
-  size_t n = 0;
-  for (size_t i = 0; i < op->seeds.n; i++) {
-    bool node;
-    quoin_status st =
-        sparql_graph_has_node(&node, op->head.ctx, &op->graph, op->seeds.at[i].node, err);
-    if (st || (st = base_cancel_check(&op->head.ctx->cancel, err))) return st;
-    if (node) op->seeds.at[n++] = op->seeds.at[i];
-  }
-  op->seeds.n = n;
-  return QUOIN_OK;
-}
-
 /* From what the rows bind: a tag for each distinct node. */
 static quoin_status
 begin_bound(path_operator *op, quoin_error *err)
@@ -292,17 +278,14 @@ begin_bound(path_operator *op, quoin_error *err)
     path_pair pair = op->seeds.at[i];
     if (!i || !atom_id_equal(pair.node, op->start[n - 1])) {
       op->start[n] = pair.node;
-      op->first[n] = (uint32_t)i;
-      op->seeds.at[n] = (path_pair){.node = pair.node, .tag = (uint32_t)n};
-      n++;
+      op->first[n++] = (uint32_t)i;
     }
     op->rows[i] = pair.tag;
   }
   op->first[n] = (uint32_t)op->seeds.n;
-  op->seeds.n = n;
-  if (path_nullable(op->path) && !is_constant(op, 1 - op->from) && (st = keep_nodes(op, err)))
-    return st;
-  return path_step(&op->found, op->path, &op->graph, op->from == 1, &op->seeds, err);
+  bool nodes_only = path_nullable(op->path) && !is_constant(op, 1 - op->from);
+  return path_cache_reach(&op->found, &op->cache, op->path, &op->graph, op->from == 1, nodes_only,
+                          op->start, n, err);
 }
 
 /* From everywhere: the next chunk of starts. */
@@ -507,6 +490,7 @@ path_operator_close(sparql_operator *base)
   reset(op);
   op->have_kept = false; /* a rewind keeps it: neither constants nor the snapshot change */
   path_close(op->path);
+  path_cache_clear(&op->cache);
   path_pairs_clear(&op->seeds);
   path_pairs_clear(&op->found);
   path_pairs_clear(&op->kept);
@@ -564,6 +548,7 @@ make_buffers(path_operator *op, quoin_error *err)
   if (st || (st = sparql_batch_init(&pulled, ctx, err))) return st;
   op->pulled = pulled.column;
   if ((st = sparql_id_table_init(&op->starts, ctx, 1, err))) return st;
+  if ((st = path_cache_init(&op->cache, ctx, err))) return st;
   op->seeds.ctx = op->found.ctx = op->kept.ctx = ctx;
   op->out_end[0] = base_arena_new(&ctx->arena, SPARQL_BATCH, sizeof(atom_id));
   op->out_end[1] = base_arena_new(&ctx->arena, SPARQL_BATCH, sizeof(atom_id));

@@ -64,6 +64,25 @@ uint64_t path_zero_count(const path_node *node);
 quoin_status path_degree(uint64_t *out, const path_node *node, const sparql_graph *graph,
                          bool backward, atom_id id, quoin_error *err);
 
+/* What starts reach, in one graph at a time and one direction. Lives as long as the plan. */
+typedef struct path_cache {
+  sparql_context *ctx;
+  sparql_id_table starts;
+  path_pairs pool; /* what start i reaches: at[end[i-1]] up to at[end[i]] */
+  size_t *end;     /* [starts.rows] */
+  size_t end_cap;
+  atom_id graph;
+  bool backward, broken;
+  path_pairs seeds, reached;
+} path_cache;
+quoin_status path_cache_init(path_cache *cache, sparql_context *ctx, quoin_error *err);
+void path_cache_clear(path_cache *cache); /* usable again; a zeroed one is fine */
+/* Append to `out`, with tag i, what is reached from start[i], i < n <= SPARQL_BATCH. nodes_only:
+ * nothing is reached from what is no node of the graph. */
+quoin_status path_cache_reach(path_pairs *out, path_cache *cache, path_node *path,
+                              const sparql_graph *graph, bool backward, bool nodes_only,
+                              const atom_id *start, size_t n, quoin_error *err);
+
 void path_explain(base_buffer *out, const sparql_path *path);
 
 #endif /* QUOIN_SPARQL_OPERATOR_PATH_H */

@@ -128,6 +128,30 @@ test_paths__graphs(void **state)
   EXPECT_WITH(w, "SELECT ?o WHERE { :a :p ?o . :a :p/:p ?m }", &all, ":b\n:b\n:b\n:b\n");
 }
 
+static void
+test_paths__many_rows_share_few_starts(void **state)
+{
+  (void)state;
+  world w;
+  base_buffer trig;
+  base_buffer_init(&trig, base_alloc_default());
+  base_buffer_text(&trig, ":c0 :sub :c1 . :c1 :sub :c2 . :c2 :sub :c3 . :c3 :sub :c4 . ");
+  for (unsigned i = 0; i < 3000; i++)
+    base_buffer_printf(&trig, ":i%u :is :c%u . ", i, i % 5);
+  base_buffer_byte(&trig, '\0');
+  world_open(&w, trig.data);
+  base_buffer_clear(&trig);
+  EXPECT(&w, "SELECT ?y (COUNT(*) AS ?n) WHERE { ?x :is ?c . ?c :sub* ?y } GROUP BY ?y",
+         ":c0 600\n:c1 1200\n:c2 1800\n:c3 2400\n:c4 3000\n");
+  EXPECT(&w, "SELECT ?y (COUNT(*) AS ?n) WHERE { ?x :is/:sub+ ?y } GROUP BY ?y",
+         ":c1 600\n:c2 1200\n:c3 1800\n:c4 2400\n");
+  EXPECT(&w, "SELECT (COUNT(*) AS ?n) WHERE { ?x :is ?c . ?c :sub* :c2 }", "1800\n");
+  EXPECT(&w, "SELECT (COUNT(*) AS ?n) WHERE { ?x :is ?c . ?d :sub* ?c }", "9000\n");
+  EXPECT(&w, "SELECT (COUNT(*) AS ?n) WHERE { ?x :is ?c OPTIONAL { ?c :sub ?d } ?d :sub* ?e }",
+         "1815000\n");
+  world_close(&w);
+}
+
 /* ---- random graphs and paths against matrices ---- */
 
 enum { NODES = 9, PREDICATES = 3, MOST_ROWS = 4000 };
@@ -379,6 +403,7 @@ main(void)
       cmocka_unit_test(test_paths__zero_length_at_terms_outside),
       cmocka_unit_test(test_paths__join_with_rows),
       cmocka_unit_test(test_paths__graphs),
+      cmocka_unit_test(test_paths__many_rows_share_few_starts),
       cmocka_unit_test(test_paths__random_ones_agree_with_matrices),
   };
   return cmocka_run_group_tests(tests, open_tree, close_world);
