@@ -55,6 +55,25 @@ static const expr_function functions[FN_COUNT_OF] = {
     [FN_REPLACE] = fn_replace,
 };
 
+size_t
+expr_text_room(const sparql_eval *ev)
+{
+  const sparql_context *ctx = ev->ctx;
+  uint64_t used = ctx->memory_used + ev->arena->used;
+  return used < ctx->memory_limit ? (size_t)(ctx->memory_limit - used) : 0;
+}
+
+quoin_status
+expr_text_new(char **out, sparql_eval *ev, size_t len, quoin_error *err)
+{
+  /* a small one always: the budget is the business of those who keep things */
+  if (len > 4096 && len > expr_text_room(ev))
+    return base_fail(err, QUOIN_ERR_LIMIT,
+                     "a string of %zu bytes is beyond the memory budget of the query", len);
+  *out = base_arena_bytes(ev->arena, len);
+  return *out ? QUOIN_OK : base_fail_nomem(err);
+}
+
 static void
 set_truth(sparql_value *out, int truth)
 {

@@ -61,6 +61,11 @@ expr_column_at(const sparql_batch *batch, sparql_var var, size_t row)
   return column ? column[row] : ATOM_NONE_ID;
 }
 
+/* Bytes that a string made now may have within the memory budget of the query. */
+size_t expr_text_room(const sparql_eval *ev);
+/* Room for `len` bytes in ev->arena: LIMIT beyond the budget, NOMEM. */
+quoin_status expr_text_new(char **out, sparql_eval *ev, size_t len, quoin_error *err);
+
 /* ---- functions: sparql/functions_*.c ---- */
 
 /* `args` are evaluated (e->n_args of them, at most EXPR_ARGS) and none is an error. *out is an

@@ -99,11 +99,15 @@ put_mapped(char *out, uint32_t cp, bool upper, quoin_span text, size_t at)
 
 /* Bytes of the result at most: 12 of 2 in the worst case. */
 static quoin_status
-map_text(quoin_span *out, quoin_span text, bool upper, base_arena *arena, quoin_error *err)
+map_text(quoin_span *out, quoin_span text, bool upper, sparql_eval *ev, quoin_error *err)
 {
-  size_t most;
-  char *mapped = base_mul_size(&most, text.len, 6) ? base_arena_bytes(arena, most + 16) : NULL;
-  if (!mapped) return base_fail_nomem(err);
+  size_t other = 0, most = SIZE_MAX;
+  char *mapped;
+  for (size_t i = 0; i < text.len; i++)
+    other += (unsigned char)text.ptr[i] >= 0x80;
+  if (base_mul_size(&most, other, 6)) (void)base_add_size(&most, most, text.len - other + 16);
+  quoin_status st = expr_text_new(&mapped, ev, most, err);
+  if (st) return st;
   char *to = mapped;
   for (size_t i = 0; i < text.len;) {
     unsigned char c = (unsigned char)text.ptr[i];
@@ -136,7 +140,7 @@ fn_case(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *
   if (!fn_is_string(&args[0])) return QUOIN_OK;
   quoin_span text = {NULL, 0};
   quoin_status st = value_text(&args[0], ev->ctx, ev->arena, err);
-  if (!st) st = map_text(&text, args[0].term.value, e->builtin == FN_UCASE, ev->arena, err);
+  if (!st) st = map_text(&text, args[0].term.value, e->builtin == FN_UCASE, ev, err);
   if (!st) value_set_lang(out, text, args[0].term.lang);
   return st;
 }

@@ -62,7 +62,8 @@ fn_replace(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_valu
   if (!st) st = value_text(&args[2], ev->ctx, ev->arena, err);
   if (!st) st = compiled(&regex, ev, e, args, 3, err);
   if (st || !regex) return st;
-  st = sparql_regex_replace(&text, regex, args[0].term.value, args[2].term.value, ev->arena, err);
+  st = sparql_regex_replace(&text, regex, args[0].term.value, args[2].term.value,
+                            expr_text_room(ev), ev->arena, err);
   if (!st) value_set_lang(out, text, args[0].term.lang);
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }

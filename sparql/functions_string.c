@@ -79,8 +79,9 @@ fn_concat(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error 
     if (!st) st = concat_add(&good, &c, &parts[i], &v, ev, err);
     if (st || !good) return st;
   }
-  char *text = base_arena_bytes(ev->arena, c.len + 1);
-  if (!text) return base_fail_nomem(err);
+  char *text;
+  quoin_status st = expr_text_new(&text, ev, c.len, err);
+  if (st) return st;
   size_t at = 0;
   for (size_t i = 0; i < e->n_args; i++) {
     if (parts[i].len) memcpy(text + at, parts[i].ptr, parts[i].len);
@@ -154,9 +155,11 @@ fn_encode_for_uri(sparql_value *out, sparql_eval *ev, const sparql_expr *e, spar
   quoin_status st = value_text(&args[0], ev->ctx, ev->arena, err);
   if (st) return st;
   quoin_span text = args[0].term.value;
-  size_t most;
-  char *encoded = base_mul_size(&most, text.len, 3) ? base_arena_bytes(ev->arena, most + 1) : NULL;
-  if (!encoded) return base_fail_nomem(err);
+  size_t len = text.len; /* three bytes for each that is encoded: below 3 * PTRDIFF_MAX */
+  char *encoded;
+  for (size_t i = 0; i < text.len; i++)
+    len += is_unreserved((unsigned char)text.ptr[i]) ? 0 : 2;
+  if ((st = expr_text_new(&encoded, ev, len, err))) return st;
   char *at = encoded;
   for (size_t i = 0; i < text.len; i++) {
     unsigned char c = (unsigned char)text.ptr[i];

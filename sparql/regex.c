@@ -237,6 +237,16 @@ sparql_regex_match(bool *out, sparql_regex *regex, quoin_span subject, quoin_err
 
 /* ---- replacing ---- */
 
+static quoin_status
+check_length(const base_buffer *buffer, size_t most, quoin_error *err)
+{
+  if (buffer->failed) return base_fail_nomem(err);
+  if (buffer->len <= most || buffer->len <= 4096) return QUOIN_OK;
+  return base_fail(err, QUOIN_ERR_LIMIT,
+                   "the result of REPLACE is beyond the memory budget of the query at %zu bytes",
+                   buffer->len);
+}
+
 /* The replacement of one match: "$12" is group 12 if there is one, else group 1 and "2". */
 static bool
 expand(base_buffer *out, const sparql_regex *regex, quoin_span subject, quoin_span replacement,
@@ -272,7 +282,7 @@ expand(base_buffer *out, const sparql_regex *regex, quoin_span subject, quoin_sp
 
 static quoin_status
 replace_literal(base_buffer *buffer, size_t *copied, sparql_regex *regex, quoin_span subject,
-                quoin_span replacement)
+                quoin_span replacement, size_t most, quoin_error *err)
 {
   const char *at;
   if (!regex->literal_len) return QUOIN_DONE; /* matches the empty string */
@@ -297,6 +307,8 @@ replace_literal(base_buffer *buffer, size_t *copied, sparql_regex *regex, quoin_
       base_buffer_byte(buffer, c);
     }
     *copied = start + regex->literal_len;
+    quoin_status st = check_length(buffer, most, err);
+    if (st) return st;
     if (*copied >= subject.len) break;
   }
   return QUOIN_OK;
@@ -304,7 +316,7 @@ replace_literal(base_buffer *buffer, size_t *copied, sparql_regex *regex, quoin_
 
 static quoin_status
 replace_matches(base_buffer *buffer, size_t *copied, sparql_regex *regex, quoin_span subject,
-                quoin_span replacement, quoin_error *err)
+                quoin_span replacement, size_t most, quoin_error *err)
 {
   int n;
   quoin_status st;
@@ -327,20 +339,21 @@ replace_matches(base_buffer *buffer, size_t *copied, sparql_regex *regex, quoin_
     else if (!expand(buffer, regex, subject, replacement, n))
       return QUOIN_DONE;
     start = *copied = to;
+    if ((st = check_length(buffer, most, err))) return st;
   }
   return QUOIN_OK;
 }
 
 quoin_status
 sparql_regex_replace(quoin_span *out, sparql_regex *regex, quoin_span subject,
-                     quoin_span replacement, base_arena *arena, quoin_error *err)
+                     quoin_span replacement, size_t most, base_arena *arena, quoin_error *err)
 {
   base_buffer buffer;
   size_t copied = 0;
   base_buffer_init(&buffer, regex->mem);
   quoin_status st = regex->literal
-                        ? replace_literal(&buffer, &copied, regex, subject, replacement)
-                        : replace_matches(&buffer, &copied, regex, subject, replacement, err);
+                        ? replace_literal(&buffer, &copied, regex, subject, replacement, most, err)
+                        : replace_matches(&buffer, &copied, regex, subject, replacement, most, err);
   if (!st && copied == 0) {
     *out = subject;
   } else if (!st) {

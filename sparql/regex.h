@@ -19,8 +19,10 @@ void sparql_regex_free(sparql_regex *regex); /* NULL is fine */
 quoin_status sparql_regex_match(bool *out, sparql_regex *regex, quoin_span subject,
                                 quoin_error *err);
 /* fn:replace of all matches; $N and \$ \\ in `replacement` (plain under q). DONE: the pattern
- * matches the empty string or the replacement is malformed. Without a match *out is `subject`. */
+ * matches the empty string or the replacement is malformed. Without a match *out is `subject`.
+ * LIMIT: the result is longer than `most` bytes (4 KiB are always allowed). */
 quoin_status sparql_regex_replace(quoin_span *out, sparql_regex *regex, quoin_span subject,
-                                  quoin_span replacement, base_arena *arena, quoin_error *err);
+                                  quoin_span replacement, size_t most, base_arena *arena,
+                                  quoin_error *err);
 
 #endif /* QUOIN_SPARQL_REGEX_H */

@@ -468,6 +468,29 @@ test_expr__regex_match_limit_fails_the_query(void **state)
   prepared_free(&p);
 }
 
+/* Strings that multiply fail at the memory budget, not at the end of memory. */
+static void
+test_expr__long_strings_fail_at_the_budget(void **state)
+{
+  static const char *const doubled[] = {"CONCAT(%s, %s)", "REPLACE(%s, \".\", \"$0$0\")",
+                                        "REPLACE(%s, \"a\", \"$0a\")"};
+  for (size_t i = 0; i < sizeof(doubled) / sizeof(doubled[0]); i++) {
+    prepared p;
+    quoin_error err = QUOIN_ERROR_INIT;
+    atom_id out[WORLD_ROWS];
+    char text[2][3000] = {"REPLACE(\"aaaaaaaaaaaaaaaaa\", \"a\", \"aaaaaaaaaaaaaaaaaaaaaaaa\")"};
+    int levels = i == 0 ? 5 : 20;
+    for (int k = 0; k < levels; k++)
+      (void)snprintf(text[(k + 1) % 2], sizeof(text[0]), doubled[i], text[k % 2], text[k % 2]);
+    prepare(&p, *state, MODE_CONSTANT, text[levels % 2]);
+    p.ctx.memory_limit = 20000;
+    quoin_status st = sparql_expr_column(out, &p.ctx, p.expr, &p.batch, &err);
+    assert_int_equal(st, QUOIN_ERR_LIMIT);
+    assert_non_null(strstr(err.message, "memory budget"));
+    prepared_free(&p);
+  }
+}
+
 int
 main(void)
 {
@@ -479,6 +502,7 @@ main(void)
       cmocka_unit_test(test_expr__hash_functions),
       cmocka_unit_test(test_expr__casts),
       cmocka_unit_test(test_expr__unknown_functions_are_named),
+      cmocka_unit_test(test_expr__long_strings_fail_at_the_budget),
       cmocka_unit_test(test_expr__regex_match_limit_fails_the_query),
   };
   return cmocka_run_group_tests(tests, world_open, world_close);
