@@ -2,7 +2,9 @@
  *
  * A packet owns the text of its terms. Terms are listed once where that is cheap to know (the
  * subject of the statement before, predicates, graphs and IRIs seen lately), so that the interning
- * side hashes less; a term may still be listed twice. Blank nodes are numbers of their file. */
+ * side hashes less; a term may still be listed twice. Measured (two cores, CPU seconds of a whole
+ * load): the table of terms seen lately takes 766 k real N-Quads from 0.62 to 0.52 s, 1 M triples
+ * of a shop from 0.59 to 0.54 s. Blank nodes are numbers of their file. */
 #ifndef QUOIN_LOAD_PACKET_H
 #define QUOIN_LOAD_PACKET_H
 

@@ -62,7 +62,6 @@ err_has '^bad.rq:[23]:[0-9]*: error:'
 run 0 query --check --base http://b/ 'ASK { <rel> ?p ?o }'
 run 0 update --check 'INSERT DATA { <s:> <p:> 1 }'
 run 1 update --check 'INSERT DATA { <s:> <p:> ?x }'
-run 2 update --store S 'INSERT DATA { <s:> <p:> 1 }'
 
 # Plans.
 run 0 query --store S --explain "$pre SELECT ?x { ex:a ex:q ?x }"
