@@ -2,7 +2,8 @@ if(TARGET quoin_sparql)
   pkg_check_modules(QUOIN_EXPAT REQUIRED IMPORTED_TARGET expat)
   pkg_check_modules(QUOIN_JANSSON REQUIRED IMPORTED_TARGET jansson)
   quoin_test(conformance.sparql
-    SOURCES conformance/sparql_suite.c conformance/sparql_eval.c conformance/sparql_answer.c
+    SOURCES conformance/sparql_suite.c conformance/sparql_eval.c
+      conformance/sparql_eval_update.c conformance/sparql_store.c conformance/sparql_answer.c
       conformance/sparql_answer_xml.c conformance/sparql_answer_json.c conformance/rdfxml.c
       conformance/manifest.c
       conformance/isomorphism.c

@@ -1,12 +1,11 @@
 /* tests/conformance/sparql_eval.c - query evaluation tests: a store for each, filled in one
  * transaction, the answer written in a format and read back, so that the writers are tested too. */
 #include "conformance/isomorphism.h"
-#include "conformance/rdfxml.h"
 #include "conformance/sparql_answer.h"
+#include "conformance/sparql_store.h"
 #include "conformance/sparql_suite.h"
 #include "sparql/algebra.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,102 +13,14 @@
 typedef struct evaluation {
   const char *shared;
   const manifest_test *test;
-  char dir[256];
-  quad_store *store;
-  quad_txn *txn;
+  suite_store store;
   quad_snapshot *snapshot;
   sparql_query *query;
   sparql_cursor *cursor;
-  base_arena arena;
-  unsigned files; /* each a scope of blank nodes */
 } evaluation;
 
 /* ---- the store
  * ---------------------------------------------------------------------------------------- */
-
-static void
-remove_dir(const char *path)
-{
-  DIR *dir = opendir(path);
-  struct dirent *entry;
-  while (dir && (entry = readdir(dir))) {
-    char name[600];
-    if (entry->d_name[0] == '.') continue;
-    snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-    unlink(name);
-  }
-  if (dir) closedir(dir);
-  rmdir(path);
-}
-
-static quoin_status
-open_store(evaluation *e, quoin_error *err)
-{
-  const char *tmp = getenv("TMPDIR");
-  snprintf(e->dir, sizeof(e->dir), "%s/quoin-suite-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-  if (!mkdtemp(e->dir)) return base_fail(err, QUOIN_ERR_IO, "%s cannot be made", e->dir);
-  const quad_store_options options = {.create = true, .durability = QUAD_SYNC_OFF};
-  return quad_store_open(&e->store, e->dir, &options, base_alloc_default(), err);
-}
-
-static bool
-ends_with(quoin_span text, const char *end)
-{
-  size_t n = strlen(end);
-  return text.len >= n && memcmp(text.ptr + text.len - n, end, n) == 0;
-}
-
-/* A blank node label of the file in work. */
-static quoin_status
-scope_blank(evaluation *e, rdf_term *term, quoin_error *err)
-{
-  if (term->kind != RDF_BLANK) return QUOIN_OK;
-  term->value =
-      base_arena_printf(&e->arena, "f%u.%.*s", e->files, (int)term->value.len, term->value.ptr);
-  return term->value.ptr ? QUOIN_OK : base_fail_nomem(err);
-}
-
-static quoin_status
-read_rdf(dataset *d, const evaluation *e, quoin_span iri, quoin_error *err)
-{
-  char path[1024];
-  if (!manifest_file(path, sizeof(path), e->shared, iri))
-    return base_fail(err, QUOIN_ERR_NOT_FOUND, "%.*s is no file of the suite", (int)iri.len,
-                     iri.ptr);
-  if (ends_with(iri, ".rdf")) {
-    const rdf_term file = {.kind = RDF_IRI, .value = iri};
-    base_buffer text;
-    base_buffer_init(&text, base_alloc_default());
-    quoin_status st = sparql_suite_text(&text, e->shared, &file, err);
-    if (!st) st = rdfxml_read(d, (quoin_span){text.data, text.len}, iri, err);
-    base_buffer_clear(&text);
-    return st;
-  }
-  rdfio_format format = ends_with(iri, ".nt")     ? RDFIO_NTRIPLES
-                        : ends_with(iri, ".nq")   ? RDFIO_NQUADS
-                        : ends_with(iri, ".trig") ? RDFIO_TRIG
-                                                  : RDFIO_TURTLE;
-  bool has_base = format == RDFIO_TURTLE || format == RDFIO_TRIG;
-  return dataset_read(d, path, format, has_base ? iri : (quoin_span){0}, err);
-}
-
-/* Add the file `iri` to the graph of that name, or the default graph. */
-static quoin_status
-add_file(evaluation *e, quoin_span iri, const rdf_term *graph, quoin_error *err)
-{
-  dataset d;
-  dataset_init(&d);
-  e->files++;
-  quoin_status st = read_rdf(&d, e, iri, err);
-  for (size_t i = 0; i < d.n && !st; i++) {
-    rdfio_quad q = d.quads[i];
-    if ((st = scope_blank(e, &q.term[0], err)) || (st = scope_blank(e, &q.term[2], err))) break;
-    if (graph) q.term[3] = *graph;
-    st = quad_txn_add(e->txn, q.term, err);
-  }
-  dataset_clear(&d);
-  return st;
-}
 
 /* FROM and FROM NAMED name files of the suite too. */
 static quoin_status
@@ -123,7 +34,7 @@ add_named(evaluation *e, const rdf_term *graphs, size_t n, quoin_error *err)
       before = rdf_term_equal(&graphs[k], &graphs[i]);
     if (!before && manifest_file(path, sizeof(path), e->shared, graphs[i].value) &&
         access(path, R_OK) == 0)
-      st = add_file(e, graphs[i].value, &graphs[i], err);
+      st = suite_store_add(&e->store, graphs[i].value, &graphs[i], err);
   }
   return st;
 }
@@ -133,17 +44,14 @@ fill_store(evaluation *e, quoin_error *err)
 {
   const dataset *g = e->test->graph;
   const rdf_term *action = e->test->action, *item;
-  quoin_status st = quad_txn_begin(&e->txn, e->store, err);
+  quoin_status st = suite_store_open(&e->store, e->shared, err);
   for (size_t at = 0; !st && (item = dataset_next(&at, g, action, QT "data"));)
-    st = add_file(e, item->value, NULL, err);
+    st = suite_store_add(&e->store, item->value, NULL, err);
   for (size_t at = 0; !st && (item = dataset_next(&at, g, action, QT "graphData"));)
-    st = add_file(e, item->value, item, err);
+    st = suite_store_add(&e->store, item->value, item, err);
   if (!st) st = add_named(e, e->query->from, e->query->n_from, err);
   if (!st) st = add_named(e, e->query->from_named, e->query->n_from_named, err);
-  if (st) return st;
-  quad_txn *txn = e->txn;
-  e->txn = NULL;
-  return quad_txn_commit(NULL, NULL, txn, err);
+  return st ? st : suite_store_commit(&e->store, err);
 }
 
 /* ---- the answer
@@ -262,7 +170,7 @@ compare_graph(evaluation *e, quoin_error *err)
 {
   dataset d;
   dataset_init(&d);
-  quoin_status st = read_rdf(&d, e, e->test->result->value, err);
+  quoin_status st = suite_read_rdf(&d, e->shared, e->test->result->value, err);
   if (!st && (e->query->form == SPARQL_CONSTRUCT || e->query->form == SPARQL_DESCRIBE)) {
     st = compare_triples(e, &d, err);
   } else if (!st) {
@@ -287,7 +195,7 @@ compare(evaluation *e, quoin_error *err)
       {".srx", ANSWER_XML}, {".srj", ANSWER_JSON}, {".csv", ANSWER_CSV}, {".tsv", ANSWER_TSV}};
   if (!e->test->result) return base_fail(err, QUOIN_ERR_CORRUPT, "the test has no mf:result");
   for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
-    if (ends_with(e->test->result->value, endings[i].ending))
+    if (suite_ends_with(e->test->result->value, endings[i].ending))
       return compare_file(e, endings[i].syntax, err);
   return compare_graph(e, err);
 }
@@ -315,13 +223,12 @@ sparql_suite_evaluate(const char *shared, const manifest_test *test, quoin_error
   evaluation e = {.shared = shared, .test = test};
   const sparql_run_options options = {.timeout_ms = 20000};
   quoin_status st;
-  base_arena_init(&e.arena, base_alloc_default());
   if (!test->action) {
     st = base_fail(err, QUOIN_ERR_CORRUPT, "the test has no mf:action");
     goto done;
   }
-  if ((st = parse_query(&e, err)) || (st = open_store(&e, err)) || (st = fill_store(&e, err)) ||
-      (st = quad_snapshot_acquire(&e.snapshot, e.store, err)) ||
+  if ((st = parse_query(&e, err)) || (st = fill_store(&e, err)) ||
+      (st = quad_snapshot_acquire(&e.snapshot, e.store.store, err)) ||
       (st =
            sparql_cursor_open(&e.cursor, e.query, e.snapshot, &options, base_alloc_default(), err)))
     goto done;
@@ -330,10 +237,7 @@ sparql_suite_evaluate(const char *shared, const manifest_test *test, quoin_error
 done:
   sparql_cursor_close(e.cursor);
   quad_snapshot_release(e.snapshot);
-  quad_txn_abort(e.txn);
-  (void)!quad_store_close(e.store, NULL);
+  suite_store_close(&e.store);
   sparql_query_free(e.query);
-  if (e.dir[0]) remove_dir(e.dir);
-  base_arena_clear(&e.arena);
   return st;
 }

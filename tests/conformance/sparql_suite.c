@@ -12,10 +12,16 @@
 
 enum { SKIPPED = 77 };
 
-typedef enum kind { KIND_QUERY_SYNTAX, KIND_UPDATE_SYNTAX, KIND_EVALUATION, KIND_COUNT } kind;
+typedef enum kind {
+  KIND_QUERY_SYNTAX,
+  KIND_UPDATE_SYNTAX,
+  KIND_EVALUATION,
+  KIND_UPDATE,
+  KIND_COUNT
+} kind;
 
 static const char *const KIND_NAMES[KIND_COUNT] = {"query syntax", "update syntax",
-                                                   "query evaluation"};
+                                                   "query evaluation", "update evaluation"};
 
 /* The types of test that are run. */
 static const struct {
@@ -31,6 +37,7 @@ static const struct {
     {"NegativeUpdateSyntaxTest11", KIND_UPDATE_SYNTAX, false},
     {"QueryEvaluationTest", KIND_EVALUATION, true},
     {"CSVResultFormatTest", KIND_EVALUATION, true},
+    {"UpdateEvaluationTest", KIND_UPDATE, true},
 };
 enum { N_TYPES = sizeof(TYPES) / sizeof(TYPES[0]) };
 
@@ -129,6 +136,7 @@ run_test(void *user, const manifest_test *test, quoin_error *err)
   quoin_error why = QUOIN_ERROR_INIT;
   kind k = TYPES[t].kind;
   bool good = k == KIND_EVALUATION ? !sparql_suite_evaluate(r->shared, test, &why)
+              : k == KIND_UPDATE   ? !sparql_suite_update(r->shared, test, &why)
                                    : passes_syntax(r, test, k, TYPES[t].positive, &why);
   r->total[k]++;
   r->passed[k] += good;
