@@ -39,6 +39,7 @@ typedef enum cli_option {
   OPT_TIMEOUT,
   OPT_MAX_ROWS,
   OPT_UNION,
+  OPT_ALLOW_LOAD,
   OPT_HELP,
   OPT_COUNT
 } cli_option;
@@ -134,5 +135,14 @@ int cli_open(quoin_store **out, const cli_args *args, quoin_mode mode);
 /* A whole file ("-": standard input) in memory of malloc; complains, and gives the exit status. */
 int cli_read_file(char **data, size_t *len, const char *path);
 quoin_span cli_span(const char *text); /* NULL is fine */
+
+/* The text of a query or update: the operand, or what the option `file` names. */
+typedef struct cli_request {
+  char *owned; /* of malloc; NULL for an operand */
+  quoin_span text;
+  const char *name; /* for errors */
+} cli_request;
+/* `name` is what it is: "query". Complains, and gives the exit status. */
+int cli_read_request(cli_request *out, const cli_args *args, cli_option file, const char *name);
 
 #endif /* QUOIN_CLI_CLI_H */

@@ -1,19 +1,12 @@
-/* query and update. */
+/* query. */
 #include "cli/cli.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The text of a query or update: the operand, or what the file option names. */
-typedef struct cli_request {
-  char *owned; /* of malloc; NULL for an operand */
-  quoin_span text;
-  const char *name; /* for errors */
-} cli_request;
-
-static int
-read_request(cli_request *out, const cli_args *args, cli_option file, const char *name)
+int
+cli_read_request(cli_request *out, const cli_args *args, cli_option file, const char *name)
 {
   const cli_value *path = &args->option[file];
   size_t len = 0;
@@ -114,7 +107,7 @@ cli_query(cli_args *args)
   quoin_prepared *prepared = NULL;
   quoin_store *store = NULL;
 
-  int status = read_request(&request, args, OPT_QUERY_FILE, "query");
+  int status = cli_read_request(&request, args, OPT_QUERY_FILE, "query");
   if (!status &&
       quoin_prepare(&prepared, request.text, cli_span(args->option[OPT_BASE].text), &err))
     status = cli_report(&err, request.name);
@@ -124,23 +117,6 @@ cli_query(cli_args *args)
   }
   quoin_close(store);
   quoin_prepared_free(prepared);
-  free(request.owned);
-  return status;
-}
-
-int
-cli_update(cli_args *args)
-{
-  cli_request request;
-  quoin_error err = QUOIN_ERROR_INIT;
-
-  int status = read_request(&request, args, OPT_UPDATE_FILE, "update");
-  if (!status && quoin_update_check(request.text, cli_span(args->option[OPT_BASE].text), &err))
-    status = cli_report(&err, request.name);
-  if (!status && !args->option[OPT_CHECK].given) {
-    cli_complain("this version checks updates (--check) but does not execute them yet");
-    status = EXIT_USAGE;
-  }
   free(request.owned);
   return status;
 }

@@ -46,6 +46,7 @@ static const option_row options[OPT_COUNT] = {
     [OPT_TIMEOUT] = {"timeout", "SECONDS", "fail after this time (exit 4)", SECONDS},
     [OPT_MAX_ROWS] = {"max-rows", "N", "fail on more rows than this (exit 4)", COUNT},
     [OPT_UNION] = {"union-default-graph", NULL, "the default graph is the union of all", FLAG},
+    [OPT_ALLOW_LOAD] = {"allow-load", "DIR", "let LOAD read file: IRIs below this directory", TEXT},
     [OPT_HELP] = {"help", NULL, "show this", FLAG},
 };
 
@@ -73,9 +74,16 @@ const cli_command cli_commands[] = {
      "quoin query --store S 'SELECT ?p (COUNT(*) AS ?n) { ?s ?p ?o } GROUP BY ?p'", query_options,
      0, 1, cli_query},
     {"update", "UPDATE", "Change the store by a SPARQL update.",
-     "In this version only --check is there: updates are not executed yet.\n",
-     "quoin update --check 'DELETE WHERE { ?s ?p \"old\" }'",
-     BIT(OPT_STORE) | BIT(OPT_UPDATE_FILE) | BIT(OPT_CHECK) | BIT(OPT_BASE), 0, 1, cli_update},
+     "All operations of the request, or none, as one transaction. The store must exist. LOAD is "
+     "off\n"
+     "unless --allow-load names a directory; it reads files there that end in .nt .nq .ttl "
+     ".trig.\n",
+     "quoin update --store S 'DELETE { ?s ?p \"old\" } INSERT { ?s ?p \"new\" } WHERE { ?s ?p "
+     "\"old\" }'",
+     BIT(OPT_STORE) | BIT(OPT_UPDATE_FILE) | BIT(OPT_CHECK) | BIT(OPT_BASE) | BIT(OPT_TIMEOUT) |
+         BIT(OPT_MEMORY) | BIT(OPT_THREADS) | BIT(OPT_UNION) | BIT(OPT_ALLOW_LOAD) |
+         BIT(OPT_DURABILITY),
+     0, 1, cli_update},
     {"dump", "", "Write every statement to standard output.",
      "The default graph first, then graph by graph.\n", "quoin dump --store S | sort > all.nq",
      BIT(OPT_STORE) | BIT(OPT_DUMP_FORMAT), 0, 0, cli_dump},
