@@ -192,6 +192,8 @@ read_tsv(answer *a, quoin_span text, quoin_error *err)
 quoin_status
 answer_read(answer *a, answer_syntax syntax, quoin_span text, quoin_error *err)
 {
+  text = base_arena_copy(&a->arena, text); /* terms may be parts of it */
+  if (!text.ptr) return base_fail_nomem(err);
   switch (syntax) {
   case ANSWER_XML:
     return answer_read_xml(a, text, err);
