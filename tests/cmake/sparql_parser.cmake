@@ -1,4 +1,5 @@
 if(TARGET quoin_sparql)
   quoin_test(unit.sparql.parser SOURCES unit/test_sparql_parser.c MODULES sparql)
   quoin_test(unit.sparql.results SOURCES unit/test_sparql_results.c MODULES sparql)
+  quoin_test(unit.sparql.write SOURCES unit/test_sparql_write.c MODULES sparql)
 endif()
