@@ -209,6 +209,38 @@ datetime_from_millis(sparql_datetime *out, datetime_type type, int64_t millis, b
   civil_of(out, days);
 }
 
+bool
+datetime_add(sparql_datetime *out, const sparql_datetime *t, const sparql_duration *d)
+{
+  const int64_t most = INT64_C(100000000000); /* years */
+  if (t->type > DATETIME_TIME || (t->type == DATETIME_TIME && d->months)) return false;
+  *out = *t;
+  if (t->type != DATETIME_TIME) {
+    int64_t index = t->year * 12 + t->month - 1 + d->months;
+    out->year = index / 12 - (index % 12 < 0);
+    out->month = (uint8_t)(index - out->year * 12 + 1);
+    unsigned last = days_in_month(out->year, out->month);
+    if (out->day > last) out->day = (uint8_t)last;
+  }
+  int64_t days = t->type == DATETIME_TIME ? 0 : days_of(out->year, out->month, out->day);
+  number_wide at =
+      ((number_wide)days * 86400 + t->hour * 3600 + t->minute * 60 + t->second) * ATTO +
+      (number_wide)t->fraction + d->seconds;
+  const number_wide day = (number_wide)86400 * ATTO;
+  number_wide whole = at / day - (at % day < 0), rest = at - whole * day;
+  if (whole > (number_wide)most * 366 || whole < -(number_wide)most * 366) return false;
+  if (t->type == DATETIME_DATE) rest = 0;
+  if (t->type != DATETIME_TIME) civil_of(out, (int64_t)whole);
+  if (out->year >= most || out->year <= -most) return false;
+  int64_t seconds = (int64_t)(rest / ATTO);
+  out->fraction = (uint64_t)(rest % ATTO);
+  out->hour = (uint8_t)(seconds / 3600);
+  out->minute = (uint8_t)(seconds / 60 % 60);
+  out->second = (uint8_t)(seconds % 60);
+  place(out, (datetime_type)t->type);
+  return true;
+}
+
 /* ".125" or nothing */
 static size_t
 put_fraction(char *out, uint64_t fraction)
@@ -263,14 +295,14 @@ datetime_compare(const sparql_datetime *a, const sparql_datetime *b)
 
 /* ---- durations ---- */
 
-/* Up to 15 digits: room for all later arithmetic. */
+/* Up to 12 digits: sums, and months as seconds, fit 128 bits. */
 static bool
 read_count(cursor *c, int64_t *out)
 {
   const char *start = c->at;
   int64_t value = 0;
   for (; digit(c); c->at++) {
-    if (value > INT64_C(99999999999999)) return false;
+    if (value > INT64_C(99999999999)) return false;
     value = value * 10 + (*c->at - '0');
   }
   *out = value;

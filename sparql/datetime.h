@@ -50,6 +50,11 @@ size_t datetime_format(char out[DATETIME_TEXT], const sparql_datetime *t);
 enum { DATETIME_INDETERMINATE = 2 };
 int datetime_compare(const sparql_datetime *a, const sparql_datetime *b);
 
+/* `t` plus a duration (XML Schema part 2, appendix E: months first, the day kept inside the month,
+ * then seconds), of DATETIME, DATE and TIME. False beyond the limits, and for months added to a
+ * time. */
+bool datetime_add(sparql_datetime *out, const sparql_datetime *t, const sparql_duration *d);
+
 bool duration_parse(sparql_duration *out, duration_type type, quoin_span text);
 /* Partial too: P1M and P30D cannot be told apart. */
 int duration_compare(const sparql_duration *a, const sparql_duration *b);

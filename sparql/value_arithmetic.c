@@ -58,6 +58,57 @@ exact_op(sparql_value *out, sparql_op op, const sparql_value *a, const sparql_va
   return QUOIN_OK;
 }
 
+static void
+set_duration(sparql_value *out, const sparql_duration *d)
+{
+  value_set(out, VALUE_DURATION);
+  out->duration = !d->months ? DURATION_DAY_TIME : !d->seconds ? DURATION_YEAR_MONTH : DURATION_ANY;
+  out->length = *d;
+}
+
+/* Months and seconds of one sign, within what the lexical form may count again. */
+static bool
+duration_fits(const sparql_duration *d)
+{
+  const number_wide most = (number_wide)1 << 115;
+  bool mixed = (d->months < 0 && d->seconds > 0) || (d->months > 0 && d->seconds < 0);
+  return !mixed && d->seconds < most && d->seconds > -most && d->months < INT64_C(1) << 43 &&
+         d->months > -(INT64_C(1) << 43);
+}
+
+/* Times and durations, beyond SPARQL 1.1 (its 17.3.1 allows more operators; XPath's op:add- and
+ * op:subtract- functions): time - time, time +- duration, duration +- duration. */
+static void
+time_op(sparql_value *out, sparql_op op, const sparql_value *a, const sparql_value *b)
+{
+  bool minus = op == EXPR_SUB;
+  if (op != EXPR_ADD && !minus) return;
+  if (a->kind == VALUE_DURATION && b->kind == VALUE_DATETIME && !minus) { /* commutes */
+    const sparql_value *swap = a;
+    a = b;
+    b = swap;
+  }
+  if (a->kind == VALUE_DATETIME && b->kind == VALUE_DATETIME) {
+    sparql_duration gap = {.seconds = a->time.at - b->time.at};
+    bool dates = a->time.type <= DATETIME_TIME && a->time.type == b->time.type;
+    if (minus && dates) set_duration(out, &gap);
+    return;
+  }
+  if (b->kind != VALUE_DURATION) return;
+  sparql_duration d = b->length;
+  if (minus) d.months = -d.months, d.seconds = -d.seconds;
+  if (a->kind == VALUE_DATETIME) {
+    sparql_datetime sum;
+    if (!duration_fits(&d) || !datetime_add(&sum, &a->time, &d)) return;
+    value_set(out, VALUE_DATETIME);
+    out->time = sum;
+  } else if (a->kind == VALUE_DURATION && duration_fits(&d) && duration_fits(&a->length)) {
+    d.months += a->length.months;
+    d.seconds += a->length.seconds;
+    if (duration_fits(&d)) set_duration(out, &d);
+  }
+}
+
 quoin_status
 value_arithmetic(sparql_value *out, sparql_op op, const sparql_value *a, const sparql_value *b,
                  base_arena *arena, quoin_error *err)
@@ -72,6 +123,8 @@ value_arithmetic(sparql_value *out, sparql_op op, const sparql_value *a, const s
       value_set_double(&result, double_op(op, value_to_double(a), value_to_double(b)));
     else
       value_set_float(&result, float_op(op, value_to_float(a), value_to_float(b)));
+  } else {
+    time_op(&result, op, a, b);
   }
   *out = result;
   return st;

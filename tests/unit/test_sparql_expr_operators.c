@@ -309,11 +309,41 @@ test_expr__unbound_is_an_error(void **state)
   CHECK(examples);
 }
 
+static void
+test_expr__times_and_durations(void **state)
+{
+  static const example examples[] = {
+      {"\"2006-01-03T00:00:00Z\"^^xsd:dateTime - \"2006-01-01T12:00:00Z\"^^xsd:dateTime",
+       "\"P1DT12H\"^^<" XSD "dayTimeDuration>"},
+      {"\"2006-01-01\"^^xsd:date - \"2006-01-02\"^^xsd:date", "\"-P1D\"^^<" XSD "dayTimeDuration>"},
+      {"\"2006-01-31\"^^xsd:date + \"P1M\"^^xsd:yearMonthDuration",
+       "\"2006-02-28\"^^<" XSD "date>"},
+      {"\"P1M\"^^xsd:yearMonthDuration + \"2004-01-31\"^^xsd:date",
+       "\"2004-02-29\"^^<" XSD "date>"},
+      {"\"2006-01-01T00:00:00.25+01:00\"^^xsd:dateTime - \"PT0.5S\"^^xsd:dayTimeDuration",
+       "\"2005-12-31T23:59:59.75+01:00\"^^<" XSD "dateTime>"},
+      {"\"2006-01-01\"^^xsd:date - \"PT1H\"^^xsd:dayTimeDuration", "\"2005-12-31\"^^<" XSD "date>"},
+      {"\"23:30:00Z\"^^xsd:time + \"PT1H\"^^xsd:dayTimeDuration", "\"00:30:00Z\"^^<" XSD "time>"},
+      {"\"23:30:00Z\"^^xsd:time + \"P1M\"^^xsd:yearMonthDuration", "error"},
+      {"\"P1Y\"^^xsd:yearMonthDuration - \"P2M\"^^xsd:yearMonthDuration",
+       "\"P10M\"^^<" XSD "yearMonthDuration>"},
+      {"\"PT1H\"^^xsd:dayTimeDuration + \"PT30M\"^^xsd:dayTimeDuration",
+       "\"PT1H30M\"^^<" XSD "dayTimeDuration>"},
+      {"\"2006-01-01\"^^xsd:date + \"2006-01-01\"^^xsd:date", "error"},
+      {"\"2006-01-01\"^^xsd:date - \"2006-01-01T00:00:00\"^^xsd:dateTime", "error"},
+      {"\"2006-01-01\"^^xsd:date * \"P1D\"^^xsd:dayTimeDuration", "error"},
+      {"\"P1D\"^^xsd:dayTimeDuration - \"2006-01-01\"^^xsd:date", "error"},
+      {"\"2006-01-01\"^^xsd:date + 1", "error"},
+  };
+  CHECK(examples);
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_expr__arithmetic_promotes),
+      cmocka_unit_test(test_expr__times_and_durations),
       cmocka_unit_test(test_expr__equality),
       cmocka_unit_test(test_expr__order),
       cmocka_unit_test(test_expr__logic_has_three_values),
