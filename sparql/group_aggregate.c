@@ -271,6 +271,12 @@ group_aggregate_carry(group_aggregate *agg, size_t last)
   agg->groups = 1;
 }
 
+uint64_t
+group_aggregate_bytes(const group_aggregate *agg)
+{
+  return agg->cap * 8 + agg->n_blocks * agg->state_size * STATES_PER_BLOCK + agg->seen.charged;
+}
+
 void
 group_aggregate_clear(group_aggregate *agg)
 {

@@ -46,6 +46,8 @@ quoin_status group_aggregate_give(atom_id *out, group_aggregate *agg, size_t at,
                                   quoin_error *err);
 /* Group `last` becomes group 0; all groups before it have been given. */
 void group_aggregate_carry(group_aggregate *agg, size_t last);
+/* Memory held, without what states hold themselves. */
+uint64_t group_aggregate_bytes(const group_aggregate *agg);
 void group_aggregate_clear(group_aggregate *agg); /* usable again */
 
 #endif /* QUOIN_SPARQL_GROUP_AGGREGATE_H */

@@ -72,6 +72,7 @@ distinct_next(sparql_batch *out, sparql_operator *base, quoin_error *err)
     for (size_t k = 0; k < op->n; k++)
       op->keys[k] = in.column[op->vars[k]];
     if ((st = select_new(&n, op, in.rows, err))) return st;
+    if (base->bytes < op->seen.charged) base->bytes = op->seen.charged;
     if (!n) continue;
     if (n < in.rows) {
       if ((st = sparql_columns_gather(&op->cols, base->ctx, &in, op->selected, n, err))) return st;

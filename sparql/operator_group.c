@@ -109,8 +109,11 @@ read_batch(group_operator *op, quoin_error *err)
     if (op->n_groups == 0 && op->node->n_keys == 0 && !op->node->grouped) op->n_groups = 1;
     op->done = true;
     op->finished = op->n_groups;
+    op->head.bytes = op->groups.charged;
     for (size_t a = 0; a < op->node->n_aggregates; a++)
       if ((st = group_aggregate_reserve(&op->aggregates[a], op->n_groups, err))) return st;
+    for (size_t a = 0; a < op->node->n_aggregates; a++)
+      op->head.bytes += group_aggregate_bytes(&op->aggregates[a]);
     return QUOIN_OK;
   }
   if (st || (st = number_groups(op, &in, err))) return st;

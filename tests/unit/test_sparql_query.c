@@ -267,6 +267,44 @@ test_query__limits_and_failures(void **state)
   EXPECT_STATUS(w, "SELECT ?s WHERE { SERVICE :x { ?s ?p ?o } }", NULL, QUOIN_ERR_UNSUPPORTED, "");
 }
 
+static void
+test_query__explain_names_operators_and_what_they_did(void **state)
+{
+  world *w = *state;
+  static const char text[] = PROLOGUE "SELECT DISTINCT ?c (COUNT(?k) AS ?n) WHERE { ?s :city ?c . "
+                                      "?s :knows+ ?k FILTER(STRLEN(STR(?k)) > 2) } GROUP BY ?c "
+                                      "ORDER BY DESC(?n) LIMIT 1";
+  for (int profile = 0; profile < 2; profile++) {
+    const sparql_run_options options = {.profile = profile != 0};
+    quoin_error err = QUOIN_ERROR_INIT;
+    sparql_query *query;
+    sparql_cursor *cursor;
+    sparql_rows rows;
+    base_buffer out;
+    base_buffer_init(&out, base_alloc_default());
+    assert_int_equal(sparql_query_parse(&query, base_span(text), (quoin_span){NULL, 0},
+                                        base_alloc_default(), &err),
+                     QUOIN_OK);
+    assert_int_equal(
+        sparql_cursor_open(&cursor, query, w->snapshot, &options, base_alloc_default(), &err),
+        QUOIN_OK);
+    if (profile)
+      while (!sparql_cursor_next(&rows, cursor, &err))
+        assert_int_equal(rows.rows, 1);
+    assert_int_equal(sparql_cursor_explain(&out, cursor, &err), QUOIN_OK);
+    base_buffer_byte(&out, '\0');
+    static const char *const expected[] = {"slice limit 1", "distinct ",
+                                           "order desc ?n", "group ",
+                                           "filter ",       "path ?s (<http://x/knows>)+ ?k"};
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+      if (!strstr(out.data, expected[i])) fail_msg("no \"%s\" in\n%s", expected[i], out.data);
+    assert_int_equal(strstr(out.data, "1 rows in") != NULL, profile);
+    base_buffer_clear(&out);
+    sparql_cursor_close(cursor);
+    sparql_query_free(query);
+  }
+}
+
 /* ---- memory that ends ---- */
 
 typedef struct failing {
@@ -382,6 +420,7 @@ main(void)
       cmocka_unit_test(test_query__describe),
       cmocka_unit_test(test_query__bindings_from_outside),
       cmocka_unit_test(test_query__limits_and_failures),
+      cmocka_unit_test(test_query__explain_names_operators_and_what_they_did),
       cmocka_unit_test(test_query__out_of_memory_is_a_status),
   };
   return cmocka_run_group_tests(tests, open_people, close_world);
