@@ -90,7 +90,8 @@ time_op(sparql_value *out, sparql_op op, const sparql_value *a, const sparql_val
   }
   if (a->kind == VALUE_DATETIME && b->kind == VALUE_DATETIME) {
     sparql_duration gap = {.seconds = a->time.at - b->time.at};
-    bool dates = a->time.type <= DATETIME_TIME && a->time.type == b->time.type;
+    bool dates = a->time.type <= DATETIME_TIME && a->time.type == b->time.type &&
+                 a->time.zoned == b->time.zoned;
     if (minus && dates) set_duration(out, &gap);
     return;
   }
