@@ -472,8 +472,12 @@ test_expr__regex_match_limit_fails_the_query(void **state)
 static void
 test_expr__long_strings_fail_at_the_budget(void **state)
 {
-  static const char *const doubled[] = {"CONCAT(%s, %s)", "REPLACE(%s, \".\", \"$0$0\")",
-                                        "REPLACE(%s, \"a\", \"$0a\")"};
+  static const struct {
+    const char *head, *tail; /* around the level below, which is there twice when `twice` */
+    bool twice;
+  } doubled[] = {{"CONCAT(", ")", true},
+                 {"REPLACE(", ", \".\", \"$0$0\")", false},
+                 {"REPLACE(", ", \"a\", \"$0a\")", false}};
   for (size_t i = 0; i < sizeof(doubled) / sizeof(doubled[0]); i++) {
     prepared p;
     quoin_error err = QUOIN_ERROR_INIT;
@@ -481,7 +485,9 @@ test_expr__long_strings_fail_at_the_budget(void **state)
     char text[2][3000] = {"REPLACE(\"aaaaaaaaaaaaaaaaa\", \"a\", \"aaaaaaaaaaaaaaaaaaaaaaaa\")"};
     int levels = i == 0 ? 5 : 20;
     for (int k = 0; k < levels; k++)
-      (void)snprintf(text[(k + 1) % 2], sizeof(text[0]), doubled[i], text[k % 2], text[k % 2]);
+      (void)snprintf(text[(k + 1) % 2], sizeof(text[0]), "%s%s%s%s%s", doubled[i].head, text[k % 2],
+                     doubled[i].twice ? ", " : "", doubled[i].twice ? text[k % 2] : "",
+                     doubled[i].tail);
     prepare(&p, *state, MODE_CONSTANT, text[levels % 2]);
     p.ctx.memory_limit = 20000;
     quoin_status st = sparql_expr_column(out, &p.ctx, p.expr, &p.batch, &err);
