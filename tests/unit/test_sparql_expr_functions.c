@@ -468,32 +468,49 @@ test_expr__regex_match_limit_fails_the_query(void **state)
   prepared_free(&p);
 }
 
+/* `levels` calls around a text, each around the one below (twice where it says so). */
+static void
+nest(base_buffer *out, int levels, const char *head, const char *tail, bool twice)
+{
+  if (levels == 0) {
+    base_buffer_text(out, "REPLACE(\"aaaaaaaaaaaaaaaaa\", \"a\", \"aaaaaaaaaaaaaaaaaaaaaaaa\")");
+    return;
+  }
+  base_buffer_text(out, head);
+  nest(out, levels - 1, head, tail, twice);
+  if (twice) {
+    base_buffer_text(out, ", ");
+    nest(out, levels - 1, head, tail, twice);
+  }
+  base_buffer_text(out, tail);
+}
+
 /* Strings that multiply fail at the memory budget, not at the end of memory. */
 static void
 test_expr__long_strings_fail_at_the_budget(void **state)
 {
   static const struct {
-    const char *head, *tail; /* around the level below, which is there twice when `twice` */
+    const char *head, *tail;
     bool twice;
-  } doubled[] = {{"CONCAT(", ")", true},
-                 {"REPLACE(", ", \".\", \"$0$0\")", false},
-                 {"REPLACE(", ", \"a\", \"$0a\")", false}};
-  for (size_t i = 0; i < sizeof(doubled) / sizeof(doubled[0]); i++) {
+    int levels;
+  } cases[] = {{"CONCAT(", ")", true, 5},
+               {"REPLACE(", ", \".\", \"$0$0\")", false, 20},
+               {"REPLACE(", ", \"a\", \"$0a\")", false, 20}};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     prepared p;
     quoin_error err = QUOIN_ERROR_INIT;
     atom_id out[WORLD_ROWS];
-    char text[2][3000] = {"REPLACE(\"aaaaaaaaaaaaaaaaa\", \"a\", \"aaaaaaaaaaaaaaaaaaaaaaaa\")"};
-    int levels = i == 0 ? 5 : 20;
-    for (int k = 0; k < levels; k++)
-      (void)snprintf(text[(k + 1) % 2], sizeof(text[0]), "%s%s%s%s%s", doubled[i].head, text[k % 2],
-                     doubled[i].twice ? ", " : "", doubled[i].twice ? text[k % 2] : "",
-                     doubled[i].tail);
-    prepare(&p, *state, MODE_CONSTANT, text[levels % 2]);
+    base_buffer text;
+    base_buffer_init(&text, base_alloc_default());
+    nest(&text, cases[i].levels, cases[i].head, cases[i].tail, cases[i].twice);
+    base_buffer_byte(&text, '\0');
+    prepare(&p, *state, MODE_CONSTANT, text.data);
     p.ctx.memory_limit = 20000;
     quoin_status st = sparql_expr_column(out, &p.ctx, p.expr, &p.batch, &err);
     assert_int_equal(st, QUOIN_ERR_LIMIT);
     assert_non_null(strstr(err.message, "memory budget"));
     prepared_free(&p);
+    base_buffer_clear(&text);
   }
 }
 
