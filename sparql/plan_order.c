@@ -74,6 +74,7 @@ static shared_vars
 share(const order_search *s, const join_state *state, const plan_member *m)
 {
   shared_vars out = {.first = SPARQL_NO_VAR, .divisor = 1, .lookups = 1};
+  double right = 1;
   for (size_t i = 0; i < m->n_vars; i++) {
     const member_var *mv = &m->vars[i];
     if (!(state->mask & s->var_members[mv->var])) continue;
@@ -81,13 +82,15 @@ share(const order_search *s, const join_state *state, const plan_member *m)
       out.loose++;
       continue;
     }
-    double left = distinct_of(s, state, mv->var);
-    double most = left > mv->distinct ? left : mv->distinct;
-    out.divisor *= most < 1 ? 1 : most;
-    out.lookups *= left;
+    out.lookups *= distinct_of(s, state, mv->var);
+    right *= mv->distinct;
     if (out.n++ == 0) out.first = mv->var;
   }
+  /* There are no more combinations of values than rows. */
   if (out.lookups > state->rows) out.lookups = state->rows;
+  if (right > m->rows) right = m->rows;
+  out.divisor = out.lookups > right ? out.lookups : right;
+  if (out.n == 0 || out.divisor < 1) out.divisor = 1;
   return out;
 }
 
@@ -234,6 +237,10 @@ offer_scan_joins(order_search *s, const join_state *state, const plan_member *m,
       next->key = lead;
       next->sorted = state->sorted;
       next->cost = left_cost + COST_OPEN + COST_MERGE * (left_rows + touched) + output;
+      if (shared->n > 1) { /* pairs that only the other variables tell apart */
+        double most = keys > mv->distinct ? keys : mv->distinct;
+        next->cost += state->rows * m->rows / most;
+      }
       if ((st = offer(s, next, err))) return st;
     }
   }
