@@ -11,7 +11,9 @@
 
 #include "base/poison.h"
 
-static const size_t GROW_STEP = (size_t)64 << 20;
+/* Growth doubles a small file and adds a quarter to a large one: what is reserved but unused counts
+ * as bytes on disk. */
+static const size_t GROW_DOUBLES = (size_t)8 << 20, GROW_STEP = (size_t)64 << 20;
 
 struct base_map_retired {
   base_map_retired *older;
@@ -117,7 +119,8 @@ base_map_grow(base_map *map, const base_file *file, size_t size, quoin_error *er
   size_t have = atomic_load_explicit(&map->size, memory_order_relaxed);
   if (size <= have) return QUOIN_OK;
   assert(map->writable);
-  size_t step = have < GROW_STEP ? have : GROW_STEP, want, need;
+  size_t step = have < GROW_DOUBLES ? have : have / 4, want, need;
+  if (step > GROW_STEP) step = GROW_STEP;
   if (!page_up(&need, size) || need > PTRDIFF_MAX || !base_add_size(&want, have, step) ||
       !page_up(&want, want))
     return base_fail_os(err, EFBIG, file->name, "file cannot be extended");
