@@ -1,6 +1,9 @@
 /* Readers beside a writer: each snapshot is whole. Worth most under ThreadSanitizer. */
 #include "unit/test_quadstore_support.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 #define MEM base_alloc_default()
 
 enum { READERS = 3, COMMITS = 150, STEP = 7 };
@@ -147,10 +150,84 @@ test_threads__two_writers(void **unused)
   support_dir_remove(&d);
 }
 
+/* Commits of STEP quads with checkpoints and loads between, until it is killed. */
+static void
+busy_child(const char *path, int ready, pid_t parent)
+{
+  quad_store_options o = {.create = true, .durability = QUAD_SYNC_OFF, .memory_bytes = 50000};
+  quad_store *store;
+  uint64_t n = 0;
+  char byte = 0;
+
+  if (quad_store_open(&store, path, &o, MEM, NULL)) _exit(1);
+  for (unsigned i = 0; getppid() == parent; i++) { /* no orphan when an assertion fails */
+    quad_txn *txn;
+    char text[64];
+    if (quad_txn_begin(&txn, store, NULL)) _exit(3);
+    for (unsigned k = 0; k < STEP; k++, n++) {
+      quad q = numbered_quad(n);
+      rdf_term terms[4] = {{RDF_IRI, {NULL, 0}, {NULL, 0}, {NULL, 0}}};
+      (void)snprintf(text, sizeof text, "http://example.org/%llu", (unsigned long long)n);
+      terms[0].value = base_span(text);
+      terms[1] = terms[2] = terms[0];
+      if (k ? quad_txn_add_ids(txn, &q, NULL) : quad_txn_add(txn, (const rdf_term *)terms, NULL))
+        _exit(4);
+    }
+    if (quad_txn_commit(NULL, NULL, txn, NULL)) _exit(5);
+    if (i % 20 == 19 && quad_checkpoint(store, NULL)) _exit(6);
+    if (i == 0 && write(ready, &byte, 1) != 1) _exit(2);
+  }
+  _exit(7);
+}
+
+/* Files come and go beneath a reading process: it opens a whole state each time, never an older
+ * one. */
+static void
+test_threads__reading_process_beside_a_writer(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store_options read_only = {.read_only = true};
+  support_dir d;
+  int ready[2], status;
+  char byte;
+  uint64_t last = 0;
+  pid_t child, parent = getpid();
+
+  (void)unused;
+  support_dir_make(&d);
+  assert_int_equal(pipe(ready), 0);
+  child = fork();
+  if (!child) busy_child(d.path, ready[1], parent);
+  assert_int_equal(read(ready[0], &byte, 1), 1);
+  for (unsigned i = 0; i < 40; i++) {
+    quad_pattern all = {.scope = QUAD_ANY};
+    quad_store *store;
+    quad_snapshot *s;
+    uint64_t count;
+    assert_ok(quad_store_open(&store, d.path, &read_only, MEM, &err));
+    assert_ok(quad_snapshot_acquire(&s, store, &err));
+    assert_ok(quad_count(&count, s, &all, &err));
+    assert_int_equal(count % STEP, 0);
+    assert_true(count >= last);
+    last = count;
+    if (i % 10 == 9) assert_ok(quad_store_check(store, NULL, NULL, NULL, &err));
+    quad_snapshot_release(s);
+    assert_ok(quad_store_close(store, &err));
+  }
+  assert_true(last > 0);
+  assert_int_equal(waitpid(child, &status, WNOHANG), 0); /* still at it */
+  kill(child, SIGKILL);
+  waitpid(child, &status, 0);
+  close(ready[0]);
+  close(ready[1]);
+  support_dir_remove(&d);
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_threads__reading_process_beside_a_writer),
       cmocka_unit_test(test_threads__readers_beside_a_writer),
       cmocka_unit_test(test_threads__two_writers),
   };
