@@ -235,14 +235,24 @@ fill_row(modify *m, const sparql_rows *rows, size_t row, quoin_error *err)
 /* ---- WHERE
  * --------------------------------------------------------------------------------------- */
 
-/* The pattern as a query for the variables of the templates. */
+/* The pattern as a query for the variables of the templates; `project` is its root. */
 static sparql_query
-where_query(const modify *m)
+where_query(sparql_algebra *project, const modify *m)
 {
   sparql_query query = m->run->update->query;
   const sparql_operation *op = m->op;
+  *project = (sparql_algebra){
+      .op = ALGEBRA_PROJECT,
+      .left = op->where,
+      .vars = m->columns,
+      .n_vars = m->n_columns,
+      .index = query.n_nodes++,
+      .line = op->line,
+      .column = op->column,
+      .height = op->where->height + 1,
+  };
   query.form = SPARQL_SELECT;
-  query.root = op->where;
+  query.root = project;
   query.base = op->base;
   query.columns = m->columns;
   query.n_columns = m->n_columns;
@@ -279,7 +289,8 @@ where_options(sparql_run_options *out, update_run *run, quoin_error *err)
 static quoin_status
 run_where(modify *m, quoin_error *err)
 {
-  const sparql_query query = where_query(m);
+  sparql_algebra project;
+  const sparql_query query = where_query(&project, m);
   sparql_run_options options;
   quad_snapshot *snapshot = NULL;
   sparql_cursor *cursor = NULL;
