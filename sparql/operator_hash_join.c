@@ -1,9 +1,11 @@
 /* sparql/operator_hash_join.c - joins that keep one side: inner, OPTIONAL (18.5 LeftJoin), MINUS.
  *
  * The right rows are kept in a join_table by the variables bound on both sides in every row. Shared
- * variables that may be unbound are compared pair by pair: compatible where either is unbound. With
- * a seed the right side runs once for each left batch, restricted to the keys of that batch: then a
- * selective left side never reads all of the right. Left order is kept. */
+ * variables that may be unbound are compared pair by pair: compatible where either is unbound. The
+ * first of them is a key all the same, unbound being one more value: a left row that binds it looks
+ * up its value and "unbound", one that does not goes through all rows. With a seed the right side
+ * runs once for each left batch, restricted to the keys of that batch: then a selective left side
+ * never reads all of the right. Left order is kept. */
 #include "sparql/join_table.h"
 #include "sparql/operators.h"
 
@@ -19,6 +21,7 @@ typedef struct hash_join {
   const sparql_frame *frame;
   sparql_var *keys, *loose, *kept; /* loose: shared, but unbound in some rows */
   size_t n_keys, n_loose, n_kept;
+  bool lax;     /* the table has loose[0] as its last key */
   bool overlap; /* MINUS: a key is a shared variable, so domains are not disjoint */
   join_table table;
   bool built;
@@ -26,10 +29,12 @@ typedef struct hash_join {
   /* the left batch */
   sparql_batch left;
   const atom_id **left_pulled, **right_pulled;
-  uint32_t *group; /* [SPARQL_BATCH] key number of each row */
-  size_t row, at;  /* next pair: left row, and right row within its group */
-  bool begun;      /* `at` is within the group of `row` */
-  bool matched;    /* conditions: an earlier pair of this row passed */
+  uint32_t *group;   /* [SPARQL_BATCH] key number of each row */
+  uint32_t *unbound; /* lax: the same with loose[0] unbound */
+  size_t row, at;    /* next pair: left row, and right row within its group */
+  unsigned range;    /* of that row: see range_of */
+  bool begun;        /* `at` is within that range */
+  bool matched;      /* conditions: an earlier pair of this row passed */
   /* pairs; a right row NO_ROW ends a left row */
   uint32_t *left_row, *right_row;     /* [SPARQL_BATCH] */
   uint32_t *passed, *pair, *selected; /* [SPARQL_BATCH] with conditions */
@@ -91,11 +96,21 @@ build_for_batch(hash_join *op, quoin_error *err)
   return build(op, err);
 }
 
+static void
+find_groups(hash_join *op)
+{
+  join_table *table = &op->table;
+  join_table_find(op->group, table, &op->left);
+  if (!op->lax) return;
+  table->key_column[op->n_keys] = NULL;
+  sparql_id_table_find(op->unbound, &table->keys, table->key_column, op->left.rows);
+}
+
 static quoin_status
 next_left(hash_join *op, quoin_error *err)
 {
   quoin_status st;
-  op->row = 0;
+  op->row = op->range = 0;
   op->begun = op->matched = false;
   op->left.rows = 0;
   if (!op->options.seed && !op->built && (st = build(op, err))) return st;
@@ -106,7 +121,7 @@ next_left(hash_join *op, quoin_error *err)
     op->left.rows = 0;
     return st;
   }
-  join_table_find(op->group, &op->table, &op->left);
+  find_groups(op);
   return QUOIN_OK;
 }
 
@@ -128,6 +143,9 @@ compatible(const hash_join *op, size_t left_row, size_t right_row)
     atom_id b = op->table.by_var[op->loose[i]][right_row];
     if (a.bits && b.bits && a.bits != b.bits) return false;
   }
+  for (size_t i = 0; op->lax && i < op->n_keys; i++)
+    if (left_value(op, op->keys[i], left_row).bits != op->table.by_var[op->keys[i]][right_row].bits)
+      return false;
   return true;
 }
 
@@ -143,18 +161,24 @@ domains_meet(const hash_join *op, size_t left_row, size_t right_row)
   return false;
 }
 
-static size_t
-group_end(const hash_join *op, size_t row)
+/* The right rows [*at, *end) that may join with left row `row`: range 0, then 1 of a lax table;
+ * false when there is no such range. */
+static bool
+range_of(size_t *at, size_t *end, const hash_join *op, size_t row, unsigned range)
 {
   uint32_t group = op->group[row];
-  return group == SPARQL_ID_TABLE_ABSENT ? 0 : op->table.start[group + 1];
-}
-
-static size_t
-group_begin(const hash_join *op, size_t row)
-{
-  uint32_t group = op->group[row];
-  return group == SPARQL_ID_TABLE_ABSENT ? 0 : op->table.start[group];
+  *at = *end = 0;
+  if (range > 0 && !op->lax) return false;
+  if (op->lax && !left_value(op, op->loose[0], row).bits) {
+    *end = op->table.rows; /* compatible with any value: all rows, keys compared there */
+    return range == 0;
+  }
+  if (range == 1) group = op->unbound[row];
+  if (range > 1) return false;
+  if (group == SPARQL_ID_TABLE_ABSENT) return true;
+  *at = op->table.start[group];
+  *end = op->table.start[group + 1];
+  return true;
 }
 
 /* More pairs into left_row[] and right_row[], `limit` at most. */
@@ -163,21 +187,23 @@ collect_pairs(size_t *n, hash_join *op, size_t limit, quoin_error *err)
 {
   bool outer = op->options.mode == JOIN_LEFT, conditions = op->options.n_conditions > 0;
   *n = 0;
-  for (; op->row < op->left.rows; op->row++, op->begun = false) {
-    size_t end = group_end(op, op->row);
-    if (!op->begun) op->at = group_begin(op, op->row);
-    op->begun = true;
-    while (op->at < end) {
-      if (*n == limit) return QUOIN_OK;
-      size_t at = op->at++;
-      if ((at & 0xffff) == 0xffff) {
-        quoin_status st = base_cancel_check(&op->head.ctx->cancel, err);
-        if (st) return st;
+  for (; op->row < op->left.rows; op->row++, op->range = 0, op->begun = false) {
+    size_t begin, end;
+    for (; range_of(&begin, &end, op, op->row, op->range); op->range++, op->begun = false) {
+      if (!op->begun) op->at = begin;
+      op->begun = true;
+      while (op->at < end) {
+        if (*n == limit) return QUOIN_OK;
+        size_t at = op->at++;
+        if ((at & 0xffff) == 0xffff) {
+          quoin_status st = base_cancel_check(&op->head.ctx->cancel, err);
+          if (st) return st;
+        }
+        if (op->n_loose && !compatible(op, op->row, at)) continue;
+        op->left_row[*n] = (uint32_t)op->row;
+        op->right_row[(*n)++] = (uint32_t)at;
+        op->matched = true;
       }
-      if (op->n_loose && !compatible(op, op->row, at)) continue;
-      op->left_row[*n] = (uint32_t)op->row;
-      op->right_row[(*n)++] = (uint32_t)at;
-      op->matched = true;
     }
     if (outer && (conditions || !op->matched)) {
       if (*n == limit) return QUOIN_OK;
@@ -194,15 +220,16 @@ minus_rows(size_t *n, hash_join *op, size_t limit, quoin_error *err)
 {
   *n = 0;
   for (; op->row < op->left.rows && *n < limit; op->row++) {
-    size_t end = group_end(op, op->row);
+    size_t at, end;
     bool removed = false;
-    for (size_t at = group_begin(op, op->row); at < end && !removed; at++) {
-      removed = compatible(op, op->row, at) && domains_meet(op, op->row, at);
-      if ((at & 0xffff) == 0xffff) {
-        quoin_status st = base_cancel_check(&op->head.ctx->cancel, err);
-        if (st) return st;
+    for (unsigned range = 0; !removed && range_of(&at, &end, op, op->row, range); range++)
+      for (; at < end && !removed; at++) {
+        removed = compatible(op, op->row, at) && domains_meet(op, op->row, at);
+        if ((at & 0xffff) == 0xffff) {
+          quoin_status st = base_cancel_check(&op->head.ctx->cancel, err);
+          if (st) return st;
+        }
       }
-    }
     if (removed) continue;
     op->left_row[*n] = (uint32_t)op->row;
     op->right_row[(*n)++] = NO_ROW;
@@ -316,7 +343,7 @@ static quoin_status
 hash_join_rewind(sparql_operator *head, quoin_error *err)
 {
   hash_join *op = (hash_join *)head;
-  op->left.rows = op->row = 0;
+  op->left.rows = op->row = op->range = 0;
   op->begun = op->matched = false;
   op->ramp = SPARQL_RAMP;
   quoin_status st = sparql_operator_rewind(head->child[0], err);
@@ -389,6 +416,8 @@ choose_keys(hash_join *op, quoin_error *err)
     if (left->maybe[v] && right->maybe[v] && !(left->bound[v] && right->bound[v]) &&
         !sparql_frame_find(op->frame, v))
       op->loose[op->n_loose++] = v;
+  op->lax = op->n_loose > 0;
+  if (op->lax) op->keys[op->n_keys] = op->loose[0];
   return QUOIN_OK;
 }
 
@@ -440,7 +469,8 @@ choose_shown(hash_join *op, const bool *need, quoin_error *err)
     const sparql_param *param = sparql_frame_find(op->frame, v);
     bool shown = (!need || need[v]) && !(param && param->column) &&
                  (left->maybe[v] || (right->maybe[v] && !minus));
-    bool loose = is_among(op->loose, op->n_loose, v);
+    bool loose =
+        is_among(op->loose, op->n_loose, v) || (op->lax && is_among(op->keys, op->n_keys, v));
     bool from_right = shown && right->maybe[v] && !left->bound[v] && !minus;
     bool tested =
         right->maybe[v] && is_among(op->condition_vars, op->n_condition_vars, v) && !left->bound[v];
@@ -470,14 +500,14 @@ sparql_hash_join_make(sparql_operator **out, sparql_context *ctx, sparql_operato
   op->options = *options;
   op->frame = frame;
   op->ramp = SPARQL_RAMP;
-  uint32_t **rows[] = {&op->group,  &op->left_row, &op->right_row,
-                       &op->passed, &op->pair,     &op->selected};
-  for (size_t i = 0; i < (options->n_conditions ? 6u : 3u); i++)
+  uint32_t **rows[] = {&op->group,  &op->unbound, &op->left_row, &op->right_row,
+                       &op->passed, &op->pair,    &op->selected};
+  for (size_t i = 0; i < (options->n_conditions ? 7u : 4u); i++)
     if ((st = sparql_rows_make(rows[i], ctx, err))) return st;
   if ((st = choose_keys(op, err)) || (st = choose_condition_vars(op, err)) ||
       (st = choose_shown(op, need, err)))
     return st;
-  st = join_table_init(&op->table, ctx, op->keys, op->n_keys, op->kept, op->n_kept, err);
+  st = join_table_init(&op->table, ctx, op->keys, op->n_keys + op->lax, op->kept, op->n_kept, err);
   if (st || (st = sparql_id_table_init(&op->seen, ctx, (unsigned)op->n_keys, err))) return st;
   if ((st = sparql_columns_make(&op->left_pulled, ctx, err))) return st;
   if ((st = sparql_columns_make(&op->right_pulled, ctx, err))) return st;

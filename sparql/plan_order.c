@@ -264,7 +264,7 @@ offer_joins(order_search *s, const join_state *state, uint32_t member, bool cros
   if (m->kind == MEMBER_SCAN && (st = offer_scan_joins(s, state, m, &shared, &next, pairs, err)))
     return st;
   double output = COST_ROW * pairs;
-  double compare = shared.n ? 0 : state->rows * m->rows; /* no key: all pairs */
+  double compare = shared.n + shared.loose ? 0 : state->rows * m->rows; /* no key: all pairs */
   if (m->kind == MEMBER_PATH && shared.loose == 0) {
     next.method = METHOD_PATH;
     next.sorted = state->sorted;
