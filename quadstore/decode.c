@@ -166,7 +166,8 @@ void
 codec_decode(uint64_t out[CODEC_GROUP], const codec_view *view, unsigned column, unsigned group)
 {
   const codec_column *c = &view->column[column];
-  const uint8_t *in = c->packed + (size_t)group * 16 * c->width;
+  /* A column without packed bits has no stream to point into. */
+  const uint8_t *in = c->packed ? c->packed + (size_t)group * 16 * c->width : NULL;
 
   switch ((codec_form)c->form) {
   case CODEC_CONST:
