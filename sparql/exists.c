@@ -147,7 +147,7 @@ plan_make(exists_plan **out, exists_state *state, sparql_context *ctx, const spa
   }
   set_params(plan, state, executor);
   const sparql_active_graph *graph = &executor->graph[expr->pattern->index];
-  st = plan_with_frame(&plan->root, &p, expr->pattern, graph, need, frame, err);
+  st = plan_with_frame(&plan->root, &p, expr->pattern, graph, need, 1, frame, err);
   if (st) {
     planner_fail(&p);
     return st;

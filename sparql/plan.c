@@ -133,7 +133,7 @@ plan_graph_loop(sparql_operator **out, planner *p, const sparql_algebra *node,
   sparql_operator *child;
   quoin_status st = sparql_param_make(&param, p->ctx, node->node.var, true, err);
   if (st || (st = plan_frame_extend(&frame, p, outer, param, err))) return st;
-  st = plan_with_frame(&child, p, node->left, graph, need, frame, err);
+  st = plan_with_frame(&child, p, node->left, graph, need, UINT64_MAX, frame, err);
   if (st) return st;
   st = sparql_graph_make(out, p->ctx, child, param, graph, err);
   return plan_made(p, st, *out, err);
@@ -330,12 +330,12 @@ plan_node(sparql_operator **out, planner *p, const sparql_algebra *node,
 
 quoin_status
 plan_with_frame(sparql_operator **out, planner *p, const sparql_algebra *node,
-                const sparql_active_graph *graph, const bool *need, const sparql_frame *frame,
-                quoin_error *err)
+                const sparql_active_graph *graph, const bool *need, uint64_t limit,
+                const sparql_frame *frame, quoin_error *err)
 {
   const sparql_frame *outer = p->frame;
   p->frame = frame;
-  quoin_status st = plan_node(out, p, node, graph, need, UINT64_MAX, err);
+  quoin_status st = plan_node(out, p, node, graph, need, limit, err);
   p->frame = outer;
   return st;
 }

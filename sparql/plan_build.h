@@ -193,6 +193,7 @@ typedef struct join_state {
   sparql_var key;    /* MERGE: the variable; else of no meaning */
   sparql_var sorted; /* rows come sorted by it; SPARQL_NO_VAR */
   double rows, cost;
+  double startup; /* of the cost: before the first row */
 } join_state;
 
 enum { PLAN_MEMBERS = 60 }; /* that one mask can hold, with room to spare */
@@ -249,7 +250,7 @@ quoin_status plan_shortcut_distinct(sparql_operator **out, planner *p, const spa
                                     const sparql_active_graph *graph, quoin_error *err);
 /* A plan with its own parameters, for EXISTS and GRAPH ?g: restores p->frame. */
 quoin_status plan_with_frame(sparql_operator **out, planner *p, const sparql_algebra *node,
-                             const sparql_active_graph *graph, const bool *need,
+                             const sparql_active_graph *graph, const bool *need, uint64_t limit,
                              const sparql_frame *frame, quoin_error *err);
 /* `frame` and one more parameter. */
 quoin_status plan_frame_extend(const sparql_frame **out, planner *p, const sparql_frame *frame,

@@ -116,10 +116,19 @@ filter_share(const order_search *s, uint64_t before, uint64_t mask)
 /* ---- the beam ---------------------------------------------------------------------------------
  */
 
+/* The cost of as many rows as are wanted. */
 static double
-rank(const join_state *state)
+cost_of(const order_search *s, const join_state *state)
 {
-  return state->cost + 4 * state->rows;
+  double limit = (double)s->g->limit;
+  if (limit >= state->rows) return state->cost;
+  return state->startup + (state->cost - state->startup) * limit / state->rows;
+}
+
+static double
+rank(const order_search *s, const join_state *state)
+{
+  return cost_of(s, state) + (s->g->limit == UINT64_MAX ? 4 * state->rows : 0);
 }
 
 static quoin_status
@@ -130,14 +139,14 @@ offer(order_search *s, const join_state *candidate, quoin_error *err)
   for (size_t i = 0; i < b->n; i++) {
     join_state *have = &b->state[i];
     if (have->mask == candidate->mask && have->sorted == candidate->sorted) {
-      if (rank(candidate) < rank(have)) *have = *candidate;
+      if (rank(s, candidate) < rank(s, have)) *have = *candidate;
       return QUOIN_OK;
     }
-    if (rank(have) > rank(&b->state[worst])) worst = i;
+    if (rank(s, have) > rank(s, &b->state[worst])) worst = i;
   }
   if (b->n < b->cap) {
     b->state[b->n++] = *candidate;
-  } else if (rank(candidate) < rank(&b->state[worst])) {
+  } else if (rank(s, candidate) < rank(s, &b->state[worst])) {
     b->state[worst] = *candidate;
   }
   (void)err;
@@ -166,6 +175,7 @@ offer_bases(order_search *s, uint32_t member, quoin_error *err)
                      .key = SPARQL_NO_VAR,
                      .cost = m->cost};
   base.rows = m->rows * filter_share(s, 0, base.mask);
+  base.startup = m->kind == MEMBER_SCAN ? COST_OPEN : m->cost;
   if (m->kind != MEMBER_SCAN) {
     if (m->op && m->op->n_sorted) base.sorted = m->op->sorted[0];
     return offer(s, &base, err);
@@ -212,6 +222,7 @@ offer_scan_joins(order_search *s, const join_state *state, const plan_member *m,
     double lookups = near ? shared->lookups : lookups_of(state->rows, shared->lookups);
     next->cost = state->cost + lookups * (near ? COST_LOOKUP_NEAR : COST_LOOKUP) +
                  state->rows * COST_ROW + output;
+    next->startup = state->startup + COST_OPEN;
     if ((st = offer(s, next, err))) return st;
   }
   /* Merge, where both are sorted by a shared variable. */
@@ -237,6 +248,7 @@ offer_scan_joins(order_search *s, const join_state *state, const plan_member *m,
       next->key = lead;
       next->sorted = state->sorted;
       next->cost = left_cost + COST_OPEN + COST_MERGE * (left_rows + touched) + output;
+      next->startup = state->startup + COST_OPEN;
       if (shared->n > 1) { /* pairs that only the other variables tell apart */
         double most = keys > mv->distinct ? keys : mv->distinct;
         next->cost += state->rows * m->rows / most;
@@ -270,16 +282,19 @@ offer_joins(order_search *s, const join_state *state, uint32_t member, bool cros
     next.sorted = state->sorted;
     next.rows = shared.n ? state->rows * 3 : pairs;
     next.cost = state->cost + shared.lookups * COST_PATH + (shared.n ? 0 : m->cost) + output;
+    next.startup = state->startup;
     if (shared.n || m->n_vars == 0)
       if ((st = offer(s, &next, err))) return st;
     next.rows = pairs;
   }
+  next.startup = state->startup + m->cost + COST_KEEP * m->rows;
   next.method = METHOD_HASH_RIGHT;
   next.order = QUAD_ORDERS;
   next.sorted = state->sorted;
   next.cost =
       state->cost + m->cost + COST_KEEP * m->rows + COST_PROBE * state->rows + output + compare;
   if ((st = offer(s, &next, err))) return st;
+  next.startup = state->cost + COST_KEEP * state->rows + COST_OPEN;
   next.method = METHOD_HASH_LEFT;
   next.sorted = SPARQL_NO_VAR;
   next.cost =
@@ -333,7 +348,7 @@ plan_order(const join_state **out, plan_group *g, quoin_error *err)
   }
   const join_state *best = &s.next.state[0];
   for (size_t b = 1; b < s.next.n; b++)
-    if (s.next.state[b].cost < best->cost) best = &s.next.state[b];
+    if (cost_of(&s, &s.next.state[b]) < cost_of(&s, best)) best = &s.next.state[b];
   *out = best;
   return QUOIN_OK;
 }
