@@ -1,13 +1,16 @@
 /* base/file.c - files and directories, on the calls of base/sys.h. */
 #include "base/file.h"
 
+#include "base/cancel.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/sys.h"
 
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -186,6 +189,50 @@ base_file_open(base_file *out, const base_dir *dir, const char *name, base_file_
   }
   out->fd = fd;
   return QUOIN_OK;
+}
+
+/* Made under a name that is removed at once, for file systems without O_TMPFILE. */
+static int
+open_unlinked(const base_dir *dir)
+{
+  char name[64];
+  for (unsigned attempt = 0; attempt < 100; attempt++) {
+    uint64_t mixed = base_mix(base_clock_ns() + ((uint64_t)getpid() << 32) + attempt);
+    (void)snprintf(name, sizeof(name), ".quoin-%016llx", (unsigned long long)mixed);
+    int fd = sys_openat(dir->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0 && sys_unlinkat(dir->fd, name)) {
+      int os_errno = errno;
+      (void)close(fd);
+      errno = os_errno;
+      return -1;
+    }
+    if (fd >= 0 || (errno != EEXIST && errno != EINTR)) return fd;
+  }
+  return -1;
+}
+
+quoin_status
+base_file_temp(base_file *out, const char *path, quoin_error *err)
+{
+  *out = BASE_FILE_NONE;
+  base_dir dir;
+  quoin_status st = base_dir_open(&dir, path, err);
+  if (st) return st;
+  name_set(out->name, path, "(temporary file)");
+  int fd = -1;
+#if defined(O_TMPFILE)
+  do
+    fd = sys_openat(dir.fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  while (fd < 0 && errno == EINTR);
+  if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL))
+#endif
+    fd = open_unlinked(&dir);
+  if (fd < 0)
+    st = base_fail_os(err, errno, path, "temporary file cannot be made");
+  else
+    out->fd = fd;
+  base_dir_close(&dir);
+  return st;
 }
 
 void

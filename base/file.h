@@ -45,6 +45,9 @@ quoin_status base_dir_free_bytes(uint64_t *out, const base_dir *dir, quoin_error
 /* dir may be NULL: the name is then a path. */
 quoin_status base_file_open(base_file *out, const base_dir *dir, const char *name,
                             base_file_mode mode, quoin_error *err);
+/* A new file without a name in the directory at `path`, to read and write: gone once it is closed,
+ * whatever happens to the process. */
+quoin_status base_file_temp(base_file *out, const char *path, quoin_error *err);
 void base_file_close(base_file *file); /* BASE_FILE_NONE is fine */
 quoin_status base_file_size(uint64_t *out, const base_file *file, quoin_error *err);
 /* All of [offset, offset+len): a file that ends before is QUOIN_ERR_CORRUPT at its end. */

@@ -2,6 +2,7 @@
 #include "sparql/context.h"
 
 #include "sparql/expr_eval.h"
+#include "sparql/spill.h"
 
 #include <assert.h>
 #include <sys/random.h>
@@ -87,6 +88,7 @@ sparql_context_clear(sparql_context *ctx)
 {
   if (!ctx || !ctx->mem) return;
   expr_runtime_free(ctx);
+  spill_free(ctx);
   if (!ctx->shares_local) atom_local_free(ctx->local);
   base_arena_clear(&ctx->scratch);
   base_arena_clear(&ctx->arena);

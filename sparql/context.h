@@ -37,6 +37,7 @@ struct sparql_context {
   base_arena scratch;    /* of one batch: reset by the operator that evaluates */
   base_cancel cancel;
   uint64_t memory_used, memory_limit; /* of operators: sparql_charge */
+  struct sparql_spill *spill;         /* the temporary file; NULL: none yet (spill.h) */
   int64_t now_ms;                     /* NOW(), constant within the query */
   atom_id now_id;
   uint64_t random;        /* state for RAND, UUID, BNODE */

@@ -4,9 +4,12 @@
  * twice as many have gathered they are sorted and the worse half is dropped, and from then on a row
  * that does not come before the worst kept one is not stored at all. That costs less than a heap:
  * rows are moved log-many times, not at each replacement, and stability is free (kept rows are
- * numbered in order and before all later ones). */
+ * numbered in order and before all later ones).
+ *
+ * Past the memory budget the rows so far become a sorted run on disk (order_runs.h), of which only
+ * the best `limit` are written, and in the end the runs are merged. */
 #include "sparql/columns.h"
-#include "sparql/order_rows.h"
+#include "sparql/order_runs.h"
 
 #include <inttypes.h>
 
@@ -23,11 +26,12 @@ typedef struct order_operator {
   sparql_var *vars; /* [n_vars] those the child may bind: the columns of rows */
   size_t n_vars;
   order_rows rows;
-  bool pruned; /* row limit-1 is the worst that may stay */
+  order_runs runs; /* on disk; with any, all rows end there */
+  bool pruned;     /* row limit-1 is the worst that may stay */
   order_entry *entries;
   size_t n_entries;
   bool sorted; /* the input is read */
-  size_t given;
+  uint64_t given;
   sparql_columns cols;
   const atom_id **pulled;
   atom_id *values;       /* [SPARQL_BATCH] of a key expression */
@@ -95,6 +99,21 @@ prune(order_operator *op, quoin_error *err)
   return st;
 }
 
+/* The rows so far to disk. */
+static quoin_status
+spill(order_operator *op, quoin_error *err)
+{
+  op->pruned = false;
+  return op->rows.rows ? order_runs_write(&op->runs, &op->rows, op->limit, err) : QUOIN_OK;
+}
+
+static bool
+has_room(const order_operator *op, uint64_t chunks)
+{
+  return spill_has_room(op->head.ctx, order_rows_bytes(&op->rows),
+                        order_rows_need(&op->rows, (size_t)chunks));
+}
+
 static quoin_status
 take_batch(order_operator *op, const sparql_batch *in, quoin_error *err)
 {
@@ -109,10 +128,12 @@ take_batch(order_operator *op, const sparql_batch *in, quoin_error *err)
     st = store_row(op, in, i, limited, err);
   }
   base_arena_rewind(&ctx->scratch, mark);
-  if (!st) st = order_rows_charge_text(&op->rows, err);
-  if (!st && limited && op->rows.rows / 2 > op->limit && op->rows.rows - op->limit > ORDER_SLACK)
-    st = prune(op, err);
-  return st;
+  if (st) return st;
+  if (!has_room(op, 2)) return spill(op, err);
+  if ((st = order_rows_charge_text(&op->rows, err))) return st;
+  if (!limited || op->rows.rows / 2 <= op->limit || op->rows.rows - op->limit <= ORDER_SLACK)
+    return QUOIN_OK;
+  return has_room(op, op->limit / ORDER_CHUNK + 1) ? prune(op, err) : spill(op, err);
 }
 
 static quoin_status
@@ -133,9 +154,44 @@ read_all(order_operator *op, quoin_error *err)
   op->head.bytes = op->rows.n_chunks * ORDER_CHUNK *
                        (op->n_keys * sizeof(sparql_sort_key) + op->n_vars * sizeof(atom_id)) +
                    op->rows.text_charged;
-  if ((st = order_rows_sort(&op->entries, &op->n_entries, &op->rows, err))) return st;
+  if (order_runs_any(&op->runs)) {
+    if ((st = spill(op, err)) || (st = order_runs_begin(&op->runs, err))) return st;
+  } else if ((st = order_rows_sort(&op->entries, &op->n_entries, &op->rows, err))) {
+    return st;
+  }
   op->sorted = true;
   return QUOIN_OK;
+}
+
+/* The next rows of the runs; *n is 0 at the end. */
+static quoin_status
+give_merged(size_t *n, order_operator *op, quoin_error *err)
+{
+  *n = 0;
+  for (; *n < SPARQL_BATCH && op->given < op->limit; op->given++) {
+    const atom_id *columns;
+    quoin_status st = order_runs_next(&columns, &op->runs, err);
+    if (st == QUOIN_DONE) break;
+    if (st) return st;
+    for (size_t c = 0; c < op->n_vars; c++)
+      op->cols.buffer[op->vars[c]][*n] = columns[c];
+    ++*n;
+  }
+  return QUOIN_OK;
+}
+
+static void
+give_sorted(size_t *n, order_operator *op)
+{
+  uint64_t end = op->limit < op->n_entries ? op->limit : op->n_entries;
+  *n = end - op->given < SPARQL_BATCH ? (size_t)(end - op->given) : SPARQL_BATCH;
+  const order_entry *entries = op->entries + op->given;
+  for (size_t c = 0; c < op->n_vars; c++) {
+    atom_id *to = op->cols.buffer[op->vars[c]];
+    for (size_t i = 0; i < *n; i++)
+      to[i] = order_rows_column(&op->rows, entries[i].row, c)[entries[i].row & (ORDER_CHUNK - 1)];
+  }
+  op->given += *n;
 }
 
 static quoin_status
@@ -144,18 +200,17 @@ order_next(sparql_batch *out, sparql_operator *base, quoin_error *err)
   order_operator *op = (order_operator *)base;
   quoin_status st = base_cancel_check(&base->ctx->cancel, err);
   if (st || (!op->sorted && (st = read_all(op, err)))) return st;
-  size_t end = op->limit < op->n_entries ? (size_t)op->limit : op->n_entries;
-  size_t n = end - op->given < SPARQL_BATCH ? end - op->given : SPARQL_BATCH;
-  if (!n) return QUOIN_DONE;
-  const order_entry *entries = op->entries + op->given;
+  size_t n = 0;
   for (size_t c = 0; c < op->n_vars; c++) {
     atom_id *to;
     if ((st = sparql_columns_buffer(&to, &op->cols, base->ctx, op->vars[c], err))) return st;
-    for (size_t i = 0; i < n; i++)
-      to[i] = order_rows_column(&op->rows, entries[i].row, c)[entries[i].row & (ORDER_CHUNK - 1)];
     op->cols.column[op->vars[c]] = to;
   }
-  op->given += n;
+  if (!order_runs_any(&op->runs))
+    give_sorted(&n, op);
+  else if ((st = give_merged(&n, op, err)))
+    return st;
+  if (!n) return QUOIN_DONE;
   *out = (sparql_batch){.rows = n, .column = op->cols.column};
   return QUOIN_OK;
 }
@@ -168,6 +223,7 @@ order_close(sparql_operator *base)
   op->entries = NULL;
   op->n_entries = op->given = 0;
   op->sorted = op->pruned = false;
+  order_runs_clear(&op->runs, base->ctx);
   order_rows_clear(&op->rows);
 }
 

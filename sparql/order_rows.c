@@ -5,8 +5,9 @@
 
 #include "base/poison.h"
 
-/* Below this many, insertion sort. */
-enum { ORDER_RUN = 12 };
+/* Below this many, insertion sort. The deadline is looked at after so many rows (the clock itself
+ * is read in one of 64 of these looks). */
+enum { ORDER_RUN = 12, ORDER_LOOK = 128 };
 
 void
 order_rows_init(order_rows *rows, sparql_context *ctx, const sparql_order_key *keys, size_t n_keys,
@@ -63,6 +64,19 @@ order_rows_add(order_rows *rows, quoin_error *err)
   return QUOIN_OK;
 }
 
+uint64_t
+order_rows_bytes(const order_rows *rows)
+{
+  return rows->n_chunks * chunk_bytes(rows) + rows->text.used;
+}
+
+uint64_t
+order_rows_need(const order_rows *rows, size_t chunks)
+{
+  return chunks * chunk_bytes(rows) + (rows->text.used - rows->text_charged) +
+         (rows->rows + chunks * ORDER_CHUNK) * 2 * sizeof(order_entry);
+}
+
 quoin_status
 order_rows_charge_text(order_rows *rows, quoin_error *err)
 {
@@ -111,34 +125,41 @@ code_of_text(quoin_span text, size_t from)
 }
 
 /* Do the first keys of all rows differ in their text alone? *common: bytes that all begin with. */
-static bool
-texts_decide(size_t *common, const order_rows *rows)
+static quoin_status
+texts_decide(bool *decide, size_t *common, const order_rows *rows, quoin_error *err)
 {
   const sparql_sort_key *first = order_rows_keys(rows, 0);
   *common = first->text.len;
+  *decide = false;
   for (size_t i = 1; i < rows->rows; i++) {
+    quoin_status st = i % ORDER_LOOK ? QUOIN_OK : base_cancel_check(&rows->ctx->cancel, err);
+    if (st) return st;
     const sparql_sort_key *key = order_rows_keys(rows, i);
     if (key->major != first->major || key->minor != first->minor || key->number != first->number)
-      return false;
+      return QUOIN_OK;
     if (key->text.len < *common) *common = key->text.len;
     size_t same = 0;
     while (same < *common && key->text.ptr[same] == first->text.ptr[same])
       same++;
     *common = same;
   }
-  return true;
+  *decide = true;
+  return QUOIN_OK;
 }
 
 /* Codes of the first key, in the order of sparql_sort_key_compare: class, minor class, the leading
  * bits of the number; or, where these are the same in all rows (IRIs: "http:/"), the bytes of text
  * after what all have in common. */
-static void
-make_codes(order_entry *entries, const order_rows *rows)
+static quoin_status
+make_codes(order_entry *entries, const order_rows *rows, quoin_error *err)
 {
   size_t common;
-  bool texts = texts_decide(&common, rows);
+  bool texts;
+  quoin_status st = texts_decide(&texts, &common, rows, err);
+  if (st) return st;
   uint64_t flip = rows->keys[0].descending ? UINT64_MAX : 0;
   for (size_t i = 0; i < rows->rows; i++) {
+    if (i % ORDER_LOOK == 0 && (st = base_cancel_check(&rows->ctx->cancel, err))) return st;
     const sparql_sort_key *key = order_rows_keys(rows, i);
     assert(key->major < 32 && key->minor < 32);
     uint64_t code = texts ? code_of_text(key->text, common)
@@ -146,6 +167,7 @@ make_codes(order_entry *entries, const order_rows *rows)
                                 code_of_number(key->number) >> 10;
     entries[i] = (order_entry){.code = code ^ flip, .row = (uint32_t)i};
   }
+  return QUOIN_OK;
 }
 
 static void
@@ -160,21 +182,29 @@ insertion_sort(const order_rows *rows, order_entry *entries, size_t n)
   }
 }
 
-static void
+static quoin_status
 merge(const order_rows *rows, order_entry *to, const order_entry *a, size_t n_a,
-      const order_entry *b, size_t n_b)
+      const order_entry *b, size_t n_b, quoin_error *err)
 {
   /* Input that is sorted already, or in pieces, costs one comparison. */
   if (!n_b || !entry_before(rows, b, &a[n_a - 1])) {
     memcpy(to, a, n_a * sizeof(*to));
     if (n_b) memcpy(to + n_a, b, n_b * sizeof(*to));
-    return;
+    return QUOIN_OK;
   }
   const order_entry *end_a = a + n_a, *end_b = b + n_b;
-  while (a < end_a && b < end_b)
-    *to++ = entry_before(rows, b, a) ? *b++ : *a++;
+  while (a < end_a && b < end_b) {
+    /* so many steps end neither piece */
+    size_t left_a = (size_t)(end_a - a), left_b = (size_t)(end_b - b);
+    size_t least = left_a < left_b ? left_a : left_b;
+    quoin_status st = base_cancel_check(&rows->ctx->cancel, err);
+    if (st) return st;
+    for (size_t i = least < ORDER_LOOK ? least : ORDER_LOOK; i > 0; i--)
+      *to++ = entry_before(rows, b, a) ? *b++ : *a++;
+  }
   if (a < end_a) memcpy(to, a, (size_t)(end_a - a) * sizeof(*to));
   if (b < end_b) memcpy(to, b, (size_t)(end_b - b) * sizeof(*to));
+  return QUOIN_OK;
 }
 
 /* Bottom-up merge sort; `other` is room for as many. The result is where *result points. */
@@ -183,15 +213,16 @@ merge_sort(order_entry **result, const order_rows *rows, order_entry *entries, o
            size_t n, quoin_error *err)
 {
   order_entry *from = entries, *to = other;
-  for (size_t at = 0; at < n; at += ORDER_RUN)
+  quoin_status st;
+  for (size_t at = 0; at < n; at += ORDER_RUN) {
+    if (at / ORDER_RUN % 8 == 0 && (st = base_cancel_check(&rows->ctx->cancel, err))) return st;
     insertion_sort(rows, from + at, n - at < ORDER_RUN ? n - at : ORDER_RUN);
+  }
   for (size_t width = ORDER_RUN; width < n; width *= 2) {
     for (size_t at = 0; at < n; at += 2 * width) {
-      quoin_status st = base_cancel_check(&rows->ctx->cancel, err);
-      if (st) return st;
       size_t n_a = n - at < width ? n - at : width;
       size_t n_b = n - at - n_a < width ? n - at - n_a : width;
-      merge(rows, to + at, from + at, n_a, from + at + n_a, n_b);
+      if ((st = merge(rows, to + at, from + at, n_a, from + at + n_a, n_b, err))) return st;
     }
     order_entry *swap = from;
     from = to;
@@ -230,7 +261,7 @@ order_rows_sort(order_entry **out, size_t *n, order_rows *rows, quoin_error *err
   if (!rows->rows) return QUOIN_OK;
   if ((st = entries_new(&entries, rows->rows, rows->ctx, err))) goto done;
   if ((st = entries_new(&other, rows->rows, rows->ctx, err))) goto done;
-  make_codes(entries, rows);
+  if ((st = make_codes(entries, rows, err))) goto done;
   if ((st = merge_sort(&result, rows, entries, other, rows->rows, err))) goto done;
   *out = result;
   if (result == entries)
@@ -251,6 +282,7 @@ order_rows_keep(order_rows *rows, const order_entry *entries, size_t n, quoin_er
   order_rows kept;
   order_rows_init(&kept, rows->ctx, rows->keys, rows->n_keys, rows->n_columns);
   for (size_t i = 0; i < n; i++) {
+    if (i % ORDER_LOOK == 0 && (st = base_cancel_check(&rows->ctx->cancel, err))) goto done;
     if ((st = order_rows_add(&kept, err))) goto done;
     const sparql_sort_key *from = order_rows_keys(rows, entries[i].row);
     sparql_sort_key *to = order_rows_keys(&kept, i);

@@ -49,6 +49,10 @@ order_rows_column(const order_rows *rows, size_t row, size_t i)
 
 /* One more row, contents undefined: fill its keys and columns. Its number is rows->rows - 1. */
 quoin_status order_rows_add(order_rows *rows, quoin_error *err);
+/* Bytes of the rows and the text of their keys. */
+uint64_t order_rows_bytes(const order_rows *rows);
+/* Bytes that more rows need: those of `chunks` chunks, and what sorting all of them takes. */
+uint64_t order_rows_need(const order_rows *rows, size_t chunks);
 /* Charge what the text of the keys has come to. */
 quoin_status order_rows_charge_text(order_rows *rows, quoin_error *err);
 /* <0, 0, >0 by the keys of ORDER BY. */
