@@ -148,6 +148,25 @@ base_mutex_lock(base_mutex *m)
   rank_taken(m, m->rank, m->name, true);
 }
 
+bool
+base_mutex_lock_within(base_mutex *m, unsigned ms)
+{
+  struct timespec until;
+  rank_before(m, m->rank, m->name);
+  if (clock_gettime(CLOCK_REALTIME, &until)) return false; /* the clock that POSIX has here */
+  until.tv_sec += (time_t)(ms / 1000);
+  until.tv_nsec += (long)(ms % 1000) * 1000000;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000;
+  }
+  int failed = pthread_mutex_timedlock(&m->os, &until);
+  assert(!failed || failed == ETIMEDOUT);
+  if (failed) return false;
+  rank_taken(m, m->rank, m->name, true);
+  return true;
+}
+
 void
 base_mutex_unlock(base_mutex *m)
 {

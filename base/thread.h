@@ -27,6 +27,8 @@ typedef struct base_mutex {
 quoin_status base_mutex_init(base_mutex *m, base_rank rank, const char *name, quoin_error *err);
 void base_mutex_destroy(base_mutex *m);
 void base_mutex_lock(base_mutex *m);
+/* As base_mutex_lock, but false, without the lock, after about `ms` milliseconds. */
+bool base_mutex_lock_within(base_mutex *m, unsigned ms);
 void base_mutex_unlock(base_mutex *m);
 
 typedef struct base_cond {

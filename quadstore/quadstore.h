@@ -148,8 +148,9 @@ void quad_scan_close(quad_scan *scan); /* NULL is fine */
 quoin_status quad_txn_begin(quad_txn **out, quad_store *store, quoin_error *err);
 /* As quad_txn_begin, being the writer from here to the end: commits of others and loads wait, so it
  * cannot conflict. All calls on it by this thread, which may not commit or load anything else
- * meanwhile. */
-quoin_status quad_txn_begin_writer(quad_txn **out, quad_store *store, quoin_error *err);
+ * meanwhile. Waits for other writers as long as `cancel` (may be NULL) allows. */
+quoin_status quad_txn_begin_writer(quad_txn **out, quad_store *store, base_cancel *cancel,
+                                   quoin_error *err);
 /* Terms not yet in the store get ids at commit; an abort leaves no atom behind. Blank node labels
  * are scoped to the transaction. A label b<N> is that stored node only through quad_txn_add_ids. */
 quoin_status quad_txn_add(quad_txn *txn, const rdf_term quad_terms[4], quoin_error *err);

@@ -49,6 +49,19 @@ quad_store_enter(quad_store *store)
   atom_store_writer_enter(store->atoms);
 }
 
+quoin_status
+quad_store_enter_within(quad_store *store, base_cancel *cancel, quoin_error *err)
+{
+  enum { SLICE_MS = 20 };
+  while (!base_mutex_lock_within(&store->writer, SLICE_MS)) {
+    if (cancel) cancel->calls = 0; /* look at the clock each time */
+    quoin_status st = base_cancel_check(cancel, err);
+    if (st) return st;
+  }
+  atom_store_writer_enter(store->atoms);
+  return QUOIN_OK;
+}
+
 void
 quad_store_leave(quad_store *store)
 {

@@ -109,6 +109,8 @@ quoin_status quad_store_poison(quad_store *store, quoin_status st);
 
 /* Be the writer: the mutex and the atom store's role. */
 void quad_store_enter(quad_store *store);
+/* The same, as long as `cancel` (may be NULL) allows waiting for it. */
+quoin_status quad_store_enter_within(quad_store *store, base_cancel *cancel, quoin_error *err);
 void quad_store_leave(quad_store *store);
 
 /* A reference to the current version. */

@@ -31,7 +31,7 @@ struct quad_txn {
 /* ---- building ------------------------------------------------------------------------------- */
 
 static quoin_status
-begin(quad_txn **out, quad_store *store, bool writer, quoin_error *err)
+begin(quad_txn **out, quad_store *store, bool writer, base_cancel *cancel, quoin_error *err)
 {
   quad_txn *txn;
   quoin_status st = quad_store_may_write(store, err);
@@ -43,7 +43,7 @@ begin(quad_txn **out, quad_store *store, bool writer, quoin_error *err)
   txn->mem = store->mem;
   if ((st = atom_local_new(&txn->local, store->mem, err))) goto done;
   if (writer) {
-    quad_store_enter(store);
+    if ((st = quad_store_enter_within(store, cancel, err))) goto done;
     txn->writer = true;
     if ((st = quad_store_may_write(store, err))) goto done;
   }
@@ -59,13 +59,13 @@ done:
 quoin_status
 quad_txn_begin(quad_txn **out, quad_store *store, quoin_error *err)
 {
-  return begin(out, store, false, err);
+  return begin(out, store, false, NULL, err);
 }
 
 quoin_status
-quad_txn_begin_writer(quad_txn **out, quad_store *store, quoin_error *err)
+quad_txn_begin_writer(quad_txn **out, quad_store *store, base_cancel *cancel, quoin_error *err)
 {
-  return begin(out, store, true, err);
+  return begin(out, store, true, cancel, err);
 }
 
 void

@@ -87,7 +87,7 @@ void sparql_cursor_close(sparql_cursor *cursor); /* NULL is fine */
 
 typedef struct sparql_update_options {
   quoin_span base;          /* base IRI; may be empty */
-  uint64_t timeout_ms;      /* of all operations together, the commit not included; 0: none */
+  uint64_t timeout_ms;      /* of waiting for other writers and all operations; 0: none */
   uint64_t memory_bytes;    /* budget of the WHERE of each operation; 0: 1 GiB */
   unsigned threads;         /* 0: all cores */
   bool union_default_graph; /* of WHERE: the default graph is the union of all graphs */

@@ -117,7 +117,7 @@ run_all(update_run *run, quoin_error *err)
 static quoin_status
 transact(sparql_update_result *out, update_run *run, quoin_error *err)
 {
-  quoin_status st = quad_txn_begin_writer(&run->txn, run->store, err);
+  quoin_status st = quad_txn_begin_writer(&run->txn, run->store, &run->cancel, err);
   if (st) return st;
   run->local = quad_txn_local(run->txn);
   st = quad_txn_snapshot(&run->begin, run->txn, err);

@@ -548,7 +548,7 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_explain(quoin_span *out, quo
 typedef struct quoin_update_options {
   size_t struct_size;
   quoin_span base;          /**< Base IRI of the text; empty: none. */
-  uint64_t timeout_ms;      /**< For all operations, up to the commit; 0: none. Past it: TIMEOUT. */
+  uint64_t timeout_ms;      /**< For waiting and all operations, not the commit; 0: none. */
   uint64_t memory_bytes;    /**< For the WHERE of each operation; 0: 1 GiB. Past it: LIMIT. */
   unsigned threads;         /**< 0: as the store says. */
   bool union_default_graph; /**< In WHERE the default graph is the union of all graphs. */

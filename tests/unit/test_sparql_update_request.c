@@ -234,6 +234,21 @@ increment(void *user)
   return NULL;
 }
 
+typedef struct waiting_update {
+  world *w;
+  const sparql_update_options *options;
+  quoin_status status;
+} waiting_update;
+
+static void *
+wait_for_writer(void *user)
+{
+  waiting_update *u = user;
+  u->status = sparql_update_run(NULL, u->w->store, base_span("CLEAR ALL"), u->options,
+                                base_alloc_default(), NULL);
+  return NULL;
+}
+
 static void
 test_request__writers_wait_for_each_other(void **state)
 {
@@ -249,6 +264,28 @@ test_request__writers_wait_for_each_other(void **state)
   }
   refresh(w);
   EXPECT(w, "SELECT ?n (COUNT(?e) AS ?k) { :c :n ?n ; :made ?e } GROUP BY ?n", "100 100\n");
+}
+
+/* Another writer is at work for longer than this one may wait. */
+static void
+test_request__waits_no_longer_than_its_timeout(void **state)
+{
+  world *w = *state;
+  const sparql_update_options late = {.timeout_ms = 60};
+  waiting_update waiting = {.w = w, .options = &late};
+  pthread_t thread;
+  quad_txn *txn;
+  quoin_error err = QUOIN_ERROR_INIT;
+  UPDATE(w, "INSERT DATA { :c :n 0 }", 1, 0);
+  assert_int_equal(quad_txn_begin_writer(&txn, w->store, NULL, &err), QUOIN_OK);
+  uint64_t start = base_clock_ns();
+  assert_int_equal(pthread_create(&thread, NULL, wait_for_writer, &waiting), 0);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  uint64_t waited = (base_clock_ns() - start) / 1000000;
+  quad_txn_abort(txn);
+  assert_int_equal(waiting.status, QUOIN_ERR_TIMEOUT);
+  assert_true(waited >= 55 && waited < 1000);
+  UPDATE(w, "INSERT DATA { :c :n 1 }", 1, 0);
 }
 
 static void
@@ -361,6 +398,7 @@ main(void)
       TEST(failures_have_a_place),
       TEST(limits),
       TEST(writers_wait_for_each_other),
+      TEST(waits_no_longer_than_its_timeout),
       TEST(a_transaction_conflicts_with_it),
       TEST(a_reader_keeps_its_snapshot),
       TEST(out_of_memory),
