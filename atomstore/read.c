@@ -146,6 +146,22 @@ atom_record_key(atom_key *out, base_buffer *scratch, const atom_store *store,
   return QUOIN_OK;
 }
 
+/* The slot says that record `rec` has the key's hash, the text says that it is another term. Two
+ * terms may share the 48 bits a slot holds; a damaged text shares them with nothing. */
+static quoin_status
+other_term(const atom_store *store, uint64_t number, const atom_record *rec, const atom_key *key,
+           quoin_error *err)
+{
+  atom_key other;
+  base_buffer scratch;
+  base_buffer_init(&scratch, store->mem);
+  quoin_status st = atom_record_key(&other, &scratch, store, rec, err);
+  if (!st && other.hash >> 16 != key->hash >> 16)
+    st = atom_corrupt_record(store, number, "the text does not match its check bits", err);
+  base_buffer_clear(&scratch);
+  return st;
+}
+
 quoin_status
 atom_key_matches(bool *out, const atom_store *store, uint64_t number, const atom_key *key,
                  quoin_error *err)
@@ -160,7 +176,7 @@ atom_key_matches(bool *out, const atom_store *store, uint64_t number, const atom
   if (rec.kind != ATOM_IRI || rec.link == 0) {
     *out = base_span_equal(rec.value, key->value) && base_span_equal(rec.lang, key->lang) &&
            rec.link == key->datatype;
-    return QUOIN_OK;
+    return *out ? QUOIN_OK : other_term(store, number, &rec, key, err);
   }
   quoin_span prefix;
   if ((st = prefix_text(&prefix, store, &rec, err))) return st;
@@ -168,7 +184,7 @@ atom_key_matches(bool *out, const atom_store *store, uint64_t number, const atom
          memcmp(key->value.ptr, prefix.ptr, prefix.len) == 0 &&
          (rec.value.len == 0 ||
           memcmp(key->value.ptr + prefix.len, rec.value.ptr, rec.value.len) == 0);
-  return QUOIN_OK;
+  return *out ? QUOIN_OK : other_term(store, number, &rec, key, err);
 }
 
 /* ---- terms

@@ -13,8 +13,6 @@
 
 #include <stdlib.h>
 
-#include <stdlib.h>
-
 #include "base/poison.h"
 
 enum { BITS_MIN = 10, BITS_MAX = 44 };

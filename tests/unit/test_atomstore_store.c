@@ -287,6 +287,46 @@ test_store__finds_flipped_bits(void **state)
   support_dir_remove(&f.at);
 }
 
+/* A term whose text was damaged is an error to who looks for it, never "there is no such term". */
+static void
+test_store__damaged_text_is_not_absence(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture f;
+  uint64_t seed = support_seed();
+  fixture_make(&f);
+  atom_store *store = store_open(&f, ATOM_OPEN_WRITE);
+  intern_range(store, 0, 100);
+  assert_ok(atom_store_sync(&f.marks, store, &err));
+  store_close(store);
+  size_t corrupt = 0;
+  for (int i = 0; i < 400; i++) {
+    uint64_t offset = 64 + support_random(&seed) % f.marks.term_bytes;
+    uint8_t bits = (uint8_t)(1u << support_random(&seed) % 8);
+    flip(&f, "terms-1", offset, bits);
+    store = store_open(&f, ATOM_OPEN_READ_ONLY);
+    atom_store_pin(store);
+    for (uint64_t n = 0; n < 100; n++) {
+      char buf[200];
+      rdf_term term = support_term(buf, n);
+      atom_id id;
+      quoin_status st = atom_find(&id, store, &term, UINT64_MAX, &err);
+      if (st) {
+        assert_int_equal(st, QUOIN_ERR_CORRUPT);
+        corrupt++;
+      } else {
+        assert_true(id.bits != 0);
+      }
+    }
+    atom_store_unpin(store);
+    store_close(store);
+    flip(&f, "terms-1", offset, bits);
+  }
+  assert_true(corrupt >= 300);
+  support_dir_remove(&f.at);
+}
+
 static void
 test_store__refuses_short_and_foreign_files(void **state)
 {
@@ -622,6 +662,7 @@ main(void)
       cmocka_unit_test(test_store__makes_a_lost_table_again),
       cmocka_unit_test(test_store__builds_repeat),
       cmocka_unit_test(test_store__finds_flipped_bits),
+      cmocka_unit_test(test_store__damaged_text_is_not_absence),
       cmocka_unit_test(test_store__refuses_short_and_foreign_files),
       cmocka_unit_test(test_store__survives_every_failing_allocation),
       cmocka_unit_test(test_store__goes_on_after_a_full_disk),
