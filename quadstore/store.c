@@ -205,6 +205,15 @@ create_store(quad_store *store, uint32_t orders, quoin_error *err)
   return quad_manifest_write(m, &store->dir, store->mem, err);
 }
 
+/* What a manifest names must be there. NOT_FOUND would say that there is no store. */
+static quoin_status
+named(quoin_status st, quoin_error *err)
+{
+  if (st != QUOIN_ERR_NOT_FOUND) return st;
+  if (err) err->status = QUOIN_ERR_CORRUPT;
+  return QUOIN_ERR_CORRUPT;
+}
+
 static quoin_status
 find_manifest(quad_store *store, const quad_store_options *options, quoin_error *err)
 {
@@ -214,7 +223,8 @@ find_manifest(quad_store *store, const quad_store_options *options, quoin_error 
   if (base_dir_has(&store->dir, "manifest")) {
     if (options->must_create)
       return base_fail(err, QUOIN_ERR_EXISTS, "there is a store already in '%s'", store->dir.name);
-    return quad_manifest_read(&store->manifest, &store->dir, !store->read_only, store->mem, err);
+    return named(
+        quad_manifest_read(&store->manifest, &store->dir, !store->read_only, store->mem, err), err);
   }
   if (!create) {
     if ((st = base_dir_list(&store->dir, refuse_remains, NULL, err))) return st;
@@ -278,8 +288,8 @@ open_content(quad_store *store, const quad_store_options *options, quoin_error *
   if ((st = find_manifest(store, options, err))) return st;
   st = atom_store_open(&store->atoms, &store->dir, &store->manifest.atoms,
                        store->read_only ? ATOM_OPEN_READ_ONLY : ATOM_OPEN_WRITE, store->mem, err);
-  if (st) return st;
-  if ((st = open_runs(store, err))) return st;
+  if (!st) st = open_runs(store, err);
+  if (st) return named(st, err);
   quad_log_init(&store->log, &store->dir, store->manifest.log_first, store->manifest.lineage);
   atomic_store(&store->saved, store->manifest.version);
   return quad_store_recover(store, &records, err);

@@ -450,6 +450,34 @@ test_store__open_options(void **unused)
   support_dir_remove(&d);
 }
 
+/* A file that the manifest names is gone: that is damage, not "there is no store". */
+static void
+test_store__missing_files_are_corruption(void **unused)
+{
+  static const char *const names[] = {"run-1", "manifest-2", "terms-1", "offsets-1"};
+
+  (void)unused;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    quoin_error err = QUOIN_ERROR_INIT;
+    quad_store_options read = {.read_only = true}, create = {.create = true};
+    char path[512];
+    support_dir d;
+    quad_store *store;
+    support_dir_make(&d);
+    model m = {NULL, 0, 0};
+    store = store_open(&d, &create);
+    bulk_load(store, &m, 10, 10, 0, 1);
+    model_free(&m);
+    store_close(store);
+    (void)snprintf(path, sizeof path, "%s/%s", d.path, names[i]);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(quad_store_open(&store, d.path, &read, MEM, &err), QUOIN_ERR_CORRUPT);
+    assert_int_equal(err.status, QUOIN_ERR_CORRUPT);
+    assert_int_equal(quad_store_open(&store, d.path, &create, MEM, &err), QUOIN_ERR_CORRUPT);
+    support_dir_remove(&d);
+  }
+}
+
 static void
 test_store__second_opener_gets_the_pid(void **unused)
 {
@@ -496,6 +524,7 @@ main(void)
       cmocka_unit_test(test_store__snapshots_stay),
       cmocka_unit_test(test_store__conflicts),
       cmocka_unit_test(test_store__blank_labels_are_scoped),
+      cmocka_unit_test(test_store__missing_files_are_corruption),
       cmocka_unit_test(test_store__second_opener_gets_the_pid),
   };
 
