@@ -3,6 +3,8 @@
 
 #include <strings.h>
 
+#include "base/poison.h"
+
 typedef struct format_name {
   const char *name;
   rdfio_format format;
