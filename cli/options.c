@@ -59,7 +59,7 @@ static const uint32_t query_options = BIT(OPT_STORE) | BIT(OPT_QUERY_FILE) | BIT
                                       BIT(OPT_THREADS) | BIT(OPT_UNION) | BIT(OPT_BASE);
 
 const cli_command cli_commands[] = {
-    {"create", "", "Make an empty store.", "The directory must not exist yet.\n",
+    {"create", "", "Make an empty store.", "There must be none in the directory yet.\n",
      "quoin create --store S", BIT(OPT_STORE) | BIT(OPT_INDEXES), 0, 0, cli_create},
     {"load", "FILE...", "Load RDF files: all statements, or none.",
      "Makes the store if there is none. Files ending in .nt .nq .ttl .trig, also .gz .bz2 .xz "
