@@ -60,16 +60,12 @@ base_dir_create(const char *path, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   base_dir dir = BASE_DIR_NONE;
-  int parent = -1;
   if (sys_mkdir(path, 0777)) return base_fail_os(err, errno, path, "directory cannot be made");
   if ((st = base_dir_open(&dir, path, err))) goto done;
   if ((st = base_dir_sync(&dir, err))) goto done;
-  parent = sys_openat(dir.fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  if (parent < 0 || sys_fsync(parent))
-    st = base_fail_os(err, errno, path, "the parent directory cannot be synced");
+  st = base_dir_sync_parent(&dir, err);
 
 done:
-  if (parent >= 0) (void)close(parent);
   base_dir_close(&dir);
   return st;
 }
@@ -79,6 +75,18 @@ base_dir_sync(const base_dir *dir, quoin_error *err)
 {
   if (sys_fsync(dir->fd)) return base_fail_os(err, errno, dir->name, "directory cannot be synced");
   return QUOIN_OK;
+}
+
+quoin_status
+base_dir_sync_parent(const base_dir *dir, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  int parent = sys_openat(dir->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (parent < 0 && errno == EACCES) return QUOIN_OK;
+  if (parent < 0 || sys_fsync(parent))
+    st = base_fail_os(err, errno, dir->name, "the parent directory cannot be synced");
+  if (parent >= 0) (void)close(parent);
+  return st;
 }
 
 void

@@ -30,6 +30,8 @@ quoin_status base_dir_open(base_dir *out, const char *path, quoin_error *err);
 /* EXISTS when it is there already. The parent directory is synced. */
 quoin_status base_dir_create(const char *path, quoin_error *err);
 quoin_status base_dir_sync(const base_dir *dir, quoin_error *err);
+/* Make the entry of `dir` in its parent durable. A parent that may not be read is let be. */
+quoin_status base_dir_sync_parent(const base_dir *dir, quoin_error *err);
 void base_dir_close(base_dir *dir);
 /* Call `each` with every name but . and ..; stops at the first status that is not OK. */
 quoin_status base_dir_list(const base_dir *dir,

@@ -197,6 +197,8 @@ create_store(quad_store *store, uint32_t orders, quoin_error *err)
 
   if ((st = base_dir_list(&store->dir, refuse_remains, NULL, err))) return st;
   if ((st = base_dir_list(&store->dir, sweep_remains, &s, err))) return st;
+  /* Whoever made the directory, and whatever became of that: from the manifest on it must last. */
+  if ((st = base_dir_sync_parent(&store->dir, err))) return st;
   *m = (quad_manifest){.generation = 1, .version = 1, .log_first = 1, .next_run = 1};
   m->orders =
       orders ? (orders & ((1u << QUAD_ORDERS) - 1)) | 1u << QUAD_SPO : (1u << QUAD_ORDERS) - 1;
@@ -327,7 +329,7 @@ open_directory(quad_store *store, const char *path, const quad_store_options *op
   if (options->read_only || !(options->create || options->must_create))
     return base_fail(err, QUOIN_ERR_NOT_FOUND, "there is no store in '%s'", path);
   base_error_clear(err);
-  if ((st = base_dir_create(path, err)) && access(path, F_OK)) return st;
+  if ((st = base_dir_create(path, err)) && st != QUOIN_ERR_EXISTS) return st;
   base_error_clear(err);
   return base_dir_open(&store->dir, path, err);
 }
