@@ -38,13 +38,16 @@ group_aggregate_init(group_aggregate *agg, sparql_context *ctx, const sparql_exp
   if (!agg->counting) agg->state_size = (sparql_aggregate_size(expr) + 15) & ~(size_t)15;
   agg->values = base_arena_new(&ctx->arena, SPARQL_BATCH, sizeof(atom_id));
   if (!agg->values) return base_fail_nomem(err);
+  if (agg->table && !agg->arg && (st = whole_rows(agg, child, err))) return st;
+  agg->n_columns = agg->arg ? 1 : agg->n_whole;
+  size_t width = 1 + agg->n_columns;
+  if (!(agg->tuple = base_arena_new_zero(&ctx->arena, width, sizeof(atom_id *))))
+    return base_fail_nomem(err);
+  agg->columns = agg->tuple + 1;
   if (!agg->table) return QUOIN_OK;
-  if (!agg->arg && (st = whole_rows(agg, child, err))) return st;
-  size_t width = 1 + (agg->arg ? 1 : agg->n_whole);
-  agg->tuple = base_arena_new_zero(&ctx->arena, width, sizeof(atom_id *));
   agg->numbers = base_arena_new(&ctx->arena, SPARQL_BATCH, sizeof(atom_id));
   agg->row = base_arena_new(&ctx->arena, SPARQL_BATCH, sizeof(uint32_t));
-  if (!agg->tuple || !agg->numbers || !agg->row) return base_fail_nomem(err);
+  if (!agg->numbers || !agg->row) return base_fail_nomem(err);
   return sparql_id_table_init(&agg->seen, ctx, (unsigned)width, err);
 }
 
@@ -178,50 +181,137 @@ take_sorted(group_aggregate *agg, const atom_id *ids, const uint32_t *group, siz
   return QUOIN_OK;
 }
 
+/* The tuples (numbers[i], columns[..][i]) to the parts, unless the full table has them. */
 static quoin_status
-take_distinct(group_aggregate *agg, const sparql_batch *in, const atom_id *ids,
-              const uint32_t *group, quoin_error *err)
+put_unknown(group_aggregate *agg, size_t rows, quoin_error *err)
 {
-  for (size_t i = 0; i < in->rows; i++)
-    agg->numbers[i] = (atom_id){group[i]};
-  agg->tuple[0] = agg->numbers;
-  if (agg->arg)
-    agg->tuple[1] = ids;
-  else
-    for (size_t w = 0; w < agg->n_whole; w++)
-      agg->tuple[1 + w] = in->column[agg->whole[w]];
-  size_t before = agg->seen.rows;
-  quoin_status st = sparql_id_table_add(agg->row, &agg->seen, agg->tuple, in->rows, err);
-  if (st) return st;
-  size_t n = sparql_id_table_new_rows(agg->row, agg->row, in->rows, before);
+  sparql_context *ctx = agg->ctx;
+  size_t width = 1 + agg->n_columns;
+  uint8_t part[SPARQL_BATCH];
+  base_arena_mark mark = base_arena_here(&ctx->scratch);
+  quoin_status st = QUOIN_OK;
+  atom_id *row = base_arena_new(&ctx->scratch, width, sizeof(*row));
+  if (!row) return base_fail_nomem(err);
+  sparql_id_table_find(agg->row, &agg->seen, agg->tuple, rows);
+  spill_part_of(part, agg->tuple, width, rows, agg->depth);
+  for (size_t i = 0; i < rows && !st; i++) {
+    if (agg->row[i] != SPARQL_ID_TABLE_ABSENT) continue;
+    for (size_t c = 0; c < width; c++)
+      row[c] = agg->tuple[c] ? agg->tuple[c][i] : ATOM_NONE_ID;
+    st = spill_parts_put(&agg->parts, part[i], row, width, ctx, err);
+  }
+  base_arena_rewind(&ctx->scratch, mark);
+  return st;
+}
+
+/* agg->tuple is set; tuple[0] holds the numbers of the groups. */
+static quoin_status
+take_tuples(group_aggregate *agg, size_t rows, quoin_error *err)
+{
+  sparql_id_table *seen = &agg->seen;
+  quoin_status st;
+  if (!agg->full && seen->rows &&
+      !spill_has_room(agg->ctx, seen->charged, sparql_id_table_need(seen, rows)))
+    agg->full = true;
+  if (agg->full) return put_unknown(agg, rows, err);
+  size_t before = seen->rows;
+  if ((st = sparql_id_table_add(agg->row, seen, agg->tuple, rows, err))) return st;
+  size_t n = sparql_id_table_new_rows(agg->row, agg->row, rows, before);
+  const atom_id *ids = agg->arg ? agg->tuple[1] : NULL;
   for (size_t i = 0; i < n; i++) {
     uint32_t row = agg->row[i];
-    if ((st = add_one(agg, group[row], ids ? ids[row] : ATOM_NONE_ID, err))) return st;
+    st = add_one(agg, (uint32_t)agg->tuple[0][row].bits, ids ? ids[row] : ATOM_NONE_ID, err);
+    if (st) return st;
   }
   return QUOIN_OK;
 }
 
-quoin_status
-group_aggregate_take(group_aggregate *agg, const sparql_batch *in, const uint32_t *group,
-                     size_t groups, quoin_error *err)
+static quoin_status
+take_distinct(group_aggregate *agg, const atom_id *const *columns, size_t rows,
+              const uint32_t *group, quoin_error *err)
+{
+  for (size_t i = 0; i < rows; i++)
+    agg->numbers[i] = (atom_id){group[i]};
+  agg->tuple[0] = agg->numbers;
+  for (size_t c = 0; c < agg->n_columns; c++)
+    agg->columns[c] = columns[c];
+  return take_tuples(agg, rows, err);
+}
+
+static quoin_status
+settle_part(group_aggregate *agg, spill_part *part, atom_id *const *columns, quoin_error *err)
 {
   sparql_context *ctx = agg->ctx;
+  spill_reader reader = {0};
+  sparql_id_table_clear(&agg->seen);
+  agg->full = false;
+  agg->depth = part->depth;
+  for (size_t c = 0; c <= agg->n_columns; c++)
+    agg->tuple[c] = columns[c];
+  quoin_status st = spill_open(&reader, &part->stream, true, ctx, err);
+  while (!st) {
+    size_t n;
+    if ((st = base_cancel_check(&ctx->cancel, err))) break;
+    if ((st = spill_get_rows(&n, columns, 1 + agg->n_columns, &reader, ctx, err)) || !n) break;
+    st = take_tuples(agg, n, err);
+  }
+  spill_close(&reader, ctx);
+  return st ? st : spill_parts_end(&agg->parts, part->depth + 1, ctx, err);
+}
+
+quoin_status
+group_aggregate_settle(group_aggregate *agg, quoin_error *err)
+{
+  sparql_context *ctx = agg->ctx;
+  spill_part part;
+  if (!agg->full) return QUOIN_OK;
+  quoin_status st = spill_parts_end(&agg->parts, 1, ctx, err);
+  base_arena_mark mark = base_arena_here(&ctx->scratch);
+  atom_id **columns = base_arena_new(&ctx->scratch, 1 + agg->n_columns, sizeof(*columns));
+  for (size_t c = 0; c <= agg->n_columns && columns && !st; c++)
+    if (!(columns[c] = base_arena_new(&ctx->scratch, SPARQL_BATCH, sizeof(atom_id))))
+      columns = NULL;
+  if (!st && !columns) st = base_fail_nomem(err);
+  while (!st && spill_parts_take(&part, &agg->parts)) {
+    st = settle_part(agg, &part, columns, err);
+    spill_drop(&part.stream, ctx);
+  }
+  base_arena_rewind(&ctx->scratch, mark);
+  sparql_id_table_clear(&agg->seen);
+  agg->full = false;
+  agg->depth = 0;
+  return st;
+}
+
+quoin_status
+group_aggregate_values(group_aggregate *agg, const sparql_batch *in, quoin_error *err)
+{
+  sparql_context *ctx = agg->ctx;
+  for (size_t w = 0; w < agg->n_whole; w++)
+    agg->columns[w] = in->column[agg->whole[w]];
+  if (!agg->arg) return QUOIN_OK;
+  if (agg->arg->op == EXPR_VAR) {
+    agg->columns[0] = in->column[agg->arg->var];
+    return QUOIN_OK;
+  }
+  base_arena_mark mark = base_arena_here(&ctx->scratch);
+  quoin_status st = sparql_expr_column(agg->values, ctx, agg->arg, in, err);
+  base_arena_rewind(&ctx->scratch, mark);
+  agg->columns[0] = agg->values;
+  return st;
+}
+
+quoin_status
+group_aggregate_take(group_aggregate *agg, const atom_id *const *columns, size_t rows,
+                     const uint32_t *group, size_t groups, quoin_error *err)
+{
   quoin_status st = group_aggregate_reserve(agg, groups, err);
   if (st) return st;
-  const atom_id *ids = NULL;
-  if (agg->arg && agg->arg->op == EXPR_VAR) {
-    ids = in->column[agg->arg->var];
-  } else if (agg->arg) {
-    base_arena_mark mark = base_arena_here(&ctx->scratch);
-    st = sparql_expr_column(agg->values, ctx, agg->arg, in, err);
-    base_arena_rewind(&ctx->scratch, mark);
-    if (st) return st;
-    ids = agg->values;
-  }
-  if (agg->sorted) return take_sorted(agg, ids, group, in->rows, err);
-  if (agg->table) return take_distinct(agg, in, ids, group, err);
-  if (!agg->counting) return add_values(agg, ids, group, in->rows, err);
-  if (ids || !agg->arg) count_rows(agg->counts, ids, group, in->rows);
+  const atom_id *ids = agg->arg ? columns[0] : NULL;
+  if (agg->sorted) return take_sorted(agg, ids, group, rows, err);
+  if (agg->table) return take_distinct(agg, columns, rows, group, err);
+  if (!agg->counting) return add_values(agg, ids, group, rows, err);
+  if (ids || !agg->arg) count_rows(agg->counts, ids, group, rows);
   return QUOIN_OK;
 }
 
@@ -272,6 +362,26 @@ group_aggregate_carry(group_aggregate *agg, size_t last)
 }
 
 uint64_t
+group_aggregate_need(const group_aggregate *agg, size_t groups)
+{
+  size_t cap = agg->cap ? agg->cap : FIRST_GROUPS;
+  while (cap < groups)
+    cap *= 2;
+  uint64_t need = groups > agg->cap ? (uint64_t)(cap - agg->cap) * 8 : 0;
+  size_t blocks = (groups + STATES_PER_BLOCK - 1) / STATES_PER_BLOCK;
+  if (!agg->counting && blocks > agg->n_blocks)
+    need += (uint64_t)(blocks - agg->n_blocks) * agg->state_size * STATES_PER_BLOCK;
+  return need;
+}
+
+bool
+group_aggregate_holds_text(const group_aggregate *agg)
+{
+  sparql_aggregate_kind kind = agg->expr->aggregate;
+  return kind == AGG_MIN || kind == AGG_MAX || kind == AGG_GROUP_CONCAT;
+}
+
+uint64_t
 group_aggregate_bytes(const group_aggregate *agg)
 {
   return agg->cap * 8 + agg->n_blocks * agg->state_size * STATES_PER_BLOCK + agg->seen.charged;
@@ -293,6 +403,9 @@ group_aggregate_clear(group_aggregate *agg)
                       -(int64_t)(agg->cap * 8 + agg->n_blocks * agg->state_size * STATES_PER_BLOCK),
                       NULL);
   sparql_id_table_clear(&agg->seen);
+  spill_parts_clear(&agg->parts, agg->ctx);
+  agg->full = false;
+  agg->depth = 0;
   agg->blocks = NULL;
   agg->counts = NULL;
   agg->states = NULL;

@@ -1,10 +1,15 @@
-/* sparql/group_aggregate.h - one aggregate over all groups of a GROUP BY. */
+/* sparql/group_aggregate.h - one aggregate over all groups of a GROUP BY.
+ *
+ * The (group, value) tuples that DISTINCT has seen go to disk past the memory budget: the table
+ * then takes no more, tuples that it does not have are divided by hash, and
+ * group_aggregate_settle() reads one part after the other with an empty table. */
 #ifndef QUOIN_SPARQL_GROUP_AGGREGATE_H
 #define QUOIN_SPARQL_GROUP_AGGREGATE_H
 
 #include "sparql/expr.h"
 #include "sparql/id_table.h"
 #include "sparql/operator.h"
+#include "sparql/spill.h"
 
 typedef struct group_aggregate {
   sparql_context *ctx;
@@ -24,12 +29,17 @@ typedef struct group_aggregate {
   sparql_id_table seen; /* (group, id...) */
   sparql_var *whole;    /* COUNT(DISTINCT *): the named variables that may be bound */
   size_t n_whole;
-  const atom_id **tuple; /* [1 + width] columns for `seen` */
-  atom_id last;          /* sorted: the id before, of group last_group */
-  uint32_t last_group;   /* UINT32_MAX: none */
-  atom_id *values;       /* [SPARQL_BATCH] of an expression argument */
-  atom_id *numbers;      /* [SPARQL_BATCH] group numbers as ids */
-  uint32_t *row;         /* [SPARQL_BATCH] */
+  const atom_id **tuple;   /* [1 + n_columns] columns for `seen` */
+  const atom_id **columns; /* [n_columns] what it is taken over: tuple + 1; none: rows alone */
+  size_t n_columns;
+  bool full;           /* `seen` takes no more */
+  spill_parts parts;   /* of tuples */
+  unsigned depth;      /* of the tuples being taken */
+  atom_id last;        /* sorted: the id before, of group last_group */
+  uint32_t last_group; /* UINT32_MAX: none */
+  atom_id *values;     /* [SPARQL_BATCH] of an expression argument */
+  atom_id *numbers;    /* [SPARQL_BATCH] group numbers as ids */
+  uint32_t *row;       /* [SPARQL_BATCH] */
 } group_aggregate;
 
 /* `child`: of the operator. `sorted`: the input is sorted by the keys, then by the argument. */
@@ -38,9 +48,17 @@ quoin_status group_aggregate_init(group_aggregate *agg, sparql_context *ctx,
                                   bool sorted, quoin_error *err);
 /* States of at least `groups` groups. */
 quoin_status group_aggregate_reserve(group_aggregate *agg, size_t groups, quoin_error *err);
-/* Row i of `in` belongs to group[i] < groups. */
-quoin_status group_aggregate_take(group_aggregate *agg, const sparql_batch *in,
+/* Bytes that states of `groups` groups need beyond those that are. */
+uint64_t group_aggregate_need(const group_aggregate *agg, size_t groups);
+/* May states come to hold text? */
+bool group_aggregate_holds_text(const group_aggregate *agg);
+/* agg->columns[] for the rows of `in`, valid until the next call or as long as `in`. */
+quoin_status group_aggregate_values(group_aggregate *agg, const sparql_batch *in, quoin_error *err);
+/* Row i of columns[] (as agg->columns) belongs to group[i] < groups. */
+quoin_status group_aggregate_take(group_aggregate *agg, const atom_id *const *columns, size_t rows,
                                   const uint32_t *group, size_t groups, quoin_error *err);
+/* All rows have been taken: count in what DISTINCT has on disk. */
+quoin_status group_aggregate_settle(group_aggregate *agg, quoin_error *err);
 /* The results of the groups [at, at+n). Once each. */
 quoin_status group_aggregate_give(atom_id *out, group_aggregate *agg, size_t at, size_t n,
                                   quoin_error *err);

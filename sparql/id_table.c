@@ -7,7 +7,7 @@
 
 /* The load factor is kept at or below one half: with linear probing a miss then looks at 2.5 slots
  * of one cache line on average. */
-enum { FIRST_BITS = 6, MOST_BITS = 32, CHUNK = 256 };
+enum { FIRST_BITS = 6, FIRST_ROWS = 32, MOST_BITS = 32, CHUNK = 256 };
 
 quoin_status
 sparql_id_table_init(sparql_id_table *table, sparql_context *ctx, unsigned width, quoin_error *err)
@@ -68,6 +68,11 @@ grow_slots(sparql_id_table *table, unsigned bits, quoin_error *err)
     return base_fail_nomem(err);
   }
   for (size_t i = 0; i < old_n; i++) {
+    if (i % 1024 == 0 && (st = base_cancel_check(&table->ctx->cancel, err))) {
+      base_release(table->ctx->mem, slots, n, sizeof(sparql_id_slot));
+      (void)sparql_charge(table->ctx, -(int64_t)(n * sizeof(sparql_id_slot)), NULL);
+      return st;
+    }
     if (!table->slots[i].row) continue;
     size_t at = (size_t)table->slots[i].hash >> (32 - bits);
     while (slots[at].row)
@@ -85,7 +90,7 @@ grow_slots(sparql_id_table *table, unsigned bits, quoin_error *err)
 static quoin_status
 grow_rows(sparql_id_table *table, size_t need, quoin_error *err)
 {
-  size_t cap = table->row_cap ? table->row_cap : 32;
+  size_t cap = table->row_cap ? table->row_cap : FIRST_ROWS;
   while (cap < need)
     cap *= 2;
   if (table->width == 0) {
@@ -114,6 +119,28 @@ grow_rows(sparql_id_table *table, size_t need, quoin_error *err)
   return QUOIN_OK;
 }
 
+static unsigned
+bits_for(const sparql_id_table *table, size_t rows)
+{
+  unsigned bits = table->slots ? table->slot_bits : FIRST_BITS;
+  while (bits < MOST_BITS && rows > ((size_t)1 << bits) / 2)
+    bits++;
+  return bits;
+}
+
+uint64_t
+sparql_id_table_need(const sparql_id_table *table, size_t n)
+{
+  size_t rows = table->rows + n, cap = table->row_cap ? table->row_cap : FIRST_ROWS;
+  unsigned bits = bits_for(table, rows);
+  while (cap < rows)
+    cap *= 2;
+  uint64_t need = (uint64_t)(cap - table->row_cap) * sizeof(atom_id) * table->width;
+  if (!table->slots || bits > table->slot_bits)
+    need += ((uint64_t)1 << bits) * sizeof(sparql_id_slot);
+  return need;
+}
+
 /* Room for `extra` more tuples, so that the loop over a chunk never grows anything. */
 static quoin_status
 make_room(sparql_id_table *table, size_t extra, quoin_error *err)
@@ -123,10 +150,7 @@ make_room(sparql_id_table *table, size_t extra, quoin_error *err)
   if (need >= SPARQL_ID_TABLE_ABSENT)
     return base_fail(err, QUOIN_ERR_LIMIT, "more than 2^32 distinct rows");
   if (need > table->row_cap && (st = grow_rows(table, need, err))) return st;
-  unsigned bits = table->slots ? table->slot_bits : FIRST_BITS;
-  while (need > ((size_t)1 << bits) / 2)
-    bits++;
-  if (bits > MOST_BITS) bits = MOST_BITS;
+  unsigned bits = bits_for(table, need);
   if (!table->slots || bits > table->slot_bits) st = grow_slots(table, bits, err);
   return st;
 }

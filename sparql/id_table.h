@@ -41,6 +41,8 @@ quoin_status sparql_id_table_add(uint32_t *row, sparql_id_table *table, const at
 /* As above without adding: SPARQL_ID_TABLE_ABSENT where there is none. Cannot fail. */
 void sparql_id_table_find(uint32_t *row, const sparql_id_table *table, const atom_id *const *keys,
                           size_t n);
+/* Bytes that adding n tuples, all new, may charge at the most (while it grows). */
+uint64_t sparql_id_table_need(const sparql_id_table *table, size_t n);
 /* The indexes i (ascending) of the tuples that the last sparql_id_table_add added, given its row[]
  * and the number of rows before it. Returns how many. selected may be row. */
 size_t sparql_id_table_new_rows(uint32_t *selected, const uint32_t *row, size_t n, size_t before);

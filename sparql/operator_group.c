@@ -2,7 +2,12 @@
  *
  * A batch at a time: the keys give each row a group number (a table of id tuples, or comparing with
  * the row before where the input is sorted by the keys), then each aggregate goes over its column.
- * With sorted input only the groups of one batch are held and finished ones go out at once. */
+ * With sorted input only the groups of one batch are held and finished ones go out at once.
+ *
+ * Past the memory budget the table takes no more groups. Rows of groups that it has go on as
+ * before; those of others (their keys, and the values that the aggregates are taken over) go to
+ * parts on disk by the hash of the keys. When the groups in memory have been given, each part is
+ * the next input, with an empty table, and is divided again when that fills. */
 #include "sparql/columns.h"
 #include "sparql/group_aggregate.h"
 
@@ -23,7 +28,17 @@ typedef struct group_operator {
   uint32_t group[SPARQL_BATCH];
   size_t given;    /* groups given out */
   size_t finished; /* runs: the groups [given, finished) can go out */
-  bool done;       /* the child has no more */
+  bool done;       /* the child has no more, nor has the part */
+  /* on disk: rows of the keys, then of the columns of each aggregate */
+  bool full;              /* `groups` takes no more */
+  bool text;              /* states may come to hold text, which is charged as it comes */
+  size_t n_values;        /* columns of a row */
+  const atom_id **values; /* [n_values] of the rows being taken */
+  atom_id **buffer;       /* [n_values] of rows read, or kept where not all are */
+  spill_parts parts;
+  spill_part part; /* the input once the child has no more */
+  spill_reader reader;
+  unsigned depth; /* of the input */
 } group_operator;
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -47,6 +62,21 @@ key_columns(group_operator *op, const sparql_batch *in, quoin_error *err)
   return QUOIN_OK;
 }
 
+/* op->values for the rows of `in`. */
+static quoin_status
+value_columns(group_operator *op, const sparql_batch *in, quoin_error *err)
+{
+  quoin_status st = key_columns(op, in, err);
+  const atom_id **to = op->values + op->node->n_keys;
+  for (size_t a = 0; a < op->node->n_aggregates && !st; a++) {
+    group_aggregate *agg = &op->aggregates[a];
+    st = group_aggregate_values(agg, in, err);
+    for (size_t c = 0; c < agg->n_columns; c++)
+      *to++ = agg->columns[c];
+  }
+  return st;
+}
+
 /* Group numbers where equal keys are neighbours. */
 static void
 number_runs(group_operator *op, size_t rows)
@@ -65,18 +95,97 @@ number_runs(group_operator *op, size_t rows)
   }
 }
 
+/* ---- rows to groups --------------------------------------------------------------------------
+ */
+
 static quoin_status
-number_groups(group_operator *op, const sparql_batch *in, quoin_error *err)
+take_values(group_operator *op, size_t rows, quoin_error *err)
 {
-  quoin_status st = key_columns(op, in, err);
-  if (st) return st;
-  if (op->runs) {
-    number_runs(op, in->rows);
-    return QUOIN_OK;
+  const atom_id **columns = op->values + op->node->n_keys;
+  for (size_t a = 0; a < op->node->n_aggregates; a++) {
+    group_aggregate *agg = &op->aggregates[a];
+    quoin_status st = group_aggregate_take(agg, columns, rows, op->group, op->n_groups, err);
+    if (st) return st;
+    columns += agg->n_columns;
   }
-  if ((st = sparql_id_table_add(op->group, &op->groups, op->keys, in->rows, err))) return st;
-  op->n_groups = op->groups.rows;
   return QUOIN_OK;
+}
+
+/* Buffers of whole columns, made when first needed. */
+static quoin_status
+value_buffers(group_operator *op, quoin_error *err)
+{
+  for (size_t c = 0; c < op->n_values; c++)
+    if (!op->buffer[c] &&
+        !(op->buffer[c] = base_arena_new(&op->head.ctx->arena, SPARQL_BATCH, sizeof(atom_id))))
+      return base_fail_nomem(err);
+  return QUOIN_OK;
+}
+
+static bool
+table_is_full(const group_operator *op, size_t rows)
+{
+  const sparql_id_table *groups = &op->groups;
+  uint64_t own = groups->charged, need = sparql_id_table_need(groups, rows);
+  if (!groups->rows) return false;
+  for (size_t a = 0; a < op->node->n_aggregates; a++) {
+    own += group_aggregate_bytes(&op->aggregates[a]);
+    need += group_aggregate_need(&op->aggregates[a], groups->rows + rows);
+  }
+  /* room for as much text as there are states */
+  return !spill_has_room(op->head.ctx, own, op->text ? own + 2 * need : need);
+}
+
+/* Rows of groups that the full table does not have to disk; the others are moved together, in
+ * op->buffer, with their numbers in op->group. */
+static quoin_status
+divide(size_t *kept, group_operator *op, size_t rows, quoin_error *err)
+{
+  sparql_context *ctx = op->head.ctx;
+  uint8_t part[SPARQL_BATCH];
+  quoin_status st = value_buffers(op, err);
+  base_arena_mark mark = base_arena_here(&ctx->scratch);
+  atom_id *row = base_arena_new(&ctx->scratch, op->n_values + 1, sizeof(*row));
+  if (!st && !row) st = base_fail_nomem(err);
+  if (st) return st;
+  *kept = 0;
+  sparql_id_table_find(op->group, &op->groups, op->values, rows);
+  spill_part_of(part, op->values, op->node->n_keys, rows, op->depth);
+  for (size_t i = 0; i < rows && !st; i++) {
+    for (size_t c = 0; c < op->n_values; c++)
+      row[c] = op->values[c] ? op->values[c][i] : ATOM_NONE_ID;
+    if (op->group[i] == SPARQL_ID_TABLE_ABSENT) {
+      st = spill_parts_put(&op->parts, part[i], row, op->n_values, ctx, err);
+      continue;
+    }
+    /* op->values may be these buffers: *kept does not pass i */
+    for (size_t c = 0; c < op->n_values; c++)
+      op->buffer[c][*kept] = row[c];
+    op->group[(*kept)++] = op->group[i];
+  }
+  for (size_t c = 0; c < op->n_values; c++)
+    op->values[c] = op->buffer[c];
+  base_arena_rewind(&ctx->scratch, mark);
+  return st;
+}
+
+/* The rows of op->values into the groups. */
+static quoin_status
+take_rows(group_operator *op, size_t rows, quoin_error *err)
+{
+  quoin_status st;
+  if (op->runs) {
+    number_runs(op, rows);
+    return take_values(op, rows, err);
+  }
+  if (!op->full && table_is_full(op, rows)) op->full = true;
+  if (op->full) {
+    if ((st = divide(&rows, op, rows, err)) || !rows) return st;
+  } else if ((st = sparql_id_table_add(op->group, &op->groups, op->values, rows, err))) {
+    return st;
+  }
+  op->n_groups = op->groups.rows;
+  return take_values(op, rows, err);
 }
 
 /* ---- reading and giving -----------------------------------------------------------------------
@@ -96,32 +205,89 @@ carry_last(group_operator *op)
   op->given = op->finished = 0;
 }
 
-/* One batch of the child into the groups; op->done at its end. */
+/* All input of these groups has been taken. */
+static quoin_status
+finish_groups(group_operator *op, quoin_error *err)
+{
+  quoin_status st;
+  uint64_t bytes = op->groups.charged;
+  /* Without GROUP BY there is one group, also of no rows. */
+  if (op->n_groups == 0 && op->node->n_keys == 0 && !op->node->grouped) op->n_groups = 1;
+  op->done = true;
+  op->finished = op->n_groups;
+  for (size_t a = 0; a < op->node->n_aggregates; a++) {
+    group_aggregate *agg = &op->aggregates[a];
+    if ((st = group_aggregate_reserve(agg, op->n_groups, err))) return st;
+    bytes += group_aggregate_bytes(agg);
+    if ((st = group_aggregate_settle(agg, err))) return st;
+  }
+  if (op->head.bytes < bytes) op->head.bytes = bytes;
+  return spill_parts_end(&op->parts, op->depth + 1, op->head.ctx, err);
+}
+
+/* A batch of the child or of the part into op->values; *rows is 0 at the end. */
+static quoin_status
+read_values(size_t *rows, group_operator *op, quoin_error *err)
+{
+  sparql_context *ctx = op->head.ctx;
+  quoin_status st;
+  *rows = 0;
+  if (!op->reader.stream) {
+    sparql_batch in;
+    st = sparql_pull(&in, op->pulled, op->head.child[0], err);
+    if (st == QUOIN_DONE) return QUOIN_OK;
+    if (st || (st = value_columns(op, &in, err))) return st;
+    *rows = in.rows;
+    return QUOIN_OK;
+  }
+  if ((st = value_buffers(op, err))) return st;
+  for (size_t c = 0; c < op->n_values; c++)
+    op->values[c] = op->buffer[c];
+  return spill_get_rows(rows, op->buffer, op->n_values, &op->reader, ctx, err);
+}
+
+/* One batch into the groups; op->done at the end of the input. */
 static quoin_status
 read_batch(group_operator *op, quoin_error *err)
 {
-  sparql_batch in;
+  size_t rows;
   quoin_status st = base_cancel_check(&op->head.ctx->cancel, err);
-  if (st) return st;
-  st = sparql_pull(&in, op->pulled, op->head.child[0], err);
-  if (st == QUOIN_DONE) {
-    /* Without GROUP BY there is one group, also of no rows. */
-    if (op->n_groups == 0 && op->node->n_keys == 0 && !op->node->grouped) op->n_groups = 1;
-    op->done = true;
-    op->finished = op->n_groups;
-    op->head.bytes = op->groups.charged;
-    for (size_t a = 0; a < op->node->n_aggregates; a++)
-      if ((st = group_aggregate_reserve(&op->aggregates[a], op->n_groups, err))) return st;
-    for (size_t a = 0; a < op->node->n_aggregates; a++)
-      op->head.bytes += group_aggregate_bytes(&op->aggregates[a]);
-    return QUOIN_OK;
-  }
-  if (st || (st = number_groups(op, &in, err))) return st;
-  for (size_t a = 0; a < op->node->n_aggregates; a++)
-    if ((st = group_aggregate_take(&op->aggregates[a], &in, op->group, op->n_groups, err)))
-      return st;
+  if (st || (st = read_values(&rows, op, err))) return st;
+  if (!rows) return finish_groups(op, err);
+  if ((st = take_rows(op, rows, err))) return st;
   if (op->runs && op->n_groups) op->finished = op->n_groups - 1;
   return QUOIN_OK;
+}
+
+static void
+forget_groups(group_operator *op)
+{
+  if (op->aggregates)
+    for (size_t a = 0; a < op->node->n_aggregates; a++)
+      group_aggregate_clear(&op->aggregates[a]);
+  sparql_id_table_clear(&op->groups);
+  op->n_groups = op->given = op->finished = 0;
+  op->done = op->full = false;
+}
+
+static void
+close_part(group_operator *op)
+{
+  spill_close(&op->reader, op->head.ctx);
+  spill_drop(&op->part.stream, op->head.ctx);
+}
+
+/* The groups have been given: the next part is the input. DONE when there is none. */
+static quoin_status
+next_part(group_operator *op, quoin_error *err)
+{
+  sparql_context *ctx = op->head.ctx;
+  close_part(op);
+  if (!op->parts.n_waiting) return QUOIN_DONE;
+  forget_groups(op);
+  (void)spill_parts_take(&op->part, &op->parts);
+  op->depth = op->part.depth;
+  return spill_open(&op->reader, &op->part.stream, true, ctx, err);
 }
 
 static quoin_status
@@ -152,7 +318,7 @@ group_next(sparql_batch *out, sparql_operator *base, quoin_error *err)
     quoin_status st = base_cancel_check(&base->ctx->cancel, err);
     if (st) return st;
     if (op->given < op->finished) return give(out, op, err);
-    if (op->done) return QUOIN_DONE;
+    if (op->done && (st = next_part(op, err))) return st;
     if (op->runs) carry_last(op);
     if ((st = read_batch(op, err))) return st;
   }
@@ -162,12 +328,10 @@ static void
 group_close(sparql_operator *base)
 {
   group_operator *op = (group_operator *)base;
-  if (op->aggregates)
-    for (size_t a = 0; a < op->node->n_aggregates; a++)
-      group_aggregate_clear(&op->aggregates[a]);
-  sparql_id_table_clear(&op->groups);
-  op->n_groups = op->given = op->finished = 0;
-  op->done = false;
+  forget_groups(op);
+  close_part(op);
+  spill_parts_clear(&op->parts, base->ctx);
+  op->depth = 0;
 }
 
 static quoin_status
@@ -278,10 +442,17 @@ group_buffers(group_operator *op, quoin_error *err)
   if (st || (st = sparql_batch_init(&pulled, ctx, err))) return st;
   op->pulled = pulled.column;
   if ((st = sparql_id_table_init(&op->groups, ctx, (unsigned)n, err))) return st;
-  op->keys = base_arena_new_zero(&ctx->arena, n + 1, sizeof(atom_id *));
+  for (size_t a = 0; a < op->node->n_aggregates; a++) {
+    op->n_values += op->aggregates[a].n_columns;
+    op->text = op->text || group_aggregate_holds_text(&op->aggregates[a]);
+  }
+  op->n_values += n;
+  op->values = base_arena_new_zero(&ctx->arena, op->n_values + 1, sizeof(atom_id *));
+  op->buffer = base_arena_new_zero(&ctx->arena, op->n_values + 1, sizeof(atom_id *));
+  op->keys = op->values;
   op->key_buffer = base_arena_new_zero(&ctx->arena, n + 1, sizeof(atom_id *));
   op->run_keys = base_arena_new_zero(&ctx->arena, n + 1, sizeof(atom_id *));
-  if (!op->keys || !op->key_buffer || !op->run_keys) return base_fail_nomem(err);
+  if (!op->keys || !op->buffer || !op->key_buffer || !op->run_keys) return base_fail_nomem(err);
   for (size_t k = 0; k < n; k++) {
     const sparql_expr *expr = op->node->keys[k].expr;
     if (expr && expr->op != EXPR_VAR)
