@@ -1,9 +1,10 @@
 /* sparql/aggregate.c - COUNT SUM AVG MIN MAX SAMPLE GROUP_CONCAT (SPARQL 1.1 section 18.5.1).
  *
- * SUM and AVG are poisoned by an error or a value that is no number. MIN, MAX, SAMPLE and
- * GROUP_CONCAT pass errors and unbound values over, as the engines people know do; of a blank node,
- * which has no string, so does GROUP_CONCAT. SUM and AVG keep an exact sum until the first float or
- * double. */
+ * Only COUNT leaves errors and unbound values out of its multiset: one of them, or a value that is
+ * no number, poisons SUM and AVG, and one of them or a blank node, which has no string,
+ * GROUP_CONCAT. MIN and MAX order as ORDER BY does, where an error comes first: it is the minimum,
+ * and the maximum of nothing else. SAMPLE takes a value where there is one. SUM and AVG keep an
+ * exact sum until the first float or double. */
 #include "sparql/expr_eval.h"
 #include "sparql/order_key.h"
 
@@ -161,7 +162,6 @@ static quoin_status
 sum_result(atom_id *out, const sparql_aggregate_state *state, sparql_context *ctx, bool average,
            quoin_error *err)
 {
-  if (state->poisoned) return QUOIN_OK;
   base_arena *arena = expr_runtime_scratch(ctx);
   base_arena_mark mark = base_arena_here(arena);
   sparql_value total;
@@ -270,6 +270,7 @@ text_take(sparql_aggregate_state *state, sparql_context *ctx, const sparql_expr 
   rdf_term term;
   quoin_status st = sparql_term(&term, ctx, id, arena, err);
   bool is_text = !st && (term.kind == RDF_LITERAL || term.kind == RDF_IRI);
+  if (!is_text) state->poisoned = true;
   for (uint64_t i = 0; i < times && is_text && !st; i++) {
     st = text_reserve(state, ctx, term.value.len + aggregate->separator.len, err);
     if (st) break;
@@ -291,7 +292,7 @@ sparql_aggregate_add(sparql_aggregate_state *state, sparql_context *ctx,
   quoin_status st = QUOIN_OK;
   if (times == 0) return QUOIN_OK;
   if (!id.bits) {
-    if (aggregate->aggregate == AGG_SUM || aggregate->aggregate == AGG_AVG) state->poisoned = true;
+    state->poisoned = aggregate->aggregate != AGG_MAX && aggregate->aggregate != AGG_SAMPLE;
     return QUOIN_OK;
   }
   switch (aggregate->aggregate) {
@@ -319,6 +320,7 @@ static quoin_status
 result_of(atom_id *out, const sparql_aggregate_state *state, sparql_context *ctx,
           const sparql_expr *aggregate, quoin_error *err)
 {
+  if (state->poisoned && aggregate->aggregate != AGG_COUNT) return QUOIN_OK; /* an error */
   switch (aggregate->aggregate) {
   case AGG_COUNT:
     *out = atom_inline_integer((int64_t)state->count);

@@ -147,6 +147,7 @@ value_ebv(int *out, sparql_value *v, sparql_context *ctx, base_arena *arena, quo
     *out = !(isnan(v->dbl) || v->dbl == 0);
     break;
   case VALUE_STRING:
+  case VALUE_LANG: /* a plain literal: 17.2.2 */
     if ((st = value_text(v, ctx, arena, err))) return st;
     *out = v->term.value.len > 0;
     break;
@@ -159,7 +160,6 @@ value_ebv(int *out, sparql_value *v, sparql_context *ctx, base_arena *arena, quo
   case VALUE_ERROR:
   case VALUE_BLANK:
   case VALUE_IRI:
-  case VALUE_LANG:
   case VALUE_DATETIME:
   case VALUE_DURATION:
     break;

@@ -92,7 +92,10 @@ test_aggregate__of_groups(void **state)
       {AGG_MAX, {"\"b\"", "\"a\"", "\"c\""}, "\"c\""},
       {AGG_MAX, {"\"b\"", "1", ":a"}, "\"b\""},
       {AGG_MIN, {"\"b\"", "1", ":a"}, "<http://x/a>"},
-      {AGG_MIN, {"-", "2", "1"}, "1"},
+      {AGG_MIN, {"-", "2", "1"}, "error"},
+      {AGG_MIN, {"2", "1", "-"}, "error"},
+      {AGG_MAX, {"-", "2", "1"}, "2"},
+      {AGG_MAX, {"-"}, "error"},
       {AGG_MAX,
        {"\"2006-01-01T00:00:00Z\"^^xsd:dateTime", "\"2006-01-01T00:00:00-01:00\"^^xsd:dateTime"},
        "\"2006-01-01T00:00:00-01:00\"^^<" XSD "dateTime>"},
@@ -102,8 +105,9 @@ test_aggregate__of_groups(void **state)
       {AGG_GROUP_CONCAT, {"\"a\""}, "\"a\""},
       {AGG_GROUP_CONCAT, {"\"a\"", "\"b\"@en", "3"}, "\"a, b, 3\""},
       {AGG_GROUP_CONCAT, {"\"\"", "\"\""}, "\", \""},
-      {AGG_GROUP_CONCAT, {"-", "\"b\"", ":a"}, "\"b, http://x/a\""},
-      {AGG_GROUP_CONCAT, {"BNODE()", "\"b\""}, "\"b\""},
+      {AGG_GROUP_CONCAT, {"\"b\"", ":a"}, "\"b, http://x/a\""},
+      {AGG_GROUP_CONCAT, {"-", "\"b\"", ":a"}, "error"},
+      {AGG_GROUP_CONCAT, {"BNODE()", "\"b\""}, "error"},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     check_group(*state, &cases[i], false);
