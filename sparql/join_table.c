@@ -1,7 +1,11 @@
 /* sparql/join_table.c - see join_table.h. */
 #include "sparql/join_table.h"
 
+#include "sparql/spill.h"
+
 #include "base/poison.h"
+
+enum { LOOK = 1024 }; /* rows between looks at the deadline */
 
 quoin_status
 join_table_init(join_table *table, sparql_context *ctx, const sparql_var *key_vars, size_t n_keys,
@@ -81,6 +85,26 @@ fail: /* the table is lost: columns before i are longer than cap says */
   return base_fail_nomem(err);
 }
 
+uint64_t
+join_table_bytes(const join_table *table)
+{
+  return table->cap * row_bytes(table) + table->keys.charged + table->start_cap * sizeof(uint32_t);
+}
+
+bool
+join_table_has_room(const join_table *table, size_t rows)
+{
+  size_t need = table->rows + rows, cap = table->cap ? table->cap : SPARQL_BATCH;
+  while (cap < need)
+    cap *= 2;
+  uint64_t bytes =
+      (uint64_t)(cap - table->cap) * row_bytes(table) + sparql_id_table_need(&table->keys, rows);
+  /* to finish: a column beside, and where the rows of each key begin */
+  bytes += (uint64_t)cap * sizeof(atom_id);
+  bytes += (uint64_t)(table->keys.rows + rows + 1) * 2 * sizeof(uint32_t);
+  return spill_has_room(table->ctx, join_table_bytes(table), bytes);
+}
+
 quoin_status
 join_table_add(join_table *table, const sparql_batch *batch, quoin_error *err)
 {
@@ -111,16 +135,20 @@ scatter(join_table *table, quoin_error *err)
   quoin_status st = sparql_charge(table->ctx, (int64_t)(table->cap * sizeof(atom_id)), err);
   if (st) return st;
   uint32_t *place = table->group;
-  for (size_t row = 0; row < table->rows; row++)
+  for (size_t row = 0; row < table->rows && !st; row++) {
+    if (row % LOOK == 0) st = base_cancel_check(&table->ctx->cancel, err);
     place[row] = table->start[table->group[row]]++;
-  for (size_t i = 0; i < table->n_vars; i++) {
+  }
+  for (size_t i = 0; i < table->n_vars && !st; i++) {
     atom_id *to = base_new(mem, table->cap, sizeof(*to));
     if (!to) {
       st = base_fail_nomem(err);
       break;
     }
-    for (size_t row = 0; row < table->rows; row++)
+    for (size_t row = 0; row < table->rows && !st; row++) {
+      if (row % LOOK == 0) st = base_cancel_check(&table->ctx->cancel, err);
       to[place[row]] = table->column[i][row];
+    }
     base_release(mem, table->column[i], table->cap, sizeof(*to));
     table->column[i] = to;
   }
@@ -151,8 +179,10 @@ join_table_finish(join_table *table, quoin_error *err)
       table->start[g] = (uint32_t)g;
   } else {
     memset(table->start, 0, (groups + 1) * sizeof(*table->start));
-    for (size_t row = 0; row < table->rows; row++)
+    for (size_t row = 0; row < table->rows; row++) {
+      if (row % LOOK == 0 && (st = base_cancel_check(&table->ctx->cancel, err))) return st;
       table->start[table->group[row] + 1]++;
+    }
     for (size_t g = 0; g < groups; g++)
       table->start[g + 1] += table->start[g];
     if (groups > 1) {

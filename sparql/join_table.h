@@ -27,11 +27,14 @@ typedef struct join_table {
 quoin_status join_table_init(join_table *table, sparql_context *ctx, const sparql_var *key_vars,
                              size_t n_keys, const sparql_var *vars, size_t n_vars,
                              quoin_error *err);
+/* May it take `rows` more, and then be finished, within the budget? */
+bool join_table_has_room(const join_table *table, size_t rows);
 quoin_status join_table_add(join_table *table, const sparql_batch *batch, quoin_error *err);
 /* After the last row: put the rows of a key together. */
 quoin_status join_table_finish(join_table *table, quoin_error *err);
 /* The key number of each row of `batch`, or SPARQL_ID_TABLE_ABSENT. */
 void join_table_find(uint32_t *group, join_table *table, const sparql_batch *batch);
+uint64_t join_table_bytes(const join_table *table);
 void join_table_reset(join_table *table);
 void join_table_clear(join_table *table);
 

@@ -5,9 +5,13 @@
  * first of them is a key all the same, unbound being one more value: a left row that binds it looks
  * up its value and "unbound", one that does not goes through all rows. With a seed the right side
  * runs once for each left batch, restricted to the keys of that batch: then a selective left side
- * never reads all of the right. Left order is kept. */
-#include "sparql/join_table.h"
+ * never reads all of the right. Left order is kept.
+ *
+ * Past the memory budget both sides go to disk (join_disk.h). Where rows come sorted, what the
+ * passes give is a run each, and the runs are merged by the number of the left row. */
+#include "sparql/join_disk.h"
 #include "sparql/operators.h"
+#include "sparql/spill_merge.h"
 
 #include <assert.h>
 
@@ -34,7 +38,7 @@ typedef struct hash_join {
   size_t row, at;    /* next pair: left row, and right row within its group */
   unsigned range;    /* of that row: see range_of */
   bool begun;        /* `at` is within that range */
-  bool matched;      /* conditions: an earlier pair of this row passed */
+  bool *matched;     /* [SPARQL_BATCH] OPTIONAL: a pair of this row passed */
   /* pairs; a right row NO_ROW ends a left row */
   uint32_t *left_row, *right_row;     /* [SPARQL_BATCH] */
   uint32_t *passed, *pair, *selected; /* [SPARQL_BATCH] with conditions */
@@ -47,6 +51,10 @@ typedef struct hash_join {
   size_t n_shown;
   atom_id **buffer;
   const atom_id **column;
+  join_disk disk;
+  spill_stream run;        /* sorted: of this pass */
+  spill_sequence sequence; /* sorted: the runs of the passes before */
+  bool merging;            /* sorted: all passes are done */
 } hash_join;
 
 size_t
@@ -63,6 +71,19 @@ sparql_join_keys(sparql_var *out, const sparql_context *ctx, const bool *left_bo
  */
 
 static quoin_status
+left_to_disk(hash_join *op, quoin_error *err)
+{
+  for (;;) {
+    sparql_batch batch;
+    quoin_status st = base_cancel_check(&op->head.ctx->cancel, err);
+    if (st) return st;
+    st = sparql_pull(&batch, op->left_pulled, op->head.child[0], err);
+    if (st == QUOIN_DONE) return join_disk_start(&op->disk, err);
+    if (st || (st = join_disk_add_left(&op->disk, &batch, err))) return st;
+  }
+}
+
+static quoin_status
 build(hash_join *op, quoin_error *err)
 {
   quoin_status st;
@@ -72,11 +93,17 @@ build(hash_join *op, quoin_error *err)
     if ((st = base_cancel_check(&op->head.ctx->cancel, err))) return st;
     st = sparql_pull(&batch, op->right_pulled, op->head.child[1], err);
     if (st == QUOIN_DONE) break;
-    if (st || (st = join_table_add(&op->table, &batch, err))) return st;
+    if (st) return st;
+    if (!op->options.seed && !op->disk.active && op->table.rows &&
+        !join_table_has_room(&op->table, batch.rows) && (st = join_disk_begin(&op->disk, err)))
+      return st;
+    st = op->disk.active ? join_disk_add_right(&op->disk, &batch, err)
+                         : join_table_add(&op->table, &batch, err);
+    if (st) return st;
   }
-  st = join_table_finish(&op->table, err);
+  st = op->disk.active ? left_to_disk(op, err) : join_table_finish(&op->table, err);
   op->built = !st;
-  size_t bytes = op->table.cap * (op->table.n_vars * sizeof(atom_id) + sizeof(uint32_t));
+  uint64_t bytes = join_table_bytes(&op->table);
   if (bytes > op->head.bytes) op->head.bytes = bytes;
   return st;
 }
@@ -106,14 +133,58 @@ find_groups(hash_join *op)
   sparql_id_table_find(op->unbound, &table->keys, table->key_column, op->left.rows);
 }
 
+/* The run of the pass that ended. */
+static quoin_status
+end_run(hash_join *op, quoin_error *err)
+{
+  sparql_context *ctx = op->head.ctx;
+  quoin_status st = spill_finish(&op->run, ctx, err);
+  if (st || !op->run.bytes) return st;
+  return spill_merge_add(&op->sequence.merge, ctx, &op->run, err);
+}
+
+/* Left rows that the next pass sees again: all of OPTIONAL; MINUS has given those that are left. */
+static quoin_status
+carry_batch(hash_join *op, quoin_error *err)
+{
+  if (!op->left.rows || op->options.mode != JOIN_LEFT || op->disk.last) return QUOIN_OK;
+  for (size_t i = 0; i < op->left.rows; i++)
+    op->left_row[i] = (uint32_t)i;
+  return join_disk_carry(&op->disk, op->left_row, op->left.rows, op->matched, err);
+}
+
+static quoin_status
+next_left_on_disk(hash_join *op, quoin_error *err)
+{
+  bool new_pass;
+  quoin_status st = carry_batch(op, err);
+  op->left.rows = 0;
+  if (st) return st;
+  st = join_disk_next(&op->left, &new_pass, &op->disk, err);
+  if (new_pass && op->head.n_sorted && (!st || st == QUOIN_DONE)) {
+    quoin_status ended = end_run(op, err);
+    if (ended) st = ended;
+  }
+  if (st) {
+    op->left.rows = 0;
+    return st;
+  }
+  for (size_t i = 0; i < op->left.rows; i++)
+    op->matched[i] = op->disk.matched[i].bits != 0;
+  find_groups(op);
+  return QUOIN_OK;
+}
+
 static quoin_status
 next_left(hash_join *op, quoin_error *err)
 {
   quoin_status st;
   op->row = op->range = 0;
-  op->begun = op->matched = false;
+  op->begun = false;
+  if (op->disk.active && op->built) return next_left_on_disk(op, err);
   op->left.rows = 0;
   if (!op->options.seed && !op->built && (st = build(op, err))) return st;
+  if (op->disk.active) return next_left_on_disk(op, err);
   if (!op->options.seed && op->options.mode == JOIN_INNER && op->table.rows == 0) return QUOIN_DONE;
   st = sparql_pull(&op->left, op->left_pulled, op->head.child[0], err);
   if (!st && op->options.seed) st = build_for_batch(op, err);
@@ -121,6 +192,7 @@ next_left(hash_join *op, quoin_error *err)
     op->left.rows = 0;
     return st;
   }
+  if (op->options.mode == JOIN_LEFT) memset(op->matched, 0, op->left.rows * sizeof(bool));
   find_groups(op);
   return QUOIN_OK;
 }
@@ -186,6 +258,7 @@ static quoin_status
 collect_pairs(size_t *n, hash_join *op, size_t limit, quoin_error *err)
 {
   bool outer = op->options.mode == JOIN_LEFT, conditions = op->options.n_conditions > 0;
+  bool ends = outer && !(op->disk.active && !op->disk.last); /* a later pass may find a match */
   *n = 0;
   for (; op->row < op->left.rows; op->row++, op->range = 0, op->begun = false) {
     size_t begin, end;
@@ -202,15 +275,14 @@ collect_pairs(size_t *n, hash_join *op, size_t limit, quoin_error *err)
         if (op->n_loose && !compatible(op, op->row, at)) continue;
         op->left_row[*n] = (uint32_t)op->row;
         op->right_row[(*n)++] = (uint32_t)at;
-        op->matched = true;
+        if (outer && !conditions) op->matched[op->row] = true;
       }
     }
-    if (outer && (conditions || !op->matched)) {
+    if (ends && !op->matched[op->row]) {
       if (*n == limit) return QUOIN_OK;
       op->left_row[*n] = (uint32_t)op->row;
       op->right_row[(*n)++] = NO_ROW;
     }
-    op->matched = false;
   }
   return QUOIN_OK;
 }
@@ -298,10 +370,10 @@ keep_passed(hash_join *op, size_t n)
 {
   size_t kept = 0;
   for (size_t i = 0; i < n; i++) {
-    bool end = op->right_row[i] == NO_ROW;
-    bool keep = end ? !op->matched : op->passed[i];
-    op->matched = !end && (op->matched || op->passed[i]);
+    bool *matched = &op->matched[op->left_row[i]];
+    bool keep = op->right_row[i] == NO_ROW ? !*matched : op->passed[i];
     if (!keep) continue;
+    *matched = true;
     op->left_row[kept] = op->left_row[i];
     op->right_row[kept++] = op->right_row[i];
   }
@@ -313,12 +385,63 @@ next_pairs(size_t *n, hash_join *op, quoin_error *err)
 {
   if (op->options.mode == JOIN_MINUS) return minus_rows(n, op, op->ramp, err);
   if (!op->options.n_conditions) return collect_pairs(n, op, op->ramp, err);
-  bool matched = op->matched; /* collect_pairs uses it for pairs that were not tested yet */
   quoin_status st = collect_pairs(n, op, op->ramp, err);
-  op->matched = matched;
   if (st || (st = test_conditions(op, *n, err))) return st;
   *n = keep_passed(op, *n);
   return QUOIN_OK;
+}
+
+/* Pairs that go out, and their columns; DONE. */
+static quoin_status
+next_output(size_t *n, hash_join *op, quoin_error *err)
+{
+  *n = 0;
+  while (*n == 0) {
+    quoin_status st = base_cancel_check(&op->head.ctx->cancel, err);
+    if (st) return st;
+    if (op->row >= op->left.rows && (st = next_left(op, err))) return st;
+    if ((st = next_pairs(n, op, err))) return st;
+    if (op->options.mode != JOIN_MINUS || !op->disk.active || op->disk.last) continue;
+    /* those that no row of this chunk removed: the next one sees them */
+    st = join_disk_carry(&op->disk, op->left_row, *n, op->matched, err);
+    *n = 0;
+    if (st) return st;
+  }
+  for (size_t i = 0; i < op->n_shown; i++)
+    gather_var(op->buffer[i], op, op->shown[i], op->left_row, op->right_row, *n);
+  op->ramp = sparql_ramp_up(op->ramp);
+  return QUOIN_OK;
+}
+
+/* `n` rows of the buffers to the run of this pass. */
+static quoin_status
+put_run(hash_join *op, size_t n, quoin_error *err)
+{
+  sparql_context *ctx = op->head.ctx;
+  quoin_status st = QUOIN_OK;
+  for (size_t i = 0; i < n && !st; i++) {
+    st = spill_put(&op->run, ctx, &op->disk.number[op->left_row[i]], sizeof(atom_id), err);
+    for (size_t c = 0; c < op->n_shown && !st; c++)
+      st = spill_put(&op->run, ctx, &op->buffer[c][i], sizeof(atom_id), err);
+  }
+  return st;
+}
+
+/* On disk and sorted: all passes, then their runs merged. */
+static quoin_status
+next_merged(size_t *n, hash_join *op, quoin_error *err)
+{
+  quoin_status st;
+  while (!op->merging) {
+    st = next_output(n, op, err);
+    if (!st) st = put_run(op, *n, err);
+    if (st && st != QUOIN_DONE) return st;
+    if (!st) continue;
+    join_table_clear(&op->table);
+    op->merging = true;
+    if ((st = spill_sequence_begin(&op->sequence, op->head.ctx, 1 + op->n_shown, err))) return st;
+  }
+  return spill_sequence_rows(n, op->buffer, &op->sequence, err);
 }
 
 static quoin_status
@@ -326,28 +449,36 @@ hash_join_next(sparql_batch *out, sparql_operator *head, quoin_error *err)
 {
   hash_join *op = (hash_join *)head;
   size_t n = 0;
-  while (n == 0) {
-    quoin_status st = base_cancel_check(&head->ctx->cancel, err);
-    if (st) return st;
-    if (op->row >= op->left.rows && (st = next_left(op, err))) return st;
-    if ((st = next_pairs(&n, op, err))) return st;
-  }
-  for (size_t i = 0; i < op->n_shown; i++)
-    gather_var(op->buffer[i], op, op->shown[i], op->left_row, op->right_row, n);
-  op->ramp = sparql_ramp_up(op->ramp);
+  quoin_status st = base_cancel_check(&head->ctx->cancel, err);
+  if (st) return st;
+  if (!op->options.seed && !op->built && (st = build(op, err))) return st;
+  st = op->disk.active && head->n_sorted ? next_merged(&n, op, err) : next_output(&n, op, err);
+  if (st) return st;
   *out = (sparql_batch){.rows = n, .column = op->column};
   return QUOIN_OK;
+}
+
+static void
+forget_disk(hash_join *op)
+{
+  if (op->disk.active) op->built = false; /* the table has but a chunk */
+  join_disk_clear(&op->disk);
+  spill_drop(&op->run, op->head.ctx);
+  spill_sequence_clear(&op->sequence, op->head.ctx);
+  op->merging = false;
 }
 
 static quoin_status
 hash_join_rewind(sparql_operator *head, quoin_error *err)
 {
   hash_join *op = (hash_join *)head;
+  bool kept = op->options.stable && !op->disk.active;
   op->left.rows = op->row = op->range = 0;
-  op->begun = op->matched = false;
+  op->begun = false;
   op->ramp = SPARQL_RAMP;
+  forget_disk(op);
   quoin_status st = sparql_operator_rewind(head->child[0], err);
-  if (st || op->options.stable || op->options.seed) return st;
+  if (st || kept || op->options.seed) return st;
   op->built = false;
   return sparql_operator_rewind(head->child[1], err);
 }
@@ -356,6 +487,7 @@ static void
 hash_join_close(sparql_operator *head)
 {
   hash_join *op = (hash_join *)head;
+  forget_disk(op);
   join_table_clear(&op->table);
   sparql_id_table_clear(&op->seen);
 }
@@ -485,6 +617,23 @@ choose_shown(hash_join *op, const bool *need, quoin_error *err)
   return QUOIN_OK;
 }
 
+static quoin_status
+make_disk(hash_join *op, quoin_error *err)
+{
+  sparql_context *ctx = op->head.ctx;
+  const sparql_operator *left = op->head.child[0];
+  sparql_var *vars;
+  size_t n = 0;
+  quoin_status st = make_vars(&vars, op, err);
+  if (st) return st;
+  for (sparql_var v = 0; v < ctx->query->n_vars; v++)
+    if (left->maybe[v]) vars[n++] = v;
+  if (!(op->matched = base_arena_new_zero(&ctx->arena, SPARQL_BATCH, sizeof(bool))))
+    return base_fail_nomem(err);
+  return join_disk_init(&op->disk, ctx, &op->table, op->n_keys, vars, n,
+                        op->options.mode != JOIN_INNER, err);
+}
+
 quoin_status
 sparql_hash_join_make(sparql_operator **out, sparql_context *ctx, sparql_operator *left,
                       sparql_operator *right, const hash_join_options *options, const bool *need,
@@ -509,6 +658,7 @@ sparql_hash_join_make(sparql_operator **out, sparql_context *ctx, sparql_operato
     return st;
   st = join_table_init(&op->table, ctx, op->keys, op->n_keys + op->lax, op->kept, op->n_kept, err);
   if (st || (st = sparql_id_table_init(&op->seen, ctx, (unsigned)op->n_keys, err))) return st;
+  if ((st = make_disk(op, err))) return st;
   if ((st = sparql_columns_make(&op->left_pulled, ctx, err))) return st;
   if ((st = sparql_columns_make(&op->right_pulled, ctx, err))) return st;
   sparql_frame_columns(op->column, frame);
