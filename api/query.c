@@ -121,6 +121,7 @@ open_cursor(quoin_cursor *cursor, quoin_store *store, const quoin_query_options 
       .cancel = o->cancel ? &o->cancel->flag : NULL,
       .bindings = bindings,
       .n_bindings = o->n_bindings,
+      .services = o->allow_service,
   };
   if ((st = quad_snapshot_acquire(&snapshot, store->quads, err))) goto done;
   st = sparql_cursor_open(&cursor->cursor, cursor->prepared->query, snapshot, &run, &store->mem,

@@ -24,6 +24,7 @@ quoin_update(quoin_update_result *out, quoin_store *store, quoin_span sparql,
       .threads = o.threads ? o.threads : store->threads,
       .union_default_graph = o.union_default_graph,
       .load_dir = o.allow_load,
+      .services = o.allow_service,
       .cancel = o.cancel ? &o.cancel->flag : NULL,
   };
   st = sparql_update_run(&got, store->quads, sparql, &options, &store->mem, err);

@@ -137,6 +137,13 @@ sparql_cursor_open(sparql_cursor **out, const sparql_query *query, quad_snapshot
   c->snapshot = quad_snapshot_retain(snapshot);
   if ((st = check_algebra(query->root, err))) goto done;
   if ((st = sparql_context_init(&c->ctx, query, snapshot, &c->options, mem, err))) goto done;
+  if (c->options.services) {
+    c->options.services = base_arena_copy(&c->ctx.arena, base_span(c->options.services)).ptr;
+    if (!c->options.services) {
+      st = base_fail_nomem(err);
+      goto done;
+    }
+  }
   if ((st = sparql_default_graph(&c->graph, &c->ctx, err))) goto done;
   if ((st = sparql_plan(&c->root, &c->ctx, query->root, &c->graph, err))) goto done;
   /* The terms of the bindings are ids by now, and their memory is the caller's. */

@@ -275,18 +275,6 @@ plan_union(sparql_operator **out, planner *p, const sparql_algebra *node,
   return plan_made(p, st, *out, err);
 }
 
-static quoin_status
-refuse_service(const sparql_algebra *node, quoin_error *err)
-{
-  if (node->node.var != SPARQL_NO_VAR)
-    return base_fail_pos(err, QUOIN_ERR_UNSUPPORTED, NULL, node->line, node->column,
-                         "SERVICE is not executed by this version");
-  return base_fail_pos(err, QUOIN_ERR_UNSUPPORTED, NULL, node->line, node->column,
-                       "SERVICE is not executed by this version: <%.*s>",
-                       (int)(node->node.term.value.len < 200 ? node->node.term.value.len : 200),
-                       node->node.term.value.ptr);
-}
-
 quoin_status
 plan_node(sparql_operator **out, planner *p, const sparql_algebra *node,
           const sparql_active_graph *graph, const bool *need, uint64_t limit, quoin_error *err)
@@ -323,7 +311,7 @@ plan_node(sparql_operator **out, planner *p, const sparql_algebra *node,
   case ALGEBRA_SLICE:
     return plan_slice(out, p, node, graph, need, err);
   case ALGEBRA_SERVICE:
-    return refuse_service(node, err);
+    return plan_service(out, p, node, need, err);
   }
   return base_fail(err, QUOIN_ERR_UNSUPPORTED, "this pattern is not executed");
 }

@@ -134,7 +134,7 @@ typedef struct plan_member {
 } plan_member;
 
 typedef struct plan_step {
-  const sparql_algebra *node; /* LEFT_JOIN, EXTEND, MINUS: without its left side */
+  const sparql_algebra *node; /* LEFT_JOIN, EXTEND, MINUS: without its left side; SERVICE */
   const sparql_active_graph *graph;
 } plan_step;
 
@@ -248,6 +248,25 @@ quoin_status plan_shortcut_group(sparql_operator **out, planner *p, const sparql
 /* DISTINCT of one variable of one pattern likewise. */
 quoin_status plan_shortcut_distinct(sparql_operator **out, planner *p, const sparql_algebra *node,
                                     const sparql_active_graph *graph, quoin_error *err);
+/* ---- SERVICE (service_plan.c) -----------------------------------------------------------------
+ */
+
+/* By itself: all solutions of the group. */
+quoin_status plan_service(sparql_operator **out, planner *p, const sparql_algebra *node,
+                          const bool *need, quoin_error *err);
+/* Joined with the rows of `left`, whose keys are sent where that is worth it. Of `join` the seed
+ * and `stable` are filled in. */
+quoin_status plan_service_join(sparql_operator **out, planner *p, sparql_operator *left,
+                               const sparql_algebra *node, hash_join_options join, const bool *need,
+                               quoin_error *err);
+/* Is there a SERVICE at or below `node` whose address must come from outside? May say yes where it
+ * need not. */
+bool plan_service_waits(const planner *p, const sparql_algebra *node);
+/* The information on `node`, of a SERVICE that on its group: what a request without failure binds.
+ */
+quoin_status plan_service_certain(const node_info **out, planner *p, const sparql_algebra *node,
+                                  quoin_error *err);
+
 /* A plan with its own parameters, for EXISTS and GRAPH ?g: restores p->frame. */
 quoin_status plan_with_frame(sparql_operator **out, planner *p, const sparql_algebra *node,
                              const sparql_active_graph *graph, const bool *need, uint64_t limit,

@@ -205,14 +205,25 @@ flatten(plan_group *g, const sparql_algebra *node, const sparql_active_graph *gr
   case ALGEBRA_DISTINCT:
   case ALGEBRA_REDUCED:
   case ALGEBRA_SLICE:
-  case ALGEBRA_SERVICE:
     return flatten_alone(g, node, graph, MEMBER_PLAN, err);
+  case ALGEBRA_SERVICE: /* joins in any order; as a step its keys are all there */
+    return add_step(g, node, graph, err);
   }
   return QUOIN_OK;
 }
 
 /* ---- what the group needs ---------------------------------------------------------------------
  */
+
+/* What the rows of a step bind besides those before it: its right side, or a SERVICE; NULL: BIND.
+ */
+static quoin_status
+step_info(const node_info **out, planner *p, const sparql_algebra *node, quoin_error *err)
+{
+  *out = NULL;
+  if (node->op == ALGEBRA_SERVICE) return plan_node_info(out, p, node, err);
+  return node->right ? plan_node_info(out, p, node->right, err) : QUOIN_OK;
+}
 
 static void
 count_use(unsigned *uses, const sparql_node *node)
@@ -235,7 +246,7 @@ find_needs(plan_group *g, const bool *need, quoin_error *err)
     for (size_t e = 0; e < node->n_exprs; e++)
       if ((st = plan_need_expr(g->asked, p, node->exprs[e], err))) return st;
     const node_info *right = NULL;
-    if (node->right && (st = plan_node_info(&right, p, node->right, err))) return st;
+    if ((st = step_info(&right, p, node, err))) return st;
     for (sparql_var v = 0; right && v < p->n_vars; v++)
       if (plan_set_has(right->maybe, v)) g->asked[v] = true;
     if (node->right && g->steps[i].graph->scope == QUAD_NAMED &&
@@ -366,9 +377,9 @@ study_filters(plan_group *g, quoin_error *err)
   for (size_t i = 0; i < g->n_steps; i++) {
     const node_info *right = NULL;
     if (g->steps[i].node->op == ALGEBRA_EXTEND) plan_set_add(all, g->steps[i].node->var);
-    if (g->steps[i].node->op != ALGEBRA_LEFT_JOIN) continue;
-    if ((st = plan_node_info(&right, p, g->steps[i].node->right, err))) return st;
-    plan_set_unite(p, all, right->maybe);
+    if (g->steps[i].node->op == ALGEBRA_MINUS) continue;
+    if ((st = step_info(&right, p, g->steps[i].node, err))) return st;
+    if (right) plan_set_unite(p, all, right->maybe);
   }
   for (size_t i = 0; i < g->n_filters; i++) {
     plan_filter *f = &g->filters[i];
@@ -391,7 +402,7 @@ plan_seeded(sparql_operator **out, sparql_operator **seed, planner *p, const pla
             size_t n_pushed, quoin_error *err)
 {
   const node_info *info;
-  quoin_status st = plan_node_info(&info, p, step->node->right, err);
+  quoin_status st = plan_service_certain(&info, p, step->node->right, err);
   sparql_var *keys = base_arena_new(&p->ctx->arena, p->n_vars + 1, sizeof(*keys));
   size_t n = 0;
   *out = *seed = NULL;
@@ -402,6 +413,8 @@ plan_seeded(sparql_operator **out, sparql_operator **seed, planner *p, const pla
     bool certain =
         plan_set_has(info->certain, v) || (in_graph && step->graph->graph.var == v &&
                                            plan_graph_use(step->node->right) == GRAPH_COLUMN);
+    if (step->node->right->op == ALGEBRA_SERVICE && step->node->right->node.var == v)
+      certain = true;
     if (left->bound[v] && certain && !sparql_frame_find(p->frame, v)) keys[n++] = v;
   }
   if (n == 0) return QUOIN_OK;
@@ -482,7 +495,7 @@ apply_join_step(sparql_operator **op, plan_group *g, const plan_step *step, cons
   if (st) return st;
   double batches = left->rows > SPARQL_BATCH ? left->rows / SPARQL_BATCH : 1;
   double by_batch = seeded ? (seeded->cost + COST_KEEP * (seeded->rows + 1)) * batches : 0;
-  if (!seeded || left->rows > 64) {
+  if (!seeded || (left->rows > 64 && !plan_service_waits(p, step->node->right))) {
     st = plan_group_node(&whole, p, step->node->right, step->graph, inner, UINT64_MAX, NULL, pushed,
                          n_pushed, err);
     if (st) return st;
@@ -506,6 +519,16 @@ apply_join_step(sparql_operator **op, plan_group *g, const plan_step *step, cons
 }
 
 static quoin_status
+apply_service(sparql_operator **op, plan_group *g, const plan_step *step, bool first,
+              const bool *need, quoin_error *err)
+{
+  const hash_join_options join = {.mode = JOIN_INNER, .graph = SPARQL_NO_VAR};
+  bool nothing = first && g->n_members == 0 && !(*op)->child[0]; /* the empty group */
+  if (nothing) return plan_service(op, g->p, step->node, need, err);
+  return plan_service_join(op, g->p, *op, step->node, join, need, err);
+}
+
+static quoin_status
 apply_steps(sparql_operator **op, plan_group *g, const bool *need, quoin_error *err)
 {
   planner *p = g->p;
@@ -521,7 +544,7 @@ apply_steps(sparql_operator **op, plan_group *g, const bool *need, quoin_error *
     for (size_t j = i + 1; j < g->n_steps; j++) {
       const node_info *right = NULL;
       const sparql_algebra *later = g->steps[j].node;
-      if (later->right && (st = plan_node_info(&right, p, later->right, err))) return st;
+      if ((st = step_info(&right, p, later, err))) return st;
       for (sparql_var v = 0; right && v < p->n_vars; v++)
         if (plan_set_has(right->maybe, v)) pass[v] = true;
       for (size_t e = 0; e < later->n_exprs; e++)
@@ -535,6 +558,8 @@ apply_steps(sparql_operator **op, plan_group *g, const bool *need, quoin_error *
         st = sparql_extend_new(op, p->ctx, *op, step->node->var, step->node->exprs[0], err);
         st = plan_made(p, st, *op, err);
       }
+    } else if (step->node->op == ALGEBRA_SERVICE) {
+      st = apply_service(op, g, step, i == 0, pass, err);
     } else {
       st = apply_join_step(op, g, step, pass, err);
     }

@@ -93,6 +93,18 @@ extend_info(node_info *info, const sparql_algebra *node)
     plan_set_add(info->certain, node->var);
 }
 
+/* Blank nodes of the group do not come back. With SILENT a failure binds nothing. */
+static void
+service_info(node_info *info, const planner *p, const sparql_algebra *node, const node_info *group)
+{
+  for (sparql_var v = 0; v < p->n_vars; v++) {
+    if (!p->ctx->query->vars[v].len || !plan_set_has(group->maybe, v)) continue;
+    plan_set_add(info->maybe, v);
+    if (plan_set_has(group->certain, v) && !node->silent) plan_set_add(info->certain, v);
+  }
+  add_node(info, &node->node);
+}
+
 static void
 combine(node_info *info, const planner *p, const sparql_algebra *node, const node_info *left,
         const node_info *right)
@@ -137,11 +149,13 @@ combine(node_info *info, const planner *p, const sparql_algebra *node, const nod
     if (node->op == ALGEBRA_EXTEND) extend_info(info, node);
     if (node->op == ALGEBRA_GRAPH) add_node(info, &node->node);
     break;
+  case ALGEBRA_SERVICE:
+    service_info(info, p, node, left);
+    break;
   case ALGEBRA_UNIT:
   case ALGEBRA_BGP:
   case ALGEBRA_PATH:
   case ALGEBRA_VALUES:
-  case ALGEBRA_SERVICE:
     break;
   }
 }
@@ -187,7 +201,8 @@ plan_graph_use(const sparql_algebra *node)
   switch (node->op) {
   case ALGEBRA_UNIT:
   case ALGEBRA_VALUES:
-  case ALGEBRA_GRAPH: /* has a graph of its own */
+  case ALGEBRA_GRAPH:   /* has a graph of its own */
+  case ALGEBRA_SERVICE: /* looks elsewhere */
     return GRAPH_NONE;
   case ALGEBRA_BGP:
     return node->n_triples ? GRAPH_COLUMN : GRAPH_NONE;
@@ -213,8 +228,6 @@ plan_graph_use(const sparql_algebra *node)
   case ALGEBRA_GROUP:
   case ALGEBRA_SLICE:
     return plan_graph_use(node->left) == GRAPH_NONE ? GRAPH_NONE : GRAPH_LOOP;
-  case ALGEBRA_SERVICE:
-    return GRAPH_LOOP;
   }
   return GRAPH_LOOP;
 }

@@ -42,7 +42,21 @@ plain_sides(sparql_operator **out, planner *p, const sparql_algebra *node,
             const sparql_active_graph *graph, join_mode mode, quoin_error *err)
 {
   sparql_operator *left, *right;
-  quoin_status st = plan_node(&left, p, node->left, graph, NULL, UINT64_MAX, err);
+  const sparql_algebra *first = node->left, *second = node->right;
+  if (mode == JOIN_INNER && first->op == ALGEBRA_SERVICE && plan_service_waits(p, first)) {
+    first = node->right;
+    second = node->left;
+  }
+  quoin_status st = plan_node(&left, p, first, graph, NULL, UINT64_MAX, err);
+  if (!st && mode != JOIN_MINUS && second->op == ALGEBRA_SERVICE && plan_service_waits(p, second)) {
+    for (size_t i = 0; !st && i < node->n_exprs; i++)
+      st = plan_expr(p, node->exprs[i], graph, err);
+    const hash_join_options join = {.mode = mode,
+                                    .conditions = node->exprs,
+                                    .n_conditions = mode == JOIN_LEFT ? node->n_exprs : 0,
+                                    .graph = SPARQL_NO_VAR};
+    return st ? st : plan_service_join(out, p, left, second, join, NULL, err);
+  }
   if (!st) st = plan_node(&right, p, node->right, graph, NULL, UINT64_MAX, err);
   for (size_t i = 0; !st && i < node->n_exprs; i++)
     st = plan_expr(p, node->exprs[i], graph, err);

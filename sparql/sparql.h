@@ -53,6 +53,8 @@ typedef struct sparql_run_options {
    * found in the snapshot, and rows hold ids that the transaction takes. NULL: no transaction. */
   atom_local *local;
   uint32_t blank_scope; /* with local: new blank nodes of runs with different numbers differ */
+  const char *services; /* SERVICE may ask addresses that begin with one of these, separated by
+                           spaces; NULL: none. Copied. */
 } sparql_run_options;
 
 typedef struct sparql_cursor sparql_cursor;
@@ -93,6 +95,7 @@ typedef struct sparql_update_options {
   bool union_default_graph; /* of WHERE: the default graph is the union of all graphs */
   bool plain;               /* optimiser off: for tests */
   const char *load_dir;     /* LOAD reads file: IRIs below this directory; NULL: none */
+  const char *services;     /* as in sparql_run_options */
   const atomic_int *cancel; /* non-zero: stop; may be NULL */
 } sparql_update_options;
 

@@ -406,11 +406,13 @@ typedef struct quoin_query_options {
   bool profile;             /**< Measure each operator, for quoin_cursor_explain(). */
   const quoin_binding *bindings; /**< Borrowed during the call. */
   size_t n_bindings;
-  quoin_cancel *cancel; /**< May be NULL; must outlive the cursor. */
+  quoin_cancel *cancel;      /**< May be NULL; must outlive the cursor. */
+  const char *allow_service; /**< SERVICE may ask addresses that begin with one of these, separated
+                                by spaces; NULL: none. Borrowed during the call. */
 } quoin_query_options;
 #define QUOIN_QUERY_OPTIONS_INIT                                                                   \
   {                                                                                                \
-    sizeof(quoin_query_options), {NULL, 0}, 0, 0, 0, 0, false, false, NULL, 0, NULL                \
+    sizeof(quoin_query_options), {NULL, 0}, 0, 0, 0, 0, false, false, NULL, 0, NULL, NULL          \
   }
 
 /** The answer of one query over the store as it was when it was opened. */
@@ -547,17 +549,18 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_explain(quoin_span *out, quo
 
 typedef struct quoin_update_options {
   size_t struct_size;
-  quoin_span base;          /**< Base IRI of the text; empty: none. */
-  uint64_t timeout_ms;      /**< For waiting and all operations, not the commit; 0: none. */
-  uint64_t memory_bytes;    /**< For the WHERE of each operation; 0: 1 GiB. Past it: LIMIT. */
-  unsigned threads;         /**< 0: as the store says. */
-  bool union_default_graph; /**< In WHERE the default graph is the union of all graphs. */
-  const char *allow_load;   /**< LOAD may read file: IRIs below this directory; NULL: none. */
-  quoin_cancel *cancel;     /**< May be NULL. Not looked at once the commit has begun. */
+  quoin_span base;           /**< Base IRI of the text; empty: none. */
+  uint64_t timeout_ms;       /**< For waiting and all operations, not the commit; 0: none. */
+  uint64_t memory_bytes;     /**< For the WHERE of each operation; 0: 1 GiB. Past it: LIMIT. */
+  unsigned threads;          /**< 0: as the store says. */
+  bool union_default_graph;  /**< In WHERE the default graph is the union of all graphs. */
+  const char *allow_load;    /**< LOAD may read file: IRIs below this directory; NULL: none. */
+  quoin_cancel *cancel;      /**< May be NULL. Not looked at once the commit has begun. */
+  const char *allow_service; /**< As in quoin_query_options. */
 } quoin_update_options;
 #define QUOIN_UPDATE_OPTIONS_INIT                                                                  \
   {                                                                                                \
-    sizeof(quoin_update_options), {NULL, 0}, 0, 0, 0, false, NULL, NULL                            \
+    sizeof(quoin_update_options), {NULL, 0}, 0, 0, 0, false, NULL, NULL, NULL                      \
   }
 
 /** What an update came to: net changes, so a quad removed and added again counts in neither. */
