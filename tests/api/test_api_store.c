@@ -146,6 +146,41 @@ test_load__from_a_callback(void **state)
   assert_int_equal(quoin_load_memory(NULL, f->store, text(""), &options, &err), QUOIN_ERR_ARGUMENT);
 }
 
+/* Gives three bytes a call, and at call `fail_at` a failure that it does not describe. */
+typedef struct failing_reader {
+  slow_reader slow;
+  int fail_at;
+} failing_reader;
+
+static quoin_status
+read_until_failure(size_t *got, void *user, void *data, size_t cap, quoin_error *err)
+{
+  failing_reader *reader = user;
+  if (--reader->fail_at == 0) return QUOIN_ERR_IO;
+  return read_slowly(got, &reader->slow, data, cap, err);
+}
+
+static void
+test_load__ends_with_the_failure_of_its_callback(void **state)
+{
+  static const quoin_format formats[] = {QUOIN_NTRIPLES, QUOIN_NQUADS, QUOIN_TURTLE, QUOIN_TRIG};
+  fixture *f = *state;
+  for (int fail_at = 1; fail_at < 16; fail_at++) {
+    for (size_t i = 0; i < 8; i++) {
+      quoin_error err = QUOIN_ERROR_INIT;
+      quoin_load_options options = QUOIN_LOAD_OPTIONS_INIT;
+      failing_reader reader = {{"<http://e/a> <http://e/b> <http://e/c> .\n", 3}, fail_at};
+      options.format = formats[i % 4];
+      options.lenient = i >= 4;
+      int st = quoin_load_callback(NULL, f->store, read_until_failure, &reader, "failing", &options,
+                                   fail_at % 2 ? &err : NULL);
+      if (fail_at < 15) assert_int_equal(st, QUOIN_ERR_IO); /* 14 pieces, then the end */
+      if (fail_at % 2 && st) assert_int_equal(err.status, QUOIN_ERR_IO);
+      if (fail_at < 15) assert_int_equal(count_all(f), 0);
+    }
+  }
+}
+
 static void
 test_load__reports_where_the_fault_is(void **state)
 {
@@ -441,6 +476,8 @@ main(void)
       cmocka_unit_test(test_library__names_every_status),
       cmocka_unit_test_setup_teardown(test_open__checks_its_options, setup, teardown),
       cmocka_unit_test_setup_teardown(test_open__modes, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_load__ends_with_the_failure_of_its_callback, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(test_load__from_a_callback, setup, teardown),
       cmocka_unit_test_setup_teardown(test_load__reports_where_the_fault_is, setup, teardown),
       cmocka_unit_test_setup_teardown(test_load__can_be_cancelled, setup, teardown),
