@@ -108,8 +108,9 @@ quoin_term_write(const quoin_term *term, quoin_write_fn write, void *user, quoin
   if (!term || !write) return base_fail(err, QUOIN_ERR_ARGUMENT, "term or write is NULL");
   quoin_status st = api_term_in(&in, label, term, API_ANY, err);
   if (st) return st;
+  if (in.kind == RDF_NONE) return base_fail(err, QUOIN_ERR_ARGUMENT, "there is no term to write");
   base_buffer_init(&text, base_alloc_default());
-  if (in.kind != RDF_NONE) rdf_term_write(&text, &in);
+  rdf_term_write(&text, &in);
   st = text.failed ? base_fail_nomem(err) : write(user, text.data, text.len, err);
   base_buffer_clear(&text);
   return api_status(st, err);
