@@ -40,6 +40,7 @@ typedef enum cli_option {
   OPT_MAX_ROWS,
   OPT_UNION,
   OPT_ALLOW_LOAD,
+  OPT_ALLOW_SERVICE,
   OPT_HELP,
   OPT_COUNT
 } cli_option;
@@ -55,6 +56,7 @@ typedef struct cli_args {
   char **operands;
   size_t n_operands;
   quoin_cancel *cancel; /* requested by Ctrl-C */
+  char *services;       /* of malloc: what the options --allow-service name, separated by spaces */
 } cli_args;
 
 typedef struct cli_command {

@@ -38,6 +38,7 @@ query_options(const cli_args *args)
   options.union_default_graph = args->option[OPT_UNION].given;
   options.profile = args->option[OPT_ANALYZE].given;
   options.cancel = args->cancel;
+  options.allow_service = args->services;
   return options;
 }
 

@@ -15,6 +15,7 @@ update_options(const cli_args *args)
   options.union_default_graph = args->option[OPT_UNION].given;
   options.allow_load = args->option[OPT_ALLOW_LOAD].text;
   options.cancel = args->cancel;
+  options.allow_service = args->services;
   return options;
 }
 

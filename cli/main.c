@@ -64,11 +64,13 @@ main(int argc, char **argv)
     cli_complain("%s is not in this version", command->name);
     return EXIT_USAGE;
   }
-  const int status = cli_parse(&args, command, argc - 2, argv + 2);
-  if (status) return status;
-  if (args.option[OPT_HELP].given) {
+  int status = cli_parse(&args, command, argc - 2, argv + 2);
+  if (!status && args.option[OPT_HELP].given) {
     cli_help(stdout, command);
-    return print_and_check(EXIT_DONE);
+    status = print_and_check(EXIT_DONE);
+  } else if (!status) {
+    status = run(command, &args);
   }
-  return run(command, &args);
+  free(args.services);
+  return status;
 }

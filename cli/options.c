@@ -11,6 +11,7 @@ typedef enum value_kind {
   FORMAT,
   RESULTS,
   DURABILITY,
+  ADDRESSES,
   COUNT,
   BYTES,
   SECONDS
@@ -47,16 +48,19 @@ static const option_row options[OPT_COUNT] = {
     [OPT_MAX_ROWS] = {"max-rows", "N", "fail on more rows than this (exit 4)", COUNT},
     [OPT_UNION] = {"union-default-graph", NULL, "the default graph is the union of all", FLAG},
     [OPT_ALLOW_LOAD] = {"allow-load", "DIR", "let LOAD read file: IRIs below this directory", TEXT},
+    [OPT_ALLOW_SERVICE] = {"allow-service", "URL-PREFIX",
+                           "let SERVICE ask addresses that begin so; may be given again",
+                           ADDRESSES},
     [OPT_HELP] = {"help", NULL, "show this", FLAG},
 };
 
 #define BIT(option) (UINT32_C(1) << (option))
 _Static_assert(OPT_COUNT <= 32, "a bit for each");
 
-static const uint32_t query_options = BIT(OPT_STORE) | BIT(OPT_QUERY_FILE) | BIT(OPT_RESULTS) |
-                                      BIT(OPT_CHECK) | BIT(OPT_EXPLAIN) | BIT(OPT_ANALYZE) |
-                                      BIT(OPT_TIMEOUT) | BIT(OPT_MAX_ROWS) | BIT(OPT_MEMORY) |
-                                      BIT(OPT_THREADS) | BIT(OPT_UNION) | BIT(OPT_BASE);
+static const uint32_t query_options =
+    BIT(OPT_STORE) | BIT(OPT_QUERY_FILE) | BIT(OPT_RESULTS) | BIT(OPT_CHECK) | BIT(OPT_EXPLAIN) |
+    BIT(OPT_ANALYZE) | BIT(OPT_TIMEOUT) | BIT(OPT_MAX_ROWS) | BIT(OPT_MEMORY) | BIT(OPT_THREADS) |
+    BIT(OPT_UNION) | BIT(OPT_BASE) | BIT(OPT_ALLOW_SERVICE);
 
 const cli_command cli_commands[] = {
     {"create", "", "Make an empty store.", "There must be none in the directory yet.\n",
@@ -82,7 +86,7 @@ const cli_command cli_commands[] = {
      "\"old\" }'",
      BIT(OPT_STORE) | BIT(OPT_UPDATE_FILE) | BIT(OPT_CHECK) | BIT(OPT_BASE) | BIT(OPT_TIMEOUT) |
          BIT(OPT_MEMORY) | BIT(OPT_THREADS) | BIT(OPT_UNION) | BIT(OPT_ALLOW_LOAD) |
-         BIT(OPT_DURABILITY),
+         BIT(OPT_ALLOW_SERVICE) | BIT(OPT_DURABILITY),
      0, 1, cli_update},
     {"dump", "", "Write every statement to standard output.",
      "The default graph first, then graph by graph.\n", "quoin dump --store S | sort > all.nq",
@@ -229,6 +233,7 @@ parse_value(cli_value *value, value_kind kind, const char *text)
   switch (kind) {
   case FLAG:
   case TEXT:
+  case ADDRESSES:
     return true;
   case FORMAT:
     value->number = (uint64_t)quoin_format_by_name(text);
@@ -268,6 +273,20 @@ find_option(const cli_command *command, const char *name, size_t len)
   return OPT_COUNT;
 }
 
+/* One more of --allow-service. */
+static bool
+add_service(cli_args *args, const char *prefix)
+{
+  const size_t before = args->services ? strlen(args->services) + 1 : 0, len = strlen(prefix);
+  char *services = realloc(args->services, before + len + 1);
+
+  if (!services) return false;
+  args->services = services;
+  if (before) services[before - 1] = ' ';
+  memcpy(services + before, prefix, len + 1);
+  return true;
+}
+
 /* Parse the option at argv[*at]; moves *at over its value. */
 static int
 parse_option(cli_args *args, const cli_command *command, int argc, char **argv, int *at)
@@ -293,7 +312,11 @@ parse_option(cli_args *args, const cli_command *command, int argc, char **argv, 
     }
     text = argv[++*at];
   }
-  if (args->option[i].given) {
+  if (options[i].kind == ADDRESSES && !add_service(args, text)) {
+    cli_complain("out of memory");
+    return EXIT_LIMIT;
+  }
+  if (args->option[i].given && options[i].kind != ADDRESSES) {
     cli_complain("--%s is given twice", options[i].name);
     return usage(command);
   }

@@ -275,6 +275,7 @@ where_options(sparql_run_options *out, update_run *run, quoin_error *err)
       .union_default_graph = o->union_default_graph,
       .plain = o->plain,
       .cancel = o->cancel,
+      .services = o->services,
       .local = run->local,
       .blank_scope = run->operation,
   };

@@ -304,7 +304,7 @@ test_plan__service_is_refused(void **state)
   world w;
   world_open(&w, ":a :p :b .");
   EXPECT_STATUS(&w, "SELECT * { SERVICE <http://example.org/sparql> { ?s ?p ?o } }", NULL,
-                QUOIN_ERR_UNSUPPORTED, "SERVICE is not executed");
+                QUOIN_ERR_ARGUMENT, "--allow-service");
   world_close(&w);
 }
 

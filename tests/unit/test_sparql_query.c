@@ -264,7 +264,8 @@ test_query__limits_and_failures(void **state)
                 QUOIN_ERR_UNSUPPORTED, "vec:nearest");
   EXPECT_STATUS(w, "SELECT ?s WHERE { ?s :p ?o FILTER EXISTS { (?s ?d) vec:nearest (:e ?q 10) } }",
                 NULL, QUOIN_ERR_UNSUPPORTED, "vec:nearest");
-  EXPECT_STATUS(w, "SELECT ?s WHERE { SERVICE :x { ?s ?p ?o } }", NULL, QUOIN_ERR_UNSUPPORTED, "");
+  EXPECT_STATUS(w, "SELECT ?s WHERE { SERVICE :x { ?s ?p ?o } }", NULL, QUOIN_ERR_ARGUMENT,
+                "--allow-service");
 }
 
 static void
