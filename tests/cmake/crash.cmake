@@ -1,3 +1,8 @@
-# Faults under the store: each call on stored data fails, is cut short or is the last one.
-quoin_fault_test(crash.power SOURCES crash/test_crash_power.c MODULES load)
-quoin_fault_test(crash.errors SOURCES crash/test_crash_errors.c MODULES load)
+# Faults under the store: each call on stored data fails, is cut short or is the last one; each
+# allocation fails; bits are wrong. QUOIN_CRASH_SEEDS tries more, for long runs.
+foreach(name power errors memory flips)
+  quoin_fault_test(crash.${name} SOURCES crash/test_crash_${name}.c MODULES load TIMEOUT 900)
+endforeach()
+# For scripts/kill9.
+add_executable(quoin_kill_writer crash/kill_writer.c)
+target_link_libraries(quoin_kill_writer PRIVATE quoin_flags quoin_static)

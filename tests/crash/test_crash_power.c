@@ -15,7 +15,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { SEEDS = 1, SLOWER = 3 };
 #else
-enum { SEEDS = 4, SLOWER = 1 };
+enum { SEEDS = 3, SLOWER = 1 };
 #endif
 
 typedef struct cutter {

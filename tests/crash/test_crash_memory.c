@@ -1,0 +1,136 @@
+/* Every allocation fails once, and once for good: a clean status, nothing leaked, the store intact
+ * with all that was acknowledged. Of many allocations some are taken, with QUOIN_CRASH_SEEDS all;
+ * QUOIN_CRASH_CALL: that one alone. */
+#include "crash/world.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { MOST = 40 };
+#else
+enum { MOST = 250 };
+#endif
+
+/* Threads of the store allocate too. */
+typedef struct memory {
+  _Atomic uint64_t calls, bytes, blocks;
+  uint64_t fail_at; /* 0: never */
+  bool for_good;
+} memory;
+
+static bool
+fails(memory *m)
+{
+  uint64_t call = atomic_fetch_add(&m->calls, 1) + 1;
+  return m->fail_at && (call == m->fail_at || (m->for_good && call > m->fail_at));
+}
+
+static void *
+memory_allocate(void *user, size_t size)
+{
+  memory *m = user;
+  void *ptr = fails(m) ? NULL : malloc(size);
+  if (!ptr) return NULL;
+  memset(ptr, 0xa5, size);
+  atomic_fetch_add(&m->bytes, size);
+  atomic_fetch_add(&m->blocks, 1);
+  return ptr;
+}
+
+static void *
+memory_resize(void *user, void *ptr, size_t old_size, size_t new_size)
+{
+  memory *m = user;
+  void *moved = fails(m) ? NULL : realloc(ptr, new_size);
+  if (!moved) return NULL;
+  atomic_fetch_add(&m->bytes, new_size - old_size);
+  if (!ptr) atomic_fetch_add(&m->blocks, 1);
+  return moved;
+}
+
+static void
+memory_release(void *user, void *ptr, size_t size)
+{
+  memory *m = user;
+  if (!ptr) return;
+  atomic_fetch_sub(&m->bytes, size);
+  atomic_fetch_sub(&m->blocks, 1);
+  free(ptr);
+}
+
+static void
+run(outcome *out, memory *m, const workload *w, const char *path)
+{
+  base_alloc mem = {memory_allocate, memory_resize, memory_release, m};
+  world_run(out, w, w->crash, w->n_steps, path, &mem);
+}
+
+static void
+test_memory__fails_at_every_allocation(void **state)
+{
+  const workload *w = *state;
+  const char *one = getenv("QUOIN_CRASH_CALL");
+  unsigned long long points = 0, failed = 0;
+  scratch dir;
+  outcome out;
+  scratch_make(&dir);
+  beginning *b = beginning_new(w, dir.store);
+  beginning_put(b, dir.store);
+  memory all = {.fail_at = 0};
+  run(&out, &all, w, dir.store);
+  assert_int_equal(atomic_load(&all.blocks), 0);
+  uint64_t calls = atomic_load(&all.calls);
+  uint64_t most = getenv("QUOIN_CRASH_SEEDS") ? calls : w->stride ? MOST / 4 : MOST;
+  uint64_t stride = (calls + most - 1) / most;
+  for (uint64_t at = one ? strtoull(one, NULL, 10) : 1; at <= calls; at += stride) {
+    for (int for_good = 0; for_good < 2; for_good++) {
+      memory m = {.fail_at = at, .for_good = for_good};
+      content allowed[2];
+      verdict v;
+      unsigned n = 1;
+      beginning_put(b, dir.store);
+      run(&out, &m, w, dir.store);
+      held h = world_held(dir.store);
+      if (h.fds || h.maps || atomic_load(&m.blocks) || atomic_load(&m.bytes))
+        fail_msg("%s, allocation %llu: left are %llu blocks, %llu bytes, %u files, %u mappings",
+                 w->name, (unsigned long long)at, (unsigned long long)m.blocks,
+                 (unsigned long long)m.bytes, h.fds, h.maps);
+      if (out.odd)
+        fail_msg("%s, allocation %llu: %s", w->name, (unsigned long long)at, out.message);
+      allowed[0] = world_expect(w, out.done);
+      if (out.unknown)
+        allowed[n++] = world_expect(w, out.done | (out.unknown & (~out.unknown + 1)));
+      if (!world_verify(&v, dir.store, allowed, n))
+        fail_msg("%s, allocation %llu: %s", w->name, (unsigned long long)at, v.why);
+      points++;
+      failed += out.done != (UINT64_C(1) << w->n_steps) - 1;
+    }
+    if (one) break;
+  }
+  printf("%s: %llu allocations, %llu points tried, %llu made something fail\n", w->name,
+         (unsigned long long)calls, points, failed);
+  beginning_free(b);
+  scratch_remove(&dir);
+}
+
+int
+main(void)
+{
+  struct CMUnitTest tests[32];
+  size_t n = 0;
+  const char *only = getenv("QUOIN_CRASH_ONLY");
+  for (unsigned i = 0; i < n_workloads; i++) {
+    if (only && strcmp(only, workloads[i].name)) continue;
+    tests[n++] = (struct CMUnitTest){.name = workloads[i].name,
+                                     .test_func = test_memory__fails_at_every_allocation,
+                                     .initial_state = (void *)(uintptr_t)&workloads[i]};
+  }
+  return _cmocka_run_group_tests("memory", tests, n, NULL, NULL);
+}
