@@ -2,6 +2,7 @@
  * transaction, the answer written in a format and read back, so that the writers are tested too. */
 #include "conformance/isomorphism.h"
 #include "conformance/sparql_answer.h"
+#include "conformance/sparql_service.h"
 #include "conformance/sparql_store.h"
 #include "conformance/sparql_suite.h"
 #include "sparql/algebra.h"
@@ -221,12 +222,15 @@ quoin_status
 sparql_suite_evaluate(const char *shared, const manifest_test *test, quoin_error *err)
 {
   evaluation e = {.shared = shared, .test = test};
-  const sparql_run_options options = {.timeout_ms = 20000};
+  sparql_run_options options = {.timeout_ms = 20000};
+  suite_services *services = NULL;
   quoin_status st;
   if (!test->action) {
     st = base_fail(err, QUOIN_ERR_CORRUPT, "the test has no mf:action");
     goto done;
   }
+  if ((st = suite_services_start(&services, shared, test, err))) goto done;
+  options.services = suite_services_allowed(services);
   if ((st = parse_query(&e, err)) || (st = fill_store(&e, err)) ||
       (st = quad_snapshot_acquire(&e.snapshot, e.store.store, err)) ||
       (st =
@@ -239,5 +243,6 @@ done:
   quad_snapshot_release(e.snapshot);
   suite_store_close(&e.store);
   sparql_query_free(e.query);
+  suite_services_stop(services);
   return st;
 }

@@ -3,7 +3,7 @@
  * Usage: sparql_suite KNOWN-FAILURES [NAME]. Prints a line per suite and kind of test and one per
  * unexpected result. A known failure is a line "manifest-path test-name reason"; it is an error
  * when one passes. With NAME only the tests whose name contains it run, and each is reported.
- * Exit 1 as well when the number of tests differs from COUNTS.tsv. */
+ * Exit 1 as well when there are fewer tests than COUNTS.tsv has. */
 #include "conformance/sparql_suite.h"
 #include "sparql/sparql.h"
 
@@ -95,12 +95,18 @@ is_known_failure(const run *r, const manifest_test *test)
   return strstr(r->known, key) != NULL;
 }
 
-/* Entailment regimes, and SERVICE with remote data, are beyond a store without a server. */
+/* Entailment regimes are beyond a store. What SERVICE asks is served here, if it is built in. */
 static bool
 is_applicable(const manifest_test *test)
 {
+#ifdef QUOIN_SERVICE
+  const bool services = true;
+#else
+  const bool services = false;
+#endif
   return !strstr(test->manifest, "sparql11/entailment/") &&
-         !(test->action && dataset_object(test->graph, test->action, QT "serviceData"));
+         (services || !test->action ||
+          !dataset_object(test->graph, test->action, QT "serviceData"));
 }
 
 static void
@@ -158,7 +164,8 @@ run_suite(run *r, const char *suite, const char *manifest)
   bool good = r->unexpected == 0;
   for (size_t t = 0; t < N_TYPES; t++) {
     long want = manifest_count(r->shared, suite, NULL, base_span(TYPES[t].type));
-    if (r->by_type[t] == (want < 0 ? 0 : want)) continue;
+    /* COUNTS.tsv leaves out SERVICE with remote data: it is the least that must be run. */
+    if (r->by_type[t] >= (want < 0 ? 0 : want)) continue;
     printf("  %s: %ld tests %s, but COUNTS.tsv has %ld\n", suite, r->by_type[t], TYPES[t].type,
            want);
     good = false;
