@@ -2,8 +2,13 @@
  *
  * Blank nodes of the template are new ones for each solution. A triple that is no RDF (an unbound
  * variable, a literal as subject, anything but an IRI as predicate) is left out. The result is a
- * graph, a set: a table of the triples given drops repeated ones. */
+ * graph, a set: a table of the triples given drops repeated ones. Past the memory budget it takes
+ * no more: triples that it does not have are divided by hash on disk (spill.h), and at the end each
+ * part is given with an empty table. */
 #include "sparql/construct.h"
+
+#include "sparql/expr_eval.h"
+#include "sparql/spill.h"
 
 #include "base/poison.h"
 
@@ -67,6 +72,12 @@ struct sparql_construct {
   sparql_id_table labels; /* of the blank nodes of the template */
   atom_id *blanks;        /* [labels.rows] of the solution at hand; 0: not made yet */
   sparql_id_table given;
+  bool full; /* it takes no more */
+  bool read; /* all solutions have been */
+  spill_parts parts;
+  spill_part part; /* being given, if its reader has a stream */
+  spill_reader reader;
+  unsigned depth;      /* of the triples that wait */
   atom_id *waiting[3]; /* [SPARQL_BATCH] */
   size_t n_waiting;
   const atom_id **pulled;
@@ -139,8 +150,13 @@ void
 sparql_construct_clear(sparql_construct *construct)
 {
   if (!construct) return;
+  sparql_context *ctx = construct->ctx;
   sparql_id_table_clear(&construct->given);
   sparql_id_table_clear(&construct->labels);
+  if (!ctx) return;
+  spill_close(&construct->reader, ctx);
+  spill_drop(&construct->part.stream, ctx);
+  spill_parts_clear(&construct->parts, ctx);
 }
 
 /* ---- filling it in
@@ -159,7 +175,8 @@ fresh_blank(atom_id *out, sparql_context *ctx, quoin_error *err)
   while (n)
     label[len++] = digits[--n];
   rdf_term term = {.kind = RDF_BLANK, .value = {label, len}};
-  return atom_local_intern(out, ctx->local, &term, err);
+  quoin_status st = atom_local_intern(out, ctx->local, &term, err);
+  return st ? st : expr_runtime_charge_local(ctx, err);
 }
 
 static quoin_status
@@ -189,6 +206,24 @@ is_triple(const sparql_context *ctx, const atom_id spo[3])
          spo[2].bits;
 }
 
+/* Of those that wait, what the full table does not have to disk. */
+static quoin_status
+put_unknown(sparql_construct *c, const atom_id *const keys[3], quoin_error *err)
+{
+  uint32_t row[SPARQL_BATCH];
+  uint8_t part[SPARQL_BATCH];
+  quoin_status st = QUOIN_OK;
+  sparql_id_table_find(row, &c->given, keys, c->n_waiting);
+  spill_part_of(part, keys, 3, c->n_waiting, c->depth);
+  for (size_t i = 0; i < c->n_waiting && !st; i++) {
+    const atom_id spo[3] = {keys[0][i], keys[1][i], keys[2][i]};
+    if (row[i] == SPARQL_ID_TABLE_ABSENT)
+      st = spill_parts_put(&c->parts, part[i], spo, 3, c->ctx, err);
+  }
+  c->n_waiting = 0;
+  return st;
+}
+
 /* Those that wait and are new, to text. */
 static quoin_status
 flush(sparql_triples *out, sparql_construct *c, quoin_error *err)
@@ -196,6 +231,10 @@ flush(sparql_triples *out, sparql_construct *c, quoin_error *err)
   uint32_t row[SPARQL_BATCH];
   const atom_id *const keys[3] = {c->waiting[0], c->waiting[1], c->waiting[2]};
   size_t before = c->given.rows;
+  if (!c->full && before &&
+      !spill_has_room(c->ctx, c->given.charged, sparql_id_table_need(&c->given, c->n_waiting)))
+    c->full = true;
+  if (c->full) return put_unknown(c, keys, err);
   quoin_status st = sparql_id_table_add(row, &c->given, keys, c->n_waiting, err);
   for (size_t i = before; i < c->given.rows && !st; i++) {
     const atom_id spo[3] = {c->given.column[0][i], c->given.column[1][i], c->given.column[2][i]};
@@ -203,6 +242,36 @@ flush(sparql_triples *out, sparql_construct *c, quoin_error *err)
   }
   c->n_waiting = 0;
   return st;
+}
+
+/* The next part, with an empty table; DONE. */
+static quoin_status
+next_part(sparql_construct *c, quoin_error *err)
+{
+  spill_close(&c->reader, c->ctx);
+  spill_drop(&c->part.stream, c->ctx);
+  quoin_status st = spill_parts_end(&c->parts, c->depth + 1, c->ctx, err);
+  if (st) return st;
+  if (!spill_parts_take(&c->part, &c->parts)) return QUOIN_DONE;
+  sparql_id_table_clear(&c->given);
+  c->full = false;
+  c->depth = c->part.depth;
+  return spill_open(&c->reader, &c->part.stream, true, c->ctx, err);
+}
+
+/* The next triples on disk. */
+static quoin_status
+next_on_disk(sparql_triples *out, sparql_construct *c, quoin_error *err)
+{
+  while (!out->n) {
+    quoin_status st = base_cancel_check(&c->ctx->cancel, err);
+    if (!st && !c->reader.stream) st = next_part(c, err);
+    if (!st) st = spill_get_rows(&c->n_waiting, c->waiting, 3, &c->reader, c->ctx, err);
+    if (st) return st;
+    st = c->n_waiting ? flush(out, c, err) : next_part(c, err);
+    if (st) return st;
+  }
+  return QUOIN_OK;
 }
 
 static quoin_status
@@ -227,13 +296,18 @@ quoin_status
 sparql_construct_next(sparql_triples *out, sparql_construct *c, quoin_error *err)
 {
   sparql_triples_reset(out);
-  while (!out->n) {
+  while (!out->n && !c->read) {
     sparql_batch in;
     quoin_status st = base_cancel_check(&c->ctx->cancel, err);
-    if (st || (st = sparql_pull(&in, c->pulled, c->root, err))) return st;
+    if (!st) st = sparql_pull(&in, c->pulled, c->root, err);
+    if (st == QUOIN_DONE) {
+      c->read = true;
+      break;
+    }
+    if (st) return st;
     for (size_t row = 0; row < in.rows; row++)
       if ((st = fill_row(out, c, &in, row, err))) return st;
     if ((st = flush(out, c, err))) return st;
   }
-  return QUOIN_OK;
+  return out->n ? QUOIN_OK : next_on_disk(out, c, err);
 }

@@ -176,6 +176,14 @@ test_spill__optional_and_minus(void **state)
               false, SMALL);
 }
 
+static void
+test_spill__construct_drops_repeated_triples(void **state)
+{
+  same_answer(*state,
+              "CONSTRUCT { ?s :label ?n . ?n0 :of ?g } { ?s :name ?n ; :group ?g ; :kind ?n0 }",
+              false, SMALLER);
+}
+
 /* ---- failures -------------------------------------------------------------------------------- */
 
 static const char sorted[] = "SELECT * { ?s :name ?n ; :size ?z } ORDER BY ?n ?s";
@@ -229,6 +237,7 @@ main(void)
       cmocka_unit_test(test_spill__concatenates_groups),
       cmocka_unit_test(test_spill__joins_as_in_memory),
       cmocka_unit_test(test_spill__optional_and_minus),
+      cmocka_unit_test(test_spill__construct_drops_repeated_triples),
       cmocka_unit_test(test_spill__a_failed_write_ends_the_query),
       cmocka_unit_test(test_spill__a_missing_directory_ends_the_query),
   };
