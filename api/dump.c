@@ -83,6 +83,6 @@ quoin_dump(uint64_t *statements, quoin_store *store, quoin_format format, quoin_
   }
   if (statements) *statements = d.statements;
   quad_snapshot_release(snapshot);
-  api_leave(store);
+  (void)api_leave_counted(store, API_OP_DUMP, st);
   return api_status(st, err);
 }

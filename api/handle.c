@@ -22,6 +22,18 @@ api_leave(quoin_store *store)
   base_mutex_unlock(&store->lock);
 }
 
+quoin_status
+api_leave_counted(quoin_store *store, api_op op, quoin_status st)
+{
+  /* relaxed: what orders it before the end of a shutdown is the leaving */
+  if (op == API_OP_COMMIT && st == QUOIN_ERR_CONFLICT)
+    atomic_fetch_add_explicit(&store->done[API_OP_CONFLICT], 1, memory_order_relaxed);
+  else if (st >= 0)
+    atomic_fetch_add_explicit(&store->done[op], 1, memory_order_relaxed);
+  api_leave(store);
+  return st;
+}
+
 /* ---- children -------------------------------------------------------------------------------- */
 
 void

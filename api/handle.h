@@ -8,6 +8,20 @@
 
 typedef struct api_child api_child;
 
+/* What is counted, in the order of the fields of quoin_stats. */
+typedef enum api_op {
+  API_OP_QUERY = 0,
+  API_OP_MATCH,
+  API_OP_COUNT,
+  API_OP_DUMP,
+  API_OP_LOAD,
+  API_OP_UPDATE,
+  API_OP_COMMIT,
+  API_OP_CONFLICT,
+  API_OP_CHECKPOINT,
+  API_OPS
+} api_op;
+
 /* What is opened on a store and may outlive it. First member of its struct. */
 struct api_child {
   quoin_store *store;
@@ -26,7 +40,8 @@ struct quoin_store {
    * `calls`: both sequentially consistent, so one of the two sees the other. */
   atomic_uint calls;
   atomic_bool closing;
-  base_mutex lock; /* of all below; a leaf: nothing is called under it */
+  _Atomic uint64_t done[API_OPS]; /* calls that succeeded, by api_op */
+  base_mutex lock;                /* of all below; a leaf: nothing is called under it */
   base_cond changed;
   bool closed;
   uint64_t refs;  /* of callers */
@@ -41,6 +56,8 @@ struct quoin_cancel {
 /* A call begins: CLOSED once a shutdown has started. */
 quoin_status api_enter(quoin_store *store, quoin_error *err);
 void api_leave(quoin_store *store);
+/* The same for a call that is counted: as `op` if `st` is success. Returns st. */
+quoin_status api_leave_counted(quoin_store *store, api_op op, quoin_status st);
 
 /* Within a call: put `child` (with detach set) under the store. */
 void api_child_attach(api_child *child, quoin_store *store);

@@ -88,8 +88,7 @@ done:
   for (size_t i = 0; sources && i < opened; i++)
     rdfio_source_close(sources[i]);
   base_release(&store->mem, sources, n_files ? n_files : 1, sizeof(*sources));
-  api_leave(store);
-  return st;
+  return api_leave_counted(store, API_OP_LOAD, st);
 }
 
 /* What the memory and the callback form share: the source is theirs to make and ours to close. */
@@ -118,8 +117,7 @@ quoin_load_memory(quoin_load_result *out, quoin_store *store, quoin_span text,
   if ((st = api_enter(store, err))) return st;
   if (!(st = rdfio_source_memory(&source, text, "text", &store->mem, err)))
     st = load_one(out, store, source, &call, err);
-  api_leave(store);
-  return st;
+  return api_leave_counted(store, API_OP_LOAD, st);
 }
 
 quoin_status
@@ -137,7 +135,7 @@ quoin_load_callback(quoin_load_result *out, quoin_store *store, quoin_read_fn re
   if ((st = api_enter(store, err))) return st;
   st = rdfio_source_callback(&source, read, read_user, name ? name : "stream", &store->mem, err);
   if (!st) st = load_one(out, store, source, &call, err);
-  api_leave(store);
+  (void)api_leave_counted(store, API_OP_LOAD, st);
   return api_status(st, err);
 }
 

@@ -176,8 +176,7 @@ quoin_match(quoin_matches **out, quoin_store *store, const quoin_statement *patt
   if (!(st = quad_snapshot_acquire(&snapshot, store->quads, err)))
     st = api_matches_new(out, store, snapshot, NULL, pattern, scope, err);
   quad_snapshot_release(snapshot);
-  api_leave(store);
-  return st;
+  return api_leave_counted(store, API_OP_MATCH, st);
 }
 
 quoin_status
@@ -226,6 +225,5 @@ quoin_count(uint64_t *out, quoin_store *store, const quoin_statement *pattern, q
       !(st = api_pattern(&ids, &none, snapshot, pattern, scope, NULL, err)) && !none)
     st = quad_count(out, snapshot, &ids, err);
   quad_snapshot_release(snapshot);
-  api_leave(store);
-  return st;
+  return api_leave_counted(store, API_OP_COUNT, st);
 }

@@ -163,8 +163,7 @@ quoin_query_prepared(quoin_cursor **out, quoin_store *store, quoin_prepared *pre
       *out = cursor;
     }
   }
-  api_leave(store);
-  return st;
+  return api_leave_counted(store, API_OP_QUERY, st);
 }
 
 quoin_status

@@ -79,8 +79,7 @@ quoin_checkpoint(quoin_store *store, quoin_error *err)
   quoin_status st = api_enter(store, err);
   if (st) return st;
   st = quad_checkpoint(store->quads, err);
-  api_leave(store);
-  return st;
+  return api_leave_counted(store, API_OP_CHECKPOINT, st);
 }
 
 quoin_status
@@ -148,6 +147,31 @@ done:
   return st;
 }
 
+static void
+count_calls(quoin_stats *out, quoin_store *store)
+{
+  uint64_t *const field[API_OPS] = {[API_OP_QUERY] = &out->queries,
+                                    [API_OP_MATCH] = &out->matches,
+                                    [API_OP_COUNT] = &out->counts,
+                                    [API_OP_DUMP] = &out->dumps,
+                                    [API_OP_LOAD] = &out->loads,
+                                    [API_OP_UPDATE] = &out->updates,
+                                    [API_OP_COMMIT] = &out->commits,
+                                    [API_OP_CONFLICT] = &out->conflicts,
+                                    [API_OP_CHECKPOINT] = &out->checkpoints};
+
+  for (size_t op = 0; op < API_OPS; op++)
+    *field[op] = atomic_load_explicit(&store->done[op], memory_order_relaxed);
+}
+
+/* As much of `s` as the caller knows. */
+static void
+give_stats(quoin_stats *out, quoin_stats *s)
+{
+  s->struct_size = out->struct_size;
+  memcpy(out, s, s->struct_size < sizeof(*s) ? s->struct_size : sizeof(*s));
+}
+
 quoin_status
 quoin_store_stats(quoin_stats *out, quoin_store *store, bool graphs, quoin_error *err)
 {
@@ -158,7 +182,11 @@ quoin_store_stats(quoin_stats *out, quoin_store *store, bool graphs, quoin_error
   if (out->struct_size < sizeof(size_t))
     return base_fail(err, QUOIN_ERR_ARGUMENT, "struct_size is not set: use QUOIN_STATS_INIT");
   quoin_status st = api_enter(store, err);
-  if (st) return st;
+  if (st) {
+    count_calls(&s, store);
+    give_stats(out, &s);
+    return st;
+  }
   if (!(st = quad_store_stats(&q, store->quads, err))) st = count_more(&s, store, graphs, err);
   api_leave(store);
   if (st) return st;
@@ -177,7 +205,7 @@ quoin_store_stats(quoin_stats *out, quoin_store *store, bool graphs, quoin_error
   s.log_bytes = q.log_bytes;
   s.modification = q.modification;
   s.saved = q.saved;
-  s.struct_size = out->struct_size;
-  memcpy(out, &s, s.struct_size < sizeof(s) ? s.struct_size : sizeof(s));
+  count_calls(&s, store);
+  give_stats(out, &s);
   return QUOIN_OK;
 }

@@ -141,8 +141,7 @@ quoin_txn_match(quoin_matches **out, quoin_txn *txn, const quoin_statement *patt
   if (!(st = quad_txn_snapshot(&snapshot, txn->txn, err)))
     st = api_matches_new(out, store, snapshot, quad_txn_local(txn->txn), pattern, scope, err);
   quad_snapshot_release(snapshot);
-  api_leave(store);
-  return st;
+  return api_leave_counted(store, API_OP_MATCH, st);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -157,7 +156,7 @@ quoin_txn_commit(uint64_t *added, uint64_t *removed, quoin_txn *txn, quoin_error
     quad_txn *inner = txn->txn;
     txn->txn = NULL; /* the commit ends it, whatever it returns */
     st = quad_txn_commit(added, removed, inner, err);
-    api_leave(store);
+    (void)api_leave_counted(store, API_OP_COMMIT, st);
   }
   free_txn(txn);
   return st;

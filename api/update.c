@@ -28,7 +28,7 @@ quoin_update(quoin_update_result *out, quoin_store *store, quoin_span sparql,
       .cancel = o.cancel ? &o.cancel->flag : NULL,
   };
   st = sparql_update_run(&got, store->quads, sparql, &options, &store->mem, err);
-  api_leave(store);
+  (void)api_leave_counted(store, API_OP_UPDATE, st);
   if (out) *out = (quoin_update_result){got.added, got.removed};
   return st;
 }

@@ -198,12 +198,24 @@ typedef struct quoin_stats {
   uint64_t log_bytes;    /**< Of the log since the last checkpoint. */
   uint64_t modification; /**< Grows with each change. */
   uint64_t saved; /**< `modification` as of the last checkpoint: equal if nothing is unsaved. */
+  /* Calls that succeeded since the store was opened, exact once quoin_shutdown() has returned. */
+  uint64_t queries;     /**< quoin_query(), quoin_query_prepared(). */
+  uint64_t matches;     /**< quoin_match(), quoin_txn_match(). */
+  uint64_t counts;      /**< quoin_count(). */
+  uint64_t dumps;       /**< quoin_dump(). */
+  uint64_t loads;       /**< quoin_load(), quoin_load_memory(), quoin_load_callback(). */
+  uint64_t updates;     /**< quoin_update(). */
+  uint64_t commits;     /**< quoin_txn_commit(), whether or not it changed anything. */
+  uint64_t conflicts;   /**< quoin_txn_commit() that failed with QUOIN_ERR_CONFLICT. */
+  uint64_t checkpoints; /**< quoin_checkpoint(). */
 } quoin_stats;
 #define QUOIN_STATS_INIT                                                                           \
   {                                                                                                \
-    sizeof(quoin_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                         \
+    sizeof(quoin_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,   \
+        0, 0                                                                                       \
   }
-/** @param[in,out] out  struct_size is read, the rest is filled.
+/** @param[in,out] out  struct_size is read, the rest is filled. On a store that was shut down the
+ * call fails with QUOIN_ERR_CLOSED, and fills the counts of calls all the same.
  * @param count_graphs  Also count the named graphs, by hopping over an index: a lookup per graph.
  */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_stats(quoin_stats *out, quoin_store *store,
