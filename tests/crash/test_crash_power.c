@@ -98,12 +98,11 @@ static void
 follow(cutter *c, const fault_event *e)
 {
   uint64_t what = e->at >> 32, bit = UINT64_C(1) << (e->at & 63);
-  step_kind kind = c->w->steps[e->at & 63].kind;
   if (e->kind != FAULT_NOTE || what == NOTE_END) return;
   c->running = what == NOTE_BEGIN ? bit : 0;
   if (what != NOTE_DONE) return;
   c->done |= bit;
-  if (kind != STEP_COMMIT) c->safe = c->done;
+  if (c->w->steps[e->at & 63].kind != STEP_COMMIT) c->safe = c->done;
 }
 
 /* Run the workload, then go through its journal; sync events only when `synced`. */
