@@ -293,9 +293,8 @@ step(bool *used, results_json *r, char c, quoin_error *err)
     r->state = STATE_FIRST_KEY;
     return QUOIN_OK;
   case STATE_FIRST_KEY:
-    if (c == '}') return after_value(r, c, err);
-    /* fall through */
   case STATE_KEY:
+    if (c == '}' && r->state == STATE_FIRST_KEY) return after_value(r, c, err);
     if (c != '"') return unexpected(r, "a name in quotes", err);
     r->state = STATE_IN_KEY;
     r->escaped = false;
@@ -306,9 +305,8 @@ step(bool *used, results_json *r, char c, quoin_error *err)
     r->state = STATE_VALUE;
     return QUOIN_OK;
   case STATE_FIRST_ROW:
-    if (c == ']') return after_value(r, c, err);
-    /* fall through */
   case STATE_VALUE: {
+    if (c == ']' && r->state == STATE_FIRST_ROW) return after_value(r, c, err);
     quoin_status st = begin_value(r, c, err);
     *used = r->state != STATE_IN_VALUE; /* the value's own first byte is scanned with it */
     return st;
