@@ -85,6 +85,17 @@ misbehave(endpoint_response *r, const endpoint_request *request, const fixture *
     for (size_t i = 0; i < r->body_len; i++)
       if (i > 60 && r->body[i] == '"') r->body[i] = 'x';
     r->endless = true;
+  } else if (path_is(request, "/many")) {
+    r->type = JSON;
+    r->body = malloc(200000 * sizeof(row) + 100);
+    assert_non_null(r->body);
+    r->body_len = (size_t)sprintf(r->body, "{\"results\":{\"bindings\":[");
+    for (int i = 0; i < 200000; i++) {
+      memcpy(r->body + r->body_len, row, sizeof(row));
+      r->body_len += sizeof(row) - 1;
+    }
+    r->body_len--; /* the last comma */
+    r->body_len += (size_t)sprintf(r->body + r->body_len, "]}}");
   } else if (path_is(request, "/moved")) {
     static char to[100];
     snprintf(to, sizeof(to), "%sxml", f->root);
@@ -399,21 +410,33 @@ now(void)
   return (double)base_clock_ns() / 1e9;
 }
 
+/* As in test_sparql_limits.c: 19 of 20 runs end soon after the deadline, none is far away. */
 static void
 test_service__deadline(void **state)
 {
   fixture *f = *state;
-  static const char *const paths[] = {"sleep", "drip"};
-  for (size_t i = 0; i < 2; i++)
-    for (int silent = 0; silent < 2; silent++) {
-      char query[200];
-      const sparql_run_options options = {.timeout_ms = 100};
-      snprintf(query, sizeof(query), "SELECT * { SERVICE %s <@%s> { ?s :q ?o } }",
-               silent ? "SILENT" : "", paths[i]);
+  enum { RUNS = 20, TIMEOUT_MS = 100, SOON_MS = 200, LATE_MS = 2000 };
+  static const char *const queries[] = {"SELECT * { SERVICE <@sleep> { ?s :q ?o } }",
+                                        "SELECT * { SERVICE SILENT <@sleep> { ?s :q ?o } }",
+                                        "SELECT * { SERVICE <@drip> { ?s :q ?o } }"};
+  const sparql_run_options options = {.timeout_ms = TIMEOUT_MS};
+  for (size_t q = 0; q < sizeof(queries) / sizeof(queries[0]); q++) {
+    unsigned soon = 0;
+    double worst = 0;
+    for (unsigned i = 0; i < RUNS; i++) {
       double begin = now();
-      expect_failure(f, query, &options, QUOIN_ERR_TIMEOUT, "deadline", __LINE__);
-      assert_true(now() - begin < 2);
+      expect_failure(f, queries[q], &options, QUOIN_ERR_TIMEOUT, "deadline", __LINE__);
+      double ms = (now() - begin) * 1000;
+      soon += ms <= SOON_MS;
+      if (ms > worst) worst = ms;
     }
+    print_message("%u of %u within %u ms, at most %.0f ms: %s\n", soon, (unsigned)RUNS,
+                  (unsigned)SOON_MS, worst, queries[q]);
+    if (getenv("QUOIN_STRICT_TIMES"))
+      assert_true(soon >= RUNS - 1);
+    else
+      assert_true(worst <= LATE_MS);
+  }
 }
 
 static void *
@@ -457,6 +480,42 @@ test_service__limit(void **state)
 {
   fixture *f = *state;
   ROWS("SELECT ?s { SERVICE <@rows> { ?s ?p ?o } } LIMIT 2", ":a\n:a\n");
+}
+
+/* A long response passes through: memory does not grow with it. */
+static void
+test_service__streams(void **state)
+{
+  fixture *f = *state;
+  const sparql_run_options small = {.memory_bytes = 2 << 20, .services = f->services};
+  char *text = with_root(f, "SELECT (COUNT(*) AS ?n) { SERVICE <@many> { ?s :q ?o } }");
+  answer a = world_run(&f->local, text, &small);
+  if (a.status) fail_msg("%s", a.err.message);
+  assert_int_equal(a.n, 1);
+  assert_string_equal(a.rows[0], "200000");
+  answer_free(&a);
+  free(text);
+}
+
+static void
+test_service__updates(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  sparql_update_result result;
+  char *text =
+      with_root(f, "PREFIX : <http://x/> INSERT { ?s :copy ?o } WHERE { ?s :p ?x . SERVICE "
+                   "<@json> { ?s :q ?o } }");
+  sparql_update_options options = {0};
+  assert_int_equal(sparql_update_run(&result, f->local.store, base_span(text), &options,
+                                     base_alloc_default(), &err),
+                   QUOIN_ERR_ARGUMENT);
+  options.services = f->services;
+  if (sparql_update_run(&result, f->local.store, base_span(text), &options, base_alloc_default(),
+                        &err))
+    fail_msg("%s", err.message);
+  assert_int_equal(result.added, 3);
+  free(text);
 }
 
 static void
@@ -506,7 +565,9 @@ main(void)
       cmocka_unit_test(test_service__cancel),
       cmocka_unit_test(test_service__bounded),
       cmocka_unit_test(test_service__limit),
+      cmocka_unit_test(test_service__streams),
       cmocka_unit_test(test_service__explain),
+      cmocka_unit_test(test_service__updates), /* last: it changes the store */
   };
   unsetenv("http_proxy"); /* the endpoint is here */
   unsetenv("all_proxy");
