@@ -509,6 +509,22 @@ load_rows(fixture *f)
   free(data.data);
 }
 
+/* By turns a statement comes and one goes: the rows of the query first, then those that came. */
+static void
+change_something(quoin_store *store, uint64_t turn)
+{
+  const unsigned long long n = turn / 2;
+  char object[32];
+
+  if (turn % 2 == 0)
+    snprintf(object, sizeof(object), "new %llu", n);
+  else if (n < ROWS)
+    snprintf(object, sizeof(object), "row %llu", n);
+  else
+    snprintf(object, sizeof(object), "new %llu", n - ROWS);
+  commit(with_change(store, turn % 2 == 0, object));
+}
+
 /* Between the rows of a query others take away what it reads, add to it, and checkpoint. */
 static void
 promise_o3_an_answer_is_that_of_its_start(void **state)
@@ -526,18 +542,17 @@ promise_o3_an_answer_is_that_of_its_start(void **state)
   reopen(f, QUOIN_DURABILITY_OFF);
   load_rows(f);
   const answer first = answer_now(f->store, all);
+  const uint64_t before = stats(f->store).modification;
   assert_int_equal(first.rows, ROWS);
   good(quoin_query(&scan, f->store, text(all), NULL, &err), &err);
   good(quoin_query(&join, f->store, text(pairs), NULL, &err), &err);
   while (step(&of_scan, scan)) {
     (void)step(&of_join, join);
-    for (; done * ROWS < of_scan.rows * commits; done++) {
-      char object[32];
-      snprintf(object, sizeof(object), done % 2 ? "row %u" : "new %u", (unsigned)(done / 2));
-      commit(with_change(f->store, done % 2 == 0, object));
-    }
+    for (; done * ROWS < of_scan.rows * commits; done++)
+      change_something(f->store, done);
     if (of_scan.rows % 150 == 0) good(quoin_checkpoint(f->store, &err), &err);
   }
+  assert_int_equal(stats(f->store).modification, before + commits);
   update(f, "CLEAR ALL");
   while (step(&of_join, join))
     ;
