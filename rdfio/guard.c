@@ -11,7 +11,8 @@ quoin_status
 rdfio_guard_init(rdfio_guard *g, rdfio_source *source, bool trig, uint64_t *bytes,
                  const base_alloc *mem, quoin_error *err)
 {
-  memset(g, 0, sizeof(*g));
+  memset(g, 0, offsetof(rdfio_guard, page)); /* the page and its marks are written before read */
+  g->keep_column = 1;
   g->mem = mem;
   g->source = source;
   g->bytes = bytes;
@@ -43,17 +44,19 @@ validate(rdfio_guard *g)
   g->in_bad = good < rest && (rest - good > 3 || g->in_ended); /* else it may be cut off */
 }
 
-/* Have at least `want` bytes from in_at on, or all there are. Moves the start of the page to the
- * start of the buffer. */
+/* Have at least `want` bytes from in_at on, or all there are. Moves what is kept to the start of
+ * the buffer. */
 static quoin_status
 need(rdfio_guard *g, size_t want, quoin_error *err)
 {
   while (g->in_valid - g->in_at < want && !g->in_ended && !g->in_bad) {
-    size_t drop = g->page_from;
+    size_t drop = g->keep_from;
     quoin_status st = QUOIN_OK;
     if (drop) {
       memmove(g->in, g->in + drop, g->in_len - drop);
-      g->page_from = 0;
+      g->dropped += drop;
+      g->keep_from = 0;
+      g->page_from -= drop;
       g->in_at -= drop;
       g->in_len -= drop;
       g->in_valid -= drop;
@@ -88,22 +91,65 @@ shift_before(const rdfio_guard *g, size_t at)
   return shift;
 }
 
-/* Position of page offset `at`. */
+/* Go on to page offset `to`, where nothing was put in or left out in between. */
+static void
+pass_bytes(rdfio_guard_place *p, const rdfio_guard *g, size_t from, size_t to)
+{
+  for (const char *end; (end = memchr(g->page + from, '\n', to - from));) {
+    from = (size_t)(end - g->page) + 1;
+    p->line++;
+    p->column = 1;
+    p->serd_line++;
+    p->serd_column = 0;
+  }
+  p->column += to - from;
+  p->serd_column += to - from;
+}
+
+static void
+pass_mark(rdfio_guard_place *p, const rdfio_guard_mark *m)
+{
+  p->line += m->lines;
+  p->column = m->lines ? 1 + (uint64_t)m->column : p->column + (uint64_t)(int64_t)m->delta;
+}
+
 void
 rdfio_guard_place_after(rdfio_guard_place *out, const rdfio_guard *g, size_t at)
 {
   rdfio_guard_place p = g->place;
-  size_t start = 0; /* of the line */
-  for (const char *end; (end = memchr(g->page + start, '\n', at - start));) {
-    start = (size_t)(end - g->page) + 1;
-    p.line++;
-    p.column = 1;
-    p.serd_line++;
-    p.serd_column = 0;
+  size_t from = 0;
+  for (size_t i = 0; i < g->marks_len && g->marks[i].at < at; from = g->marks[i++].at) {
+    pass_bytes(&p, g, from, g->marks[i].at);
+    pass_mark(&p, &g->marks[i]);
   }
-  p.column += at - start + (size_t)(shift_before(g, at) - shift_before(g, start));
-  p.serd_column += at - start;
+  pass_bytes(&p, g, from, at);
   *out = p;
+}
+
+/* The page is gone: from where on is its input still wanted? serd may be inside a statement of
+ * which it has not given a triple yet. */
+static void
+keep(rdfio_guard *g)
+{
+  size_t n = g->ends_made < RDFIO_GUARD_ENDS ? g->ends_made : RDFIO_GUARD_ENDS;
+  size_t from = SIZE_MAX;
+  for (size_t i = g->ends_made - n; i < g->ends_made && from == SIZE_MAX && g->ends_made > n; i++) {
+    uint64_t end = g->ends[i % RDFIO_GUARD_ENDS];
+    if (end < g->dropped + g->keep_from || end > g->dropped + g->page_from) continue;
+    if (g->dropped + g->page_from - end <= RDFIO_GUARD_FAR) from = (size_t)(end - g->dropped);
+  }
+  if (from != SIZE_MAX) g->lost = false;
+  if (from == SIZE_MAX) from = g->keep_from;
+  if (g->lost || g->page_from - from > RDFIO_GUARD_FAR) {
+    from = g->page_from;
+    g->lost = true;
+  }
+  size_t line = from;
+  while (line > g->keep_from && g->in[line - 1] != '\n')
+    line--;
+  bool begins = line > g->keep_from || (line && g->in[line - 1] == '\n');
+  g->keep_column = begins ? 1 + (from - line) : g->keep_column + (from - line);
+  g->keep_from = from;
 }
 
 /* serd is through with the page: keep what was made beyond it. */
@@ -120,15 +166,19 @@ next_page(rdfio_guard *g)
   g->page_len -= gone;
   while (n < g->marks_len && g->marks[n].at < gone)
     n++;
-  for (size_t i = n; i < g->marks_len; i++)
-    g->marks[i - n] = (rdfio_guard_mark){g->marks[i].at - (uint32_t)gone, g->marks[i].delta};
+  for (size_t i = n; i < g->marks_len; i++) {
+    g->marks[i - n] = g->marks[i];
+    g->marks[i - n].at -= (uint32_t)gone;
+  }
   g->marks_len -= n;
+  keep(g);
 }
 
 static void
 skip_byte_order_mark(rdfio_guard *g)
 {
-  if (g->in_valid >= 3 && !memcmp(g->in, "\xEF\xBB\xBF", 3)) g->in_at = g->page_from = 3;
+  if (g->dropped || g->in_at || g->in_valid < 3 || memcmp(g->in, "\xEF\xBB\xBF", 3)) return;
+  g->in_at = g->page_from = g->keep_from = 3;
 }
 
 /* Make a page. Returns false when nothing is left. */
@@ -140,7 +190,8 @@ make_page(rdfio_guard *g)
   g->given = true;
   g->page_braces = g->braces;
   while (g->page_len < RDFIO_GUARD_PAGE && !g->failed) {
-    quoin_status st = need(g, RDFIO_GUARD_AHEAD, &g->error);
+    quoin_status st = need(g, g->want ? g->want : RDFIO_GUARD_AHEAD, &g->error);
+    g->want = 0;
     if (st) {
       g->failed = true;
       g->fault_at = g->page_len;
@@ -185,21 +236,15 @@ rdfio_guard_locate(uint64_t *line, uint64_t *column, size_t *page_at, const rdfi
   rdfio_guard_place p = g->place;
   size_t next = 0, i = 0;
   size_t end = g->filled_from < RDFIO_GUARD_PAGE ? g->filled_from : RDFIO_GUARD_PAGE;
-  for (; i < end; i++) {
-    if (p.serd_line > serd_line || (p.serd_line == serd_line && p.serd_column >= serd_column))
+  for (;; i++) {
+    for (; next < g->marks_len && g->marks[next].at == i && g->marks[next].delta > 0; next++)
+      pass_mark(&p, &g->marks[next]); /* was left out in front of i */
+    if (i == end || p.serd_line > serd_line ||
+        (p.serd_line == serd_line && p.serd_column >= serd_column))
       break;
-    int64_t delta = 0;
+    pass_bytes(&p, g, i, i + 1);
     for (; next < g->marks_len && g->marks[next].at == i; next++)
-      delta += g->marks[next].delta;
-    if (g->page[i] == '\n') {
-      p.line++;
-      p.column = 1;
-      p.serd_line++;
-      p.serd_column = 0;
-    } else {
-      p.column += (size_t)(1 + delta);
-      p.serd_column++;
-    }
+      pass_mark(&p, &g->marks[next]); /* i was put in */
   }
   *line = p.line;
   *column = p.column;
@@ -254,17 +299,20 @@ rdfio_guard_resync(rdfio_guard *g, size_t page_at, quoin_error *err)
   rdfio_guard_place_after(&p, g, page_at);
   g->in_at = at;
   g->place.line = p.line;
-  g->page_from = at; /* need() may move the buffer: nothing before is wanted any more */
+  g->page_from = g->keep_from =
+      at; /* need() may move the buffer: nothing before is wanted any more */
   for (char last = 0; last != (block ? '}' : '.');) {
     if ((st = skip_line(&last, g, err))) return st;
-    g->page_from = g->in_at;
+    g->page_from = g->keep_from = g->in_at;
     if (g->in_at == g->in_valid && g->in_ended) break;
   }
   g->place = (rdfio_guard_place){g->place.line, 1, 1, 1};
   g->state = GUARD_PLAIN;
   g->last = 0;
-  g->after_string = g->directive = g->in_name = g->lone_anon = g->anon_start = g->failed =
-      g->given = g->final = g->ended = false;
+  g->keep_column = 1;
+  g->ends_made = g->held = g->want = 0;
+  g->after_string = g->holding = g->lost = g->directive = g->in_name = g->lone_anon =
+      g->anon_start = g->failed = g->given = g->final = g->ended = false;
   g->hats = g->dots = g->depth = g->braces = 0;
   g->page_len = g->marks_len = 0;
   g->error = (quoin_error)QUOIN_ERROR_INIT;

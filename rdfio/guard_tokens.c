@@ -9,25 +9,30 @@
 
 #include "base/poison.h"
 
-enum { ODD_BLANKS = 24 /* below RDFIO_GUARD_AHEAD, so that they are all in sight */ };
-
 static const char STRING_ESCAPES[] = "tbnrf\"'\\";
 
 /* ---- bytes to the page ------------------------------------------------------------------------
  */
 
 static void
-mark(rdfio_guard *g, int32_t delta)
+mark(rdfio_guard *g, rdfio_guard_mark m)
 {
+  rdfio_guard_mark *last = g->marks_len ? &g->marks[g->marks_len - 1] : NULL;
+  if (last && last->at == m.at && last->delta > 0 && m.delta > 0) {
+    last->column = m.lines ? m.column : last->column + m.column;
+    last->lines += m.lines;
+    last->delta += m.delta;
+    return;
+  }
   assert(g->marks_len < RDFIO_GUARD_PAGE);
-  g->marks[g->marks_len++] = (rdfio_guard_mark){(uint32_t)g->page_len, delta};
+  g->marks[g->marks_len++] = m;
 }
 
 static void
 insert(rdfio_guard *g, const char *text)
 {
   for (; *text; text++) {
-    mark(g, -1);
+    mark(g, (rdfio_guard_mark){.at = (uint32_t)g->page_len, .delta = -1});
     g->page[g->page_len++] = *text;
   }
 }
@@ -36,8 +41,15 @@ insert(rdfio_guard *g, const char *text)
 static void
 drop(rdfio_guard *g, size_t n)
 {
+  rdfio_guard_mark m = {
+      .at = (uint32_t)g->page_len, .delta = (int32_t)n, .column = (uint32_t)n}; /* n < 2 MiB */
+  const char *p = g->in + g->in_at, *end = p + n;
   if (!n) return;
-  mark(g, (int32_t)n);
+  for (; (p = memchr(p, '\n', (size_t)(end - p))); p++) {
+    m.lines++;
+    m.column = (uint32_t)(end - p - 1);
+  }
+  mark(g, m);
   g->in_at += n;
 }
 
@@ -52,6 +64,17 @@ copy(rdfio_guard *g, size_t n)
 /* ---- tokens -----------------------------------------------------------------------------------
  */
 
+/* Position of in_at. */
+static void
+place_here(rdfio_guard_place *out, const rdfio_guard *g)
+{
+  rdfio_guard_place_after(out, g, g->page_len);
+  const rdfio_guard_mark *last = g->marks_len ? &g->marks[g->marks_len - 1] : NULL;
+  if (!last || last->at != g->page_len) return;
+  out->line += last->lines;
+  out->column = last->lines ? 1 + (uint64_t)last->column : out->column + (uint32_t)last->delta;
+}
+
 /* A fault `ahead` bytes after in_at; below, `back` bytes before it. */
 static void
 fault(rdfio_guard *g, quoin_status status, size_t ahead, const char *expected)
@@ -60,7 +83,7 @@ fault(rdfio_guard *g, quoin_status status, size_t ahead, const char *expected)
   rdfio_guard_place p;
   const char *at = g->in + g->in_at + ahead;
   rdfio_describe(found, at, g->in + g->in_len);
-  rdfio_guard_place_after(&p, g, g->page_len);
+  place_here(&p, g);
   g->failed = true;
   g->fault_at = g->page_len;
   (void)!base_fail_pos(&g->error, status, rdfio_source_name(g->source), p.line, p.column + ahead,
@@ -71,7 +94,7 @@ static void
 fault_said(rdfio_guard *g, quoin_status status, size_t back, const char *message)
 {
   rdfio_guard_place p;
-  rdfio_guard_place_after(&p, g, g->page_len);
+  place_here(&p, g);
   g->failed = true;
   g->fault_at = g->page_len > back ? g->page_len - back : 0;
   (void)!base_fail_pos(&g->error, status, rdfio_source_name(g->source), p.line, p.column - back,
@@ -99,6 +122,13 @@ is_keyword_iri(const rdfio_guard *g, size_t have)
   return false;
 }
 
+/* An object or a statement ends at in_at. */
+static void
+note_end(rdfio_guard *g)
+{
+  g->ends[g->ends_made++ % RDFIO_GUARD_ENDS] = g->dropped + g->in_at;
+}
+
 /* The byte c in GUARD_PLAIN ends a run of full stops: is it one at the end of a statement? */
 static bool
 after_dots(rdfio_guard *g, bool name_follows)
@@ -106,6 +136,7 @@ after_dots(rdfio_guard *g, bool name_follows)
   unsigned dots = g->dots;
   g->dots = 0;
   if (name_follows) return true;
+  note_end(g);
   g->last = '.';
   g->in_name = false;
   if (dots > 1) {
@@ -133,6 +164,9 @@ open_bracket(rdfio_guard *g, char c)
     fault_said(g, QUOIN_ERR_LIMIT, 0, "brackets are nested deeper than 1000");
     return;
   }
+  g->round[g->depth / 8] &= (uint8_t) ~(1u << g->depth % 8);
+  g->round[g->depth / 8] |= (uint8_t)((c == '(') << g->depth % 8);
+  note_end(g);
   g->anon_start = c == '[' && at_statement(g) && g->depth == 0;
   g->depth++;
   g->last = c;
@@ -148,6 +182,7 @@ close_bracket(rdfio_guard *g, char c)
     return;
   }
   g->depth--;
+  note_end(g);
   g->lone_anon = c == ']' && g->last == '[' && g->anon_start && !g->depth;
   g->last = c;
   g->in_name = false;
@@ -165,6 +200,7 @@ brace(rdfio_guard *g, char c)
     fault(g, QUOIN_ERR_SYNTAX, 0, g->depth ? "']' or ')'" : g->braces ? "'}'" : "a statement");
     return;
   }
+  note_end(g);
   g->braces = c == '{';
   g->last = c;
   g->in_name = false;
@@ -190,18 +226,81 @@ open_string(rdfio_guard *g, char c, size_t have)
   }
 }
 
-/* Length of the blanks at in_at when they stand around ^^ or before a language tag. More than a few
- * are left to serd, which refuses them: what is left out stays in memory for the page. */
-static size_t
-odd_blanks(const rdfio_guard *g, size_t have)
+/* A blank after a string or ^^. serd takes none in front of ^^, a language tag and a datatype: they
+ * are left out; so are those whose end is not in sight, and comments, as long as it takes. */
+static void
+step_odd_blank(rdfio_guard *g, size_t have)
 {
   const char *p = g->in + g->in_at;
-  size_t n = 0;
-  if (!g->after_string && g->hats != 2) return 0;
-  while (n < have && n < ODD_BLANKS && (p[n] == ' ' || p[n] == '\t'))
+  size_t n = 0, max = have < RDFIO_GUARD_AHEAD ? have : RDFIO_GUARD_AHEAD;
+  while (n < max && rdfio_guard_is_blank(p[n]))
     n++;
-  if (n == ODD_BLANKS) return 0;
-  return g->hats == 2 || (n < have && (p[n] == '@' || p[n] == '^')) ? n : 0;
+  if (g->holding || n == max || p[n] == '#') {
+    g->holding = true;
+    g->held += n;
+    drop(g, n);
+  } else if (g->hats == 2 || p[n] == '@' || p[n] == '^') {
+    drop(g, n);
+  } else {
+    g->after_string = false;
+    copy(g, n);
+  }
+}
+
+static void
+copy_blanks(rdfio_guard *g, size_t have)
+{
+  const char *p = g->in + g->in_at;
+  size_t n = 1, max = have < RDFIO_GUARD_AHEAD ? have : RDFIO_GUARD_AHEAD;
+  while (n < max && rdfio_guard_is_blank(p[n]))
+    n++;
+  copy(g, n);
+}
+
+/* What follows the blanks and comments left out: is one needed? Too many are not left out. */
+static void
+end_holding(rdfio_guard *g, bool needed)
+{
+  g->holding = false;
+  g->held = 0;
+  if (!needed) return;
+  g->after_string = false;
+  g->hats = 0;
+  insert(g, " ");
+}
+
+/* Does the word at in_at, which begins with `length` bytes for a boolean, go on as a prefix? A '.'
+ * may belong to it ("true.x:y") or end the statement. */
+static bool
+is_prefix_on(rdfio_guard *g, size_t have, size_t length)
+{
+  const char *p = g->in + g->in_at;
+  size_t n = length;
+  if (n < have && p[n] != '.') return is_name_char(p[n]);
+  while (n < have && (p[n] == '.' || is_name_char(p[n])) && p[n] != ':')
+    n++;
+  if (n == have && have < RDFIO_GUARD_FAR && !g->in_ended && !g->in_bad) g->want = 2 * have;
+  return n < have && p[n] == ':' && p[n - 1] != '.';
+}
+
+/* serd takes every word that begins like a boolean for one: such a prefix gets a '-' inside, and so
+ * does one that looks as if it had. True when that was done, or more must be in sight first. */
+static bool
+step_boolean(rdfio_guard *g, size_t have)
+{
+  const char *p = g->in + g->in_at;
+  bool t = have > 3 && p[0] == 't' && p[1] == 'r', f = have > 3 && p[0] == 'f' && p[1] == 'a';
+  if (!t && !f) return false;
+  if (p[2] != '-') {
+    size_t n = t ? 4 : 5;
+    if (have <= n || memcmp(p, t ? "true" : "false", n) || !is_prefix_on(g, have, n))
+      return g->want != 0;
+  }
+  copy(g, 2);
+  insert(g, "-");
+  g->last = *p;
+  g->in_name = true;
+  return true;
 }
 
 static bool
@@ -244,25 +343,28 @@ step_plain(rdfio_guard *g, size_t have)
   if (g->dots && !after_dots(g, is_name_char(c))) return;
   if (rdfio_guard_is_blank(c)) {
     g->in_name = false;
-    size_t odd = odd_blanks(g, have);
-    if (odd)
-      drop(g, odd);
+    if (g->after_string || g->hats == 2)
+      step_odd_blank(g, have);
     else
-      copy(g, 1);
+      copy_blanks(g, have);
+    if (g->held > RDFIO_GUARD_FAR) end_holding(g, true);
     return;
   }
+  if (c == '#') {
+    g->in_name = false;
+    g->holding = g->after_string || g->hats == 2;
+    g->state = GUARD_COMMENT;
+    return;
+  }
+  if (g->holding) end_holding(g, g->hats != 2 && c != '^' && c != '@');
   g->after_string = false;
   g->hats = c == '^' ? g->hats + 1 : 0;
   if (g->lone_anon && c == '}') {
     fault(g, QUOIN_ERR_SYNTAX, 0, "a predicate");
     return;
   }
-  if (c != '#') g->lone_anon = false;
+  g->lone_anon = false;
   switch (c) {
-  case '#':
-    g->in_name = false;
-    g->state = GUARD_COMMENT;
-    return;
   case '<':
     g->last = c;
     g->in_name = false;
@@ -300,6 +402,20 @@ step_plain(rdfio_guard *g, size_t have)
     return;
   case '@':
     step_at(g, have);
+    return;
+  case ',':
+  case ';':
+    note_end(g);
+    g->last = c;
+    g->in_name = false;
+    copy(g, 1);
+    return;
+  case 't':
+  case 'f':
+    if (!g->in_name && g->last != '@' && step_boolean(g, have)) return;
+    g->last = c;
+    g->in_name = true;
+    copy(g, 1);
     return;
   case '_':
     if (!g->in_name && have >= 2 && p[1] == ':') {
@@ -409,14 +525,22 @@ step_string(rdfio_guard *g)
 static void
 step_comment(rdfio_guard *g)
 {
-  while (g->in_at < g->in_valid && g->page_len < RDFIO_GUARD_PAGE) {
-    if (g->in[g->in_at] == '\n' || g->in[g->in_at] == '\r') {
-      g->state = GUARD_PLAIN;
-      return;
-    }
-    g->page[g->page_len++] = ' ';
-    g->in_at++;
+  size_t rest = g->in_valid - g->in_at, n = 0;
+  size_t room = RDFIO_GUARD_PAGE > g->page_len ? RDFIO_GUARD_PAGE - g->page_len : 0;
+  size_t max = rest < room ? rest : room;
+  const char *p = g->in + g->in_at;
+  while (n < max && p[n] != '\n' && p[n] != '\r')
+    n++;
+  if (n < max) g->state = GUARD_PLAIN;
+  if (g->holding) {
+    g->held += n;
+    drop(g, n);
+    if (g->held > RDFIO_GUARD_FAR) end_holding(g, true);
+    return;
   }
+  memset(g->page + g->page_len, ' ', n);
+  g->page_len += n;
+  g->in_at += n;
 }
 
 void

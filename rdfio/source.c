@@ -90,6 +90,10 @@ read_callback(size_t *got, void *user, void *data, size_t cap, quoin_error *err)
   rdfio_source *s = user;
   *got = 0;
   quoin_status st = s->read(got, s->user, data, cap, err);
+  if (st > 0)
+    return base_fail(err, QUOIN_ERR_ARGUMENT,
+                     "the read callback returned %d, which is neither success nor a failure",
+                     (int)st);
   if (st && err && err->status != st) /* it may leave err, those above go by what err says */
     return base_fail(err, st, "ended by the read callback (status %d)", (int)st);
   if (!st && *got > cap)

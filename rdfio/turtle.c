@@ -38,7 +38,8 @@ typedef struct turtle {
   quoin_status status; /* of the sink or the machine: ends the reading */
   quoin_error *err;
   bool bad;      /* the statement is bad: `error` says why */
-  bool placed;   /* ... and where */
+  bool term;     /* ... namely a term of it, and `error` has its place */
+  bool placed;   /* serd told where it stands */
   size_t bad_at; /* offset in the page */
   quoin_error error;
 } turtle;
@@ -52,10 +53,13 @@ is_blank_label(quoin_span label)
 /* ---- nodes to terms ---------------------------------------------------------------------------
  */
 
+/* A term is bad: `error` says why. */
 static SerdStatus
-stop_bad(turtle *t)
+stop_bad(turtle *t, rdfio_token kind, quoin_span text)
 {
   t->bad = true;
+  t->term = rdfio_guard_find(&t->error.line, &t->error.column, &t->bad_at, t->guard, kind, text);
+  base_error_file(&t->error, rdfio_source_name(t->batch->source));
   return SERD_ERR_BAD_SYNTAX;
 }
 
@@ -97,7 +101,7 @@ make_iri(quoin_span *out, turtle *t, quoin_span text, base_arena *arena)
     return out->ptr ? SERD_SUCCESS : stop_nomem(t);
   }
   quoin_status st = rdfio_iri_resolve(out, t->base, text, arena, &t->error);
-  if (st == QUOIN_ERR_SYNTAX) return stop_bad(t);
+  if (st == QUOIN_ERR_SYNTAX) return stop_bad(t, RDFIO_TOKEN_IRI, text);
   return st ? stop_nomem(t) : SERD_SUCCESS;
 }
 
@@ -109,14 +113,16 @@ expand_name(quoin_span *out, turtle *t, quoin_span name)
     (void)!base_fail(&t->error, QUOIN_ERR_SYNTAX,
                      "found '%.*s', expected an IRI, a prefixed name or a blank node",
                      (int)(name.len < 60 ? name.len : 60), name.ptr);
-    return stop_bad(t);
+    return stop_bad(t, RDFIO_TOKEN_WORD, name);
   }
   size_t n = (size_t)(colon - name.ptr);
   const rdfio_prefix *prefix = rdfio_prefixes_find(&t->prefixes, (quoin_span){name.ptr, n});
   if (!prefix) {
+    quoin_span written = rdfio_guard_prefix((quoin_span){name.ptr, n}, &t->batch->arena);
+    if (n && !written.ptr) return stop_nomem(t);
     (void)!base_fail(&t->error, QUOIN_ERR_SYNTAX, "the prefix '%.*s:' is not declared",
-                     (int)(n < 60 ? n : 60), name.ptr);
-    return stop_bad(t);
+                     (int)(written.len < 60 ? written.len : 60), written.ptr);
+    return stop_bad(t, RDFIO_TOKEN_PREFIX, written);
   }
   size_t local = name.len - n - 1;
   char *text = base_arena_bytes(&t->batch->arena, prefix->iri.len + local + 1);
@@ -152,7 +158,7 @@ make_blank(quoin_span *out, turtle *t, quoin_span text)
   if (!text.len || text.ptr[0] != 'x' || !is_blank_label(label)) {
     (void)!base_fail(&t->error, QUOIN_ERR_SYNTAX, "found '_:%.*s', expected a blank node label",
                      (int)(label.len < 60 ? label.len : 60), label.len ? label.ptr : "");
-    return stop_bad(t);
+    return stop_bad(t, RDFIO_TOKEN_BLANK, text.len && text.ptr[0] == 'x' ? label : text);
   }
   bool mark = looks_generated(label);
   char *copy = base_arena_bytes(arena, label.len + mark);
@@ -204,7 +210,7 @@ make_literal(rdf_term *out, turtle *t, const SerdNode *node, const SerdNode *dat
     if (!rdfio_lang_is_valid(out->lang)) {
       (void)!base_fail(&t->error, QUOIN_ERR_SYNTAX, "found '@%.*s', expected a language tag",
                        (int)(out->lang.len < 60 ? out->lang.len : 60), out->lang.ptr);
-      return stop_bad(t);
+      return stop_bad(t, RDFIO_TOKEN_LANG, out->lang);
     }
   } else if (datatype && datatype->buf) {
     rdf_term type;
@@ -272,8 +278,27 @@ on_statement(void *user, SerdStatementFlags flags, const SerdNode *graph, const 
   return failed ? stop_failed(t, failed) : SERD_SUCCESS;
 }
 
+/* serd's report in t->error. Where the input is over, serd seldom says what is missing. */
+static void
+take_message(turtle *t, const SerdError *error)
+{
+  const rdfio_guard *g = t->guard;
+  char message[256];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* serd's own formats */
+  int n = vsnprintf(message, sizeof(message), error->fmt, *error->args);
+#pragma GCC diagnostic pop
+  while (n > 0 && n < (int)sizeof(message) && message[n - 1] == '\n')
+    message[--n] = '\0';
+  if (g->final && !g->failed && t->bad_at >= g->filled_from)
+    (void)!base_fail(&t->error, QUOIN_ERR_SYNTAX, "found the end of the file, expected %s",
+                     rdfio_guard_expected(g, message));
+  else
+    (void)!base_fail(&t->error, QUOIN_ERR_SYNTAX, "%s", message);
+}
+
 /* serd reports the deepest cause first; what follows is its consequence. After a bad term found
- * above, the next report tells where that was. */
+ * above, the next report tells how far serd has come. */
 static SerdStatus
 on_error(void *user, const SerdError *error)
 {
@@ -282,18 +307,11 @@ on_error(void *user, const SerdError *error)
   uint64_t line, column, serd_column = error->col;
   rdfio_guard_locate(&line, &column, &t->bad_at, t->guard, error->line, serd_column);
   if (!t->bad) {
-    char message[256];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* serd's own formats */
-    int n = vsnprintf(message, sizeof(message), error->fmt, *error->args);
-#pragma GCC diagnostic pop
-    while (n > 0 && n < (int)sizeof(message) && message[n - 1] == '\n')
-      message[--n] = '\0';
-    (void)!base_fail(&t->error, QUOIN_ERR_SYNTAX, "%s", message);
+    take_message(t, error);
+    t->error.line = line;
+    t->error.column = column;
+    base_error_file(&t->error, rdfio_source_name(t->batch->source));
   }
-  t->error.line = line;
-  t->error.column = column;
-  base_error_file(&t->error, rdfio_source_name(t->batch->source));
   t->bad = t->placed = true;
   return SERD_SUCCESS;
 }
@@ -333,18 +351,13 @@ start_reader(turtle *t, bool trig)
   return QUOIN_OK;
 }
 
-/* A bad term is found while serd is inside its statement, and serd tells no position but with an
- * error of its own: reading on from there soon gives one. */
+/* After a bad term serd is somewhere inside its statement, and tells no position but with an error
+ * of its own: reading on from there soon gives one, from where to go on in lenient mode. */
 static void
-find_place(turtle *t)
+read_past_term(turtle *t)
 {
   for (int tries = 0; tries < 4 && !t->placed && !t->guard->ended; tries++)
     if (serd_reader_read_chunk(t->reader) == SERD_SUCCESS) break;
-  if (t->placed) return;
-  uint64_t last = UINT64_MAX / 2;
-  rdfio_guard_locate(&t->error.line, &t->error.column, &t->bad_at, t->guard, last, 0);
-  t->error.column = 0;
-  base_error_file(&t->error, rdfio_source_name(t->batch->source));
 }
 
 /* Read until the end (QUOIN_DONE) or a bad statement (QUOIN_OK, t->error). */
@@ -356,16 +369,17 @@ read_statements(turtle *t)
   while (!st && !g->ended && !t->bad && !t->status)
     st = serd_reader_read_chunk(t->reader);
   if (t->status) return t->status;
-  if (t->bad && !t->placed) find_place(t);
-  if (g->failed && (!t->bad || g->ended || t->bad_at >= g->fault_at)) {
+  if (t->bad && !t->placed && t->batch->options->lenient) read_past_term(t);
+  if (g->failed && !t->term && (!t->bad || g->ended || t->bad_at >= g->fault_at)) {
     t->bad = true;
     t->error = g->error;
     t->bad_at = g->fault_at;
   }
   if (!t->bad && st > SERD_FAILURE) { /* refused without a word */
     (void)!base_fail(&t->error, QUOIN_ERR_SYNTAX, "the statement is not well formed");
+    rdfio_guard_locate(&t->error.line, &t->error.column, &t->bad_at, g, UINT64_MAX / 2, 0);
+    base_error_file(&t->error, rdfio_source_name(t->batch->source));
     t->bad = true;
-    find_place(t);
   }
   return t->bad ? QUOIN_OK : QUOIN_DONE;
 }
@@ -380,7 +394,7 @@ read_document(turtle *t, bool trig)
     if ((st = rdfio_batch_flush(t->batch, t->err))) return st;
     if ((st = rdfio_batch_bad(t->batch, &bad, t->err))) return st;
     if ((st = rdfio_guard_resync(t->guard, t->bad_at, t->err))) return st;
-    t->bad = t->placed = false;
+    t->bad = t->term = t->placed = false;
     t->error = (quoin_error)QUOIN_ERROR_INIT;
   }
   return st == QUOIN_DONE ? rdfio_batch_flush(t->batch, t->err) : st;

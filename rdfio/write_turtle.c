@@ -75,8 +75,8 @@ local_name_from(quoin_span iri)
   return at;
 }
 
-/* serd reads an object `true:x` as the boolean (docs/adrs/0005-rdf-parsing.md): such a prefix is
- * declared but not used. */
+/* serd reads an object `true:x` as the boolean (docs/adrs/0005-rdf-parsing.md), and so do the
+ * programs that stand on it, if not Quoin: such a prefix is declared but not used. */
 static bool
 is_boolean_like(quoin_span prefix)
 {

@@ -63,6 +63,148 @@ test_turtle__allows_blanks_between_any_tokens(void **state)
   test_refused(EX "_:s ex:p 'x' ^^  ex:t  ex:q .", RDFIO_TURTLE, 2, 24);
 }
 
+/* However long they are, and comments too. */
+static void
+test_turtle__allows_lines_and_comments_around_datatypes(void **state)
+{
+#define GAP "                                               \t\r\n#' @x\n\n#^^\n  "
+  (void)state;
+  test_gives(EX "ex:s ex:p 'x'" GAP "@en ," GAP "'y'" GAP "^^" GAP "ex:t" GAP ", ''" GAP
+                ", 'z'#c\n^^#c\n<http://e/t>#c\n." GAP,
+             RDFIO_TURTLE,
+             T("s", "p", "\"x\"@en") T("s", "p", "\"y\"^^<http://e/t>") T("s", "p", "\"\"")
+                 T("s", "p", "\"z\"^^<http://e/t>"));
+  test_gives(EX "ex:s ex:p (''" GAP "'x') .", RDFIO_TURTLE,
+             "<http://e/s> <http://e/p> _:genid1 .\n"
+             "_:genid1 " FIRST "\"\" .\n"
+             "_:genid1 " REST "_:genid2 .\n"
+             "_:genid2 " FIRST "\"x\" .\n"
+             "_:genid2 " REST "<http://www.w3.org/1999/02/22-rdf-syntax-ns#nil> .\n");
+  test_refused(EX "ex:s ex:p 'x'" GAP "^^" GAP "nope:t .", RDFIO_TURTLE, 10, 3);
+  test_refused(EX "ex:s ex:p 'x'" GAP "^^" GAP "= .", RDFIO_TURTLE, 10, 3);
+  test_refused(EX "_:s ex:p 'x'" GAP "^^" GAP "ex:t ex:q .", RDFIO_TURTLE, 10, 8);
+}
+
+/* As many blanks and comments as a page, and beyond the limit of what is left out. */
+static void
+test_turtle__takes_much_white_space(void **state)
+{
+  (void)state;
+  for (int round = 0; round < 4; round++) {
+    base_buffer text;
+    base_buffer_init(&text, base_alloc_default());
+    base_buffer_text(&text, "<a:s> <a:p> 'x'");
+    size_t n = round < 2 ? 2 * RDFIO_GUARD_PAGE : RDFIO_GUARD_FAR + 9;
+    for (size_t i = 0; i < n; i++)
+      base_buffer_text(&text, round % 2 && i % 100 == 99 ? "\n" : round % 2 ? "#" : " ");
+    base_buffer_text(&text, round < 2 ? "\n ^^ <a:t> , nope:o ." : "\n , nope:o .");
+    test_reading r = test_read((quoin_span){text.data, text.len}, RDFIO_TURTLE, false);
+    assert_int_equal(r.status, QUOIN_ERR_SYNTAX);
+    assert_int_equal(r.error.line, 2 + (round % 2 ? n / 100 : 0));
+    assert_int_equal(r.error.column, round < 2 ? 13 : 4);
+    assert_string_equal(r.text.data,
+                        round < 2 ? "<a:s> <a:p> \"x\"^^<a:t> .\n" : "<a:s> <a:p> \"x\" .\n");
+    base_buffer_clear(&r.text);
+    base_buffer_clear(&text);
+  }
+}
+
+/* serd takes words that begin so for booleans. */
+static void
+test_turtle__reads_prefixes_that_begin_like_booleans(void **state)
+{
+  (void)state;
+  test_gives("@prefix true: <http://e/> . true:s true:p true:o, true, true .", RDFIO_TURTLE,
+             T("s", "p", I("o")) T("s", "p", "\"true\"^^<http://www.w3.org/2001/XMLSchema#boolean>")
+                 T("s", "p", "\"true\"^^<http://www.w3.org/2001/XMLSchema#boolean>"));
+  test_gives("PREFIX false.x-: <http://e/> PREFIX fa-lse: <a:> PREFIX false: <b:>\n"
+             "false.x-:s false.x-:p (), false.x-:o . fa-lse:tr-u false:p 'x'@tr-ue .",
+             RDFIO_TURTLE,
+             T("s", "p", "<http://www.w3.org/1999/02/22-rdf-syntax-ns#nil>")
+                 T("s", "p", I("o")) "<a:tr-u> <b:p> \"x\"@tr-ue .\n");
+  test_gives("@prefix : <http://e/> . :true- :false:p true.:s :p false.", RDFIO_TURTLE,
+             T("true-", "false:p", "\"true\"^^<http://www.w3.org/2001/XMLSchema#boolean>")
+                 T("s", "p", "\"false\"^^<http://www.w3.org/2001/XMLSchema#boolean>"));
+  test_refused(EX "ex:s ex:p  true:x .", RDFIO_TURTLE, 2, 12);
+  test_reading r = test_read(base_span(EX "ex:s ex:p true-:x ."), RDFIO_TURTLE, false);
+  assert_string_equal(r.error.message, "the prefix 'true-:' is not declared");
+  base_buffer_clear(&r.text);
+}
+
+/* serd tells no place: they are looked up. */
+static void
+test_turtle__tells_where_bad_terms_are(void **state)
+{
+  (void)state;
+  test_refused("# Turtle is TriG\n\n# Trailing dot\n\n:s :p :o  .\n", RDFIO_TRIG, 5, 1);
+  test_refused(EX "ex:s ex:p\n\n  nope:o\n\n.\nex:s ex:p ex:o .", RDFIO_TURTLE, 4, 3);
+  test_refused(EX "# nope:a\n nope:s <nope:b> 'nope:c' .", RDFIO_TURTLE, 3, 2);
+  test_refused(EX "ex:s ex:p 'nope:o \\' nope:o', \"\"\"nope:o\"\"\", nope:o .", RDFIO_TURTLE, 2,
+               45);
+  test_refused(EX "ex:s ex:p 'x'^^nope:t .", RDFIO_TURTLE, 2, 16);
+  test_refused(EX "nope:g\n { ex:s ex:p 'x' }", RDFIO_TRIG, 2, 1);
+  test_refused(EX "ex:s ex:p ( ex:a\n [ ex:q nope:o ] ) .", RDFIO_TURTLE, 3, 9);
+  test_refused(EX "ex:s ex:p 'x'@en-gb, 'x'\n @en- .", RDFIO_TURTLE, 3, 2);
+  test_refused(EX "ex:s ex:p\n _:-a .", RDFIO_TURTLE, 3, 2);
+  test_refused(EX "ex:s\n foo ex:o .", RDFIO_TURTLE, 3, 0);
+}
+
+/* The bad term comes to lie in each place around the end of a page, its object in the next. */
+static void
+test_turtle__tells_where_bad_terms_of_earlier_pages_are(void **state)
+{
+  (void)state;
+  char *text = calloc(3 * RDFIO_GUARD_PAGE, 1);
+  assert_non_null(text);
+  for (size_t pad = RDFIO_GUARD_PAGE - 60; pad < RDFIO_GUARD_PAGE + 4; pad++) {
+    memset(text, ' ', 3 * RDFIO_GUARD_PAGE - 1);
+    memcpy(text + 10, "<a:s> <a:p> 1.5,2.5,3.5,4.5,5.5,6.5,7.5,8.5 .\n\n", 47);
+    memcpy(text + pad, "<a:s> nope:p '''", 16);
+    memcpy(text + pad + RDFIO_GUARD_PAGE, "''' .\n", 6);
+    text[pad + RDFIO_GUARD_PAGE + 6] = '\0';
+    test_refused(text, RDFIO_TURTLE, 3, pad + 7 - 57);
+  }
+  free(text);
+}
+
+static void
+test_turtle__says_what_is_missing_at_the_end(void **state)
+{
+  static const struct {
+    const char *text, *expected;
+  } CASES[] = {{"<a> <b> <c>", "'.' at the end of the statement"},
+               {"<a> <b> <c> ;", "'.' at the end of the statement"},
+               {"<a> <b> ", "an object"},
+               {"<a>", "a predicate"},
+               {"<a> <b> ( 1", "an object or ')'"},
+               {"<a> <b> [ <c> 1", "']'"},
+               {"<a> <b> '' ^^", "a datatype IRI after '^^'"},
+               {"@prefix a:", "an IRI in <>"},
+               {"@prefix a: <b>", "'.' at the end of the directive"}};
+  (void)state;
+  for (size_t i = 0; i < sizeof(CASES) / sizeof(*CASES); i++) {
+    char want[128];
+    snprintf(want, sizeof(want), "found the end of the file, expected %s", CASES[i].expected);
+    test_reading r = test_read(base_span(CASES[i].text), RDFIO_TURTLE, false);
+    assert_int_equal(r.status, QUOIN_ERR_SYNTAX);
+    assert_string_equal(r.error.message, want);
+    base_buffer_clear(&r.text);
+  }
+}
+
+/* The mark is looked for at the start of the file only, not where reading goes on. */
+static void
+test_turtle__goes_on_after_a_byte_order_mark(void **state)
+{
+  (void)state;
+  test_reading r =
+      test_read(base_span("\xEF\xBB\xBF<a:s> nope:p 1 .\n<a:s> <a:p> <a:o> ."), RDFIO_TURTLE, true);
+  assert_int_equal(r.status, QUOIN_OK);
+  assert_int_equal(r.result.skipped, 1);
+  assert_string_equal(r.text.data, "<a:s> <a:p> <a:o> .\n");
+  base_buffer_clear(&r.text);
+}
+
 /* serd takes these IRIs and labels for its keywords. */
 static void
 test_turtle__keywords_are_words_only(void **state)
@@ -385,6 +527,13 @@ main(void)
       cmocka_unit_test(test_turtle__reads_terms_of_every_kind),
       cmocka_unit_test(test_turtle__resolves_relative_iris),
       cmocka_unit_test(test_turtle__allows_blanks_between_any_tokens),
+      cmocka_unit_test(test_turtle__allows_lines_and_comments_around_datatypes),
+      cmocka_unit_test(test_turtle__takes_much_white_space),
+      cmocka_unit_test(test_turtle__reads_prefixes_that_begin_like_booleans),
+      cmocka_unit_test(test_turtle__tells_where_bad_terms_are),
+      cmocka_unit_test(test_turtle__tells_where_bad_terms_of_earlier_pages_are),
+      cmocka_unit_test(test_turtle__says_what_is_missing_at_the_end),
+      cmocka_unit_test(test_turtle__goes_on_after_a_byte_order_mark),
       cmocka_unit_test(test_turtle__keywords_are_words_only),
       cmocka_unit_test(test_turtle__blank_nodes_stay_apart),
       cmocka_unit_test(test_turtle__reads_lists_and_nested_nodes),

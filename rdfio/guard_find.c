@@ -1,0 +1,206 @@
+/* rdfio/guard_find.c - for messages: where a term stands that was found bad after serd had read it,
+ * and what is missing at the end of a document. Runs for errors only, so it may take its time. */
+#include "rdfio/guard.h"
+
+#include "rdfio/chars.h"
+
+#include <assert.h>
+
+#include "base/poison.h"
+
+/* A token of the input. */
+typedef struct found_token {
+  const char *at, *end;
+} found_token;
+
+static bool
+is_word_char(char c)
+{
+  return (unsigned char)c >= 0x80 || c == ':' || c == '%' || c == '.' ||
+         rdfio_char_is(c, RDFIO_CHAR_NAME);
+}
+
+static const char *
+string_end(const char *p, const char *end)
+{
+  char quote = *p;
+  bool is_long = end - p >= 3 && p[1] == quote && p[2] == quote;
+  for (p += is_long ? 3 : 1; p < end; p++) {
+    if (*p == '\\' && end - p > 1)
+      p++;
+    else if (*p == quote && (!is_long || (end - p >= 3 && p[1] == quote && p[2] == quote)))
+      return p + (is_long ? 3 : 1);
+  }
+  return end;
+}
+
+static const char *
+word_end(const char *p, const char *end)
+{
+  const char *from = p;
+  for (; p < end && (is_word_char(*p) || *p == '\\'); p++)
+    if (*p == '\\' && end - p > 1) p++;
+  while (p > from + 1 && p[-1] == '.' && p[-2] != '\\')
+    p--; /* it ends the statement */
+  return p;
+}
+
+/* The token at or after p; at == end when there is none. */
+static found_token
+next_token(const char *p, const char *end)
+{
+  found_token t = {end, end};
+  for (; p < end && (rdfio_guard_is_blank(*p) || *p == '#'); p++)
+    if (*p == '#' && !(p = memchr(p, '\n', (size_t)(end - p)))) return t;
+  if (p == end) return t;
+  t.at = p;
+  if (*p == '<') {
+    const char *close = memchr(p, '>', (size_t)(end - p));
+    t.end = close ? close + 1 : end;
+  } else if (*p == '"' || *p == '\'') {
+    t.end = string_end(p, end);
+  } else if (*p == '@') {
+    for (p++; p < end && (rdfio_char_is(*p, RDFIO_CHAR_NAME) && *p != '_'); p++)
+      ;
+    t.end = p;
+  } else {
+    t.end = word_end(p, end);
+    if (t.end == t.at) t.end++;
+  }
+  return t;
+}
+
+static bool
+begins(const char *p, const char *end, quoin_span text)
+{
+  return (size_t)(end - p) >= text.len && (!text.len || !memcmp(p, text.ptr, text.len));
+}
+
+/* Is the IRI in [p, end), which may have escapes, this one? */
+static bool
+is_iri(const char *p, const char *end, quoin_span text)
+{
+  size_t at = 0;
+  while (p < end) {
+    char utf8[4] = {*p};
+    const char *why;
+    uint32_t cp;
+    size_t n = 1, used = 1;
+    if (*p == '\\') {
+      if (!(used = rdfio_uchar_decode(&cp, &why, p, (size_t)(end - p)))) return false;
+      n = base_utf8_encode(utf8, cp);
+    }
+    if (text.len - at < n || memcmp(text.ptr + at, utf8, n)) return false;
+    at += n;
+    p += used;
+  }
+  return at == text.len;
+}
+
+static bool
+matches(found_token t, rdfio_token kind, quoin_span text)
+{
+  const char *colon;
+  switch (kind) {
+  case RDFIO_TOKEN_PREFIX:
+    colon = memchr(t.at, ':', (size_t)(t.end - t.at));
+    return colon && (size_t)(colon - t.at) == text.len && begins(t.at, colon, text);
+  case RDFIO_TOKEN_IRI:
+    if (*t.at != '<' || t.end - t.at < 2) return false;
+    if (is_iri(t.at + 1, t.end - 1, text)) return true;
+    return text.len > 2 && !memcmp(text.ptr, "./", 2) && /* the guard puts it before keywords */
+           is_iri(t.at + 1, t.end - 1, (quoin_span){text.ptr + 2, text.len - 2});
+  case RDFIO_TOKEN_LANG:
+    return *t.at == '@' && (size_t)(t.end - t.at) == text.len + 1 && begins(t.at + 1, t.end, text);
+  case RDFIO_TOKEN_BLANK:
+    return t.end - t.at >= 2 && t.at[0] == '_' && t.at[1] == ':' && begins(t.at + 2, t.end, text);
+  case RDFIO_TOKEN_WORD:
+    return begins(t.at, t.end, text);
+  }
+  return false;
+}
+
+static bool
+is_changed(quoin_span prefix)
+{
+  return prefix.len > 2 && prefix.ptr[2] == '-' &&
+         (!memcmp(prefix.ptr, "tr", 2) || !memcmp(prefix.ptr, "fa", 2));
+}
+
+quoin_span
+rdfio_guard_prefix(quoin_span prefix, base_arena *arena)
+{
+  if (!is_changed(prefix)) return prefix;
+  char *text = base_arena_bytes(arena, prefix.len - 1);
+  if (!text) return (quoin_span){0};
+  memcpy(text, prefix.ptr, 2);
+  memcpy(text + 2, prefix.ptr + 3, prefix.len - 3);
+  return (quoin_span){text, prefix.len - 1};
+}
+
+/* Offset in the page of the input's byte `at`. */
+static size_t
+page_offset(const rdfio_guard *g, size_t at)
+{
+  if (at <= g->page_from) return 0;
+  int64_t target = (int64_t)(at - g->page_from), shift = 0;
+  for (size_t i = 0; i < g->marks_len; i++) {
+    int64_t delta = g->marks[i].delta;
+    if ((int64_t)g->marks[i].at + shift + (delta > 0 ? delta : 1) > target) break;
+    shift += delta;
+  }
+  return (size_t)(target - shift);
+}
+
+static uint64_t
+lines_in(const char *p, const char *end)
+{
+  uint64_t n = 0;
+  for (; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+    n++;
+  return n;
+}
+
+bool
+rdfio_guard_find(uint64_t *line, uint64_t *column, size_t *page_at, const rdfio_guard *g,
+                 rdfio_token kind, quoin_span text)
+{
+  const char *from = g->in + g->keep_from, *end = g->in + g->in_valid;
+  found_token t = {end, end};
+  *line = g->place.line;
+  *column = g->place.column;
+  *page_at = 0;
+  if (!g->lost)
+    for (t = next_token(from, end); t.at < end && !matches(t, kind, text);)
+      t = next_token(t.end, end);
+  if (t.at == end || t.at > g->in + g->in_at) return !g->failed;
+  const char *start = t.at;
+  while (start > from && start[-1] != '\n')
+    start--;
+  *line = g->place.line - lines_in(from, g->in + g->page_from) + lines_in(from, t.at);
+  *column = start == from ? g->keep_column + (size_t)(t.at - from) : 1 + (size_t)(t.at - start);
+  *page_at = page_offset(g, (size_t)(t.at - g->in));
+  return !g->failed || t.end < g->in + g->in_at;
+}
+
+/* ---- at the end of the input ------------------------------------------------------------------
+ */
+
+const char *
+rdfio_guard_expected(const rdfio_guard *g, const char *said)
+{
+  bool inside = g->depth != 0;
+  bool round = inside && (g->round[(g->depth - 1) / 8] >> (g->depth - 1) % 8 & 1);
+  if (g->last == '@') return "a language tag, or the prefix or IRI of a directive";
+  if (g->last == '^') return "a datatype IRI after '^^'";
+  if (round) return "an object or ')'";
+  if (!strncmp(said, "expected object", 15)) return "an object";
+  if (!strncmp(said, "bad verb", 8))
+    return g->braces || !g->trig ? "a predicate" : "a predicate or '{'";
+  if (!strncmp(said, "expected `<'", 12)) return "an IRI in <>";
+  if (!strncmp(said, "expected `:'", 12)) return "a prefix and ':'";
+  if (!strncmp(said, "expected `.'", 12)) return "'.' at the end of the directive";
+  if (inside) return "']'";
+  if (g->braces) return g->last == '.' || g->last == '{' ? "a statement or '}'" : "'.' or '}'";
+  return "'.' at the end of the statement";
+}
