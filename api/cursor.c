@@ -24,6 +24,12 @@ begin_step(quoin_cursor *cursor, api_reading reading, quoin_error *err)
     return base_fail(err, QUOIN_ERR_ARGUMENT,
                      "the cursor is being read in another way: by row, by batch, by triple, or "
                      "written whole");
+  const sparql_form form = sparql_query_form(cursor->prepared->query);
+  const bool graph = form == SPARQL_CONSTRUCT || form == SPARQL_DESCRIBE;
+  if (graph && (reading == API_BY_ROW || reading == API_BY_BATCH))
+    return base_fail(err, QUOIN_ERR_UNSUPPORTED, "a CONSTRUCT or DESCRIBE gives triples, not rows");
+  if (!graph && reading == API_BY_TRIPLE)
+    return base_fail(err, QUOIN_ERR_UNSUPPORTED, "a SELECT or ASK gives rows, not triples");
   quoin_status st = api_enter(cursor->child.store, err);
   if (st) return st;
   if (cursor->outcome == QUOIN_OUTCOME_OPEN) {
@@ -52,10 +58,6 @@ end_step(quoin_cursor *cursor, quoin_status st, const quoin_error *error, quoin_
 static quoin_status
 next_rows(quoin_cursor *cursor, quoin_error *err)
 {
-  const sparql_form form = sparql_query_form(cursor->prepared->query);
-
-  if (form != SPARQL_SELECT && form != SPARQL_ASK)
-    return base_fail(err, QUOIN_ERR_UNSUPPORTED, "a CONSTRUCT or DESCRIBE gives triples, not rows");
   cursor->row = 0;
   base_arena_reset(&cursor->arena);
   return sparql_cursor_next(&cursor->rows, cursor->cursor, err);
@@ -151,10 +153,7 @@ quoin_cursor_triple(const quoin_statement **out, quoin_cursor *cursor, quoin_err
   *out = NULL;
   quoin_status st = begin_step(cursor, API_BY_TRIPLE, err);
   if (st) return st;
-  const sparql_form form = sparql_query_form(cursor->prepared->query);
-  if (form != SPARQL_CONSTRUCT && form != SPARQL_DESCRIBE) {
-    st = base_fail(&error, QUOIN_ERR_UNSUPPORTED, "a SELECT or ASK gives rows, not triples");
-  } else if (cursor->triple + 1 < cursor->n_triples) {
+  if (cursor->triple + 1 < cursor->n_triples) {
     cursor->triple++;
   } else {
     cursor->triple = 0;

@@ -114,6 +114,14 @@ read_failing(size_t *got, void *user, void *data, size_t cap, quoin_error *err)
   return QUOIN_ERR_IO;
 }
 
+static quoin_status
+read_done(size_t *got, void *user, void *data, size_t cap, quoin_error *err)
+{
+  (void)user, (void)data, (void)cap, (void)err;
+  *got = 0;
+  return QUOIN_DONE;
+}
+
 static uint64_t
 count_all(fixture *f)
 {
@@ -141,6 +149,8 @@ test_load__from_a_callback(void **state)
   assert_int_equal(quoin_load_callback(NULL, f->store, read_failing, NULL, NULL, &options, &err),
                    QUOIN_ERR_IO);
   assert_int_equal(err.status, QUOIN_ERR_IO);
+  assert_int_equal(quoin_load_callback(NULL, f->store, read_done, NULL, NULL, &options, &err),
+                   QUOIN_ERR_ARGUMENT); /* "done" is no failure, and no success either */
   assert_int_equal(count_all(f), 3);
   options.graph = text("no iri");
   assert_int_equal(quoin_load_memory(NULL, f->store, text(""), &options, &err), QUOIN_ERR_ARGUMENT);
