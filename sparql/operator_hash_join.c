@@ -9,9 +9,7 @@
  *
  * Past the memory budget both sides go to disk (join_disk.h). Where rows come sorted, what the
  * passes give is a run each, and the runs are merged by the number of the left row. */
-#include "sparql/join_disk.h"
-#include "sparql/operators.h"
-#include "sparql/spill_merge.h"
+#include "sparql/hash_join.h"
 
 #include <assert.h>
 
@@ -19,60 +17,17 @@
 
 #define NO_ROW UINT32_MAX
 
-typedef struct hash_join {
-  sparql_operator head;
-  hash_join_options options;
-  const sparql_frame *frame;
-  sparql_var *keys, *loose, *kept; /* loose: shared, but unbound in some rows */
-  size_t n_keys, n_loose, n_kept;
-  bool lax;     /* the table has loose[0] as its last key */
-  bool overlap; /* MINUS: a key is a shared variable, so domains are not disjoint */
-  join_table table;
-  bool built;
-  sparql_id_table seen; /* distinct keys of a left batch, for the seed */
-  /* the left batch */
-  sparql_batch left;
-  const atom_id **left_pulled, **right_pulled;
-  uint32_t *group;   /* [SPARQL_BATCH] key number of each row */
-  uint32_t *unbound; /* lax: the same with loose[0] unbound */
-  size_t row, at;    /* next pair: left row, and right row within its group */
-  unsigned range;    /* of that row: see range_of */
-  bool begun;        /* `at` is within that range */
-  bool *matched;     /* [SPARQL_BATCH] OPTIONAL: a pair of this row passed */
-  /* pairs; a right row NO_ROW ends a left row */
-  uint32_t *left_row, *right_row;     /* [SPARQL_BATCH] */
-  uint32_t *passed, *pair, *selected; /* [SPARQL_BATCH] with conditions */
-  sparql_var *condition_vars;
-  size_t n_condition_vars;
-  atom_id **condition_buffer;
-  const atom_id **condition_column;
-  size_t ramp;
-  sparql_var *shown;
-  size_t n_shown;
-  atom_id **buffer;
-  const atom_id **column;
-  join_disk disk;
-  spill_stream run;        /* sorted: of this pass */
-  spill_sequence sequence; /* sorted: the runs of the passes before */
-  bool merging;            /* sorted: all passes are done */
-} hash_join;
-
-size_t
-sparql_join_keys(sparql_var *out, const sparql_context *ctx, const bool *left_bound,
-                 const bool *right_bound, const sparql_frame *frame)
-{
-  size_t n = 0;
-  for (sparql_var v = 0; v < ctx->query->n_vars; v++)
-    if (left_bound[v] && right_bound[v] && !sparql_frame_find(frame, v)) out[n++] = v;
-  return n;
-}
-
 /* ---- the right side ---------------------------------------------------------------------------
  */
 
+/* All of the left side; with a seed the batch at hand. */
 static quoin_status
 left_to_disk(hash_join *op, quoin_error *err)
 {
+  if (op->options.seed) {
+    quoin_status st = join_disk_add_left(&op->disk, &op->left, err);
+    return st ? st : join_disk_start(&op->disk, err);
+  }
   for (;;) {
     sparql_batch batch;
     quoin_status st = base_cancel_check(&op->head.ctx->cancel, err);
@@ -94,8 +49,8 @@ build(hash_join *op, quoin_error *err)
     st = sparql_pull(&batch, op->right_pulled, op->head.child[1], err);
     if (st == QUOIN_DONE) break;
     if (st) return st;
-    if (!op->options.seed && !op->disk.active && op->table.rows &&
-        !join_table_has_room(&op->table, batch.rows) && (st = join_disk_begin(&op->disk, err)))
+    if (!op->disk.active && op->table.rows && !join_table_has_room(&op->table, batch.rows) &&
+        (st = join_disk_begin(&op->disk, err)))
       return st;
     st = op->disk.active ? join_disk_add_right(&op->disk, &batch, err)
                          : join_table_add(&op->table, &batch, err);
@@ -188,7 +143,7 @@ next_left(hash_join *op, quoin_error *err)
   if (!op->options.seed && op->options.mode == JOIN_INNER && op->table.rows == 0) return QUOIN_DONE;
   st = sparql_pull(&op->left, op->left_pulled, op->head.child[0], err);
   if (!st && op->options.seed) st = build_for_batch(op, err);
-  if (st) {
+  if (st || op->disk.active) {
     op->left.rows = 0;
     return st;
   }
@@ -391,15 +346,17 @@ next_pairs(size_t *n, hash_join *op, quoin_error *err)
   return QUOIN_OK;
 }
 
-/* Pairs that go out, and their columns; DONE. */
+/* Pairs that go out, and their columns; DONE. None when the join has just gone to disk. */
 static quoin_status
 next_output(size_t *n, hash_join *op, quoin_error *err)
 {
+  bool on_disk = op->disk.active;
   *n = 0;
   while (*n == 0) {
     quoin_status st = base_cancel_check(&op->head.ctx->cancel, err);
     if (st) return st;
     if (op->row >= op->left.rows && (st = next_left(op, err))) return st;
+    if (op->disk.active && !on_disk) return QUOIN_OK;
     if ((st = next_pairs(n, op, err))) return st;
     if (op->options.mode != JOIN_MINUS || !op->disk.active || op->disk.last) continue;
     /* those that no row of this chunk removed: the next one sees them */
@@ -444,20 +401,6 @@ next_merged(size_t *n, hash_join *op, quoin_error *err)
   return spill_sequence_rows(n, op->buffer, &op->sequence, err);
 }
 
-static quoin_status
-hash_join_next(sparql_batch *out, sparql_operator *head, quoin_error *err)
-{
-  hash_join *op = (hash_join *)head;
-  size_t n = 0;
-  quoin_status st = base_cancel_check(&head->ctx->cancel, err);
-  if (st) return st;
-  if (!op->options.seed && !op->built && (st = build(op, err))) return st;
-  st = op->disk.active && head->n_sorted ? next_merged(&n, op, err) : next_output(&n, op, err);
-  if (st) return st;
-  *out = (sparql_batch){.rows = n, .column = op->column};
-  return QUOIN_OK;
-}
-
 static void
 forget_disk(hash_join *op)
 {
@@ -466,6 +409,27 @@ forget_disk(hash_join *op)
   spill_drop(&op->run, op->head.ctx);
   spill_sequence_clear(&op->sequence, op->head.ctx);
   op->merging = false;
+  op->left.rows = op->row = 0;
+}
+
+static quoin_status
+hash_join_next(sparql_batch *out, sparql_operator *head, quoin_error *err)
+{
+  hash_join *op = (hash_join *)head;
+  size_t n = 0;
+  quoin_status st = base_cancel_check(&head->ctx->cancel, err);
+  if (st) return st;
+  if (!op->options.seed && !op->built && (st = build(op, err))) return st;
+  while (n == 0) {
+    st = op->disk.active && head->n_sorted ? next_merged(&n, op, err) : next_output(&n, op, err);
+    if (st == QUOIN_DONE && op->options.seed && op->disk.active) {
+      forget_disk(op); /* it was for one left batch */
+      st = QUOIN_OK;
+    }
+    if (st) return st;
+  }
+  *out = (sparql_batch){.rows = n, .column = op->column};
+  return QUOIN_OK;
 }
 
 static quoin_status
@@ -526,114 +490,6 @@ static const sparql_operator_class minus_class = {.name = "minus",
 /* ---- making one -------------------------------------------------------------------------------
  */
 
-static quoin_status
-make_vars(sparql_var **out, hash_join *op, quoin_error *err)
-{
-  *out = base_arena_new(&op->head.ctx->arena, op->head.ctx->query->n_vars + 1u, sizeof(**out));
-  return *out ? QUOIN_OK : base_fail_nomem(err);
-}
-
-/* Keys, loose variables, and what the conditions read. */
-static quoin_status
-choose_keys(hash_join *op, quoin_error *err)
-{
-  quoin_status st;
-  sparql_context *ctx = op->head.ctx;
-  const sparql_operator *left = op->head.child[0], *right = op->head.child[1];
-  if ((st = make_vars(&op->keys, op, err)) || (st = make_vars(&op->loose, op, err))) return st;
-  op->n_keys = sparql_join_keys(op->keys, ctx, left->bound, right->bound, op->frame);
-  for (size_t i = 0; i < op->n_keys; i++)
-    if (op->keys[i] != op->options.graph) op->overlap = true;
-  for (sparql_var v = 0; v < ctx->query->n_vars; v++)
-    if (left->maybe[v] && right->maybe[v] && !(left->bound[v] && right->bound[v]) &&
-        !sparql_frame_find(op->frame, v))
-      op->loose[op->n_loose++] = v;
-  op->lax = op->n_loose > 0;
-  if (op->lax) op->keys[op->n_keys] = op->loose[0];
-  return QUOIN_OK;
-}
-
-static quoin_status
-choose_condition_vars(hash_join *op, quoin_error *err)
-{
-  sparql_context *ctx = op->head.ctx;
-  size_t n_vars = ctx->query->n_vars;
-  quoin_status st = make_vars(&op->condition_vars, op, err);
-  bool *used = base_arena_new_zero(&ctx->arena, n_vars + 1, sizeof(bool));
-  op->condition_buffer = base_arena_new_zero(&ctx->arena, n_vars + 1, sizeof(atom_id *));
-  if (!st) st = sparql_columns_make(&op->condition_column, ctx, err);
-  if (st) return st;
-  if (!used || !op->condition_buffer) return base_fail_nomem(err);
-  for (size_t c = 0; c < op->options.n_conditions; c++)
-    sparql_expr_vars(op->options.conditions[c], used);
-  sparql_frame_columns(op->condition_column, op->frame);
-  for (sparql_var v = 0; v < n_vars; v++) {
-    if (!used[v] || op->condition_column[v]) continue;
-    if (!op->head.child[0]->maybe[v] && !op->head.child[1]->maybe[v]) continue;
-    if ((st = sparql_column_make(&op->condition_buffer[op->n_condition_vars], ctx, err))) return st;
-    op->condition_vars[op->n_condition_vars++] = v;
-  }
-  return QUOIN_OK;
-}
-
-static bool
-is_among(const sparql_var *vars, size_t n, sparql_var var)
-{
-  for (size_t i = 0; i < n; i++)
-    if (vars[i] == var) return true;
-  return false;
-}
-
-static quoin_status
-choose_shown(hash_join *op, const bool *need, quoin_error *err)
-{
-  sparql_context *ctx = op->head.ctx;
-  const sparql_operator *left = op->head.child[0], *right = op->head.child[1];
-  size_t n_vars = ctx->query->n_vars;
-  quoin_status st = make_vars(&op->shown, op, err);
-  if (!st) st = make_vars(&op->kept, op, err);
-  if (!st) st = sparql_columns_make(&op->column, ctx, err);
-  op->buffer = base_arena_new_zero(&ctx->arena, n_vars + 1, sizeof(atom_id *));
-  if (st) return st;
-  if (!op->buffer) return base_fail_nomem(err);
-  bool minus = op->options.mode == JOIN_MINUS, inner = op->options.mode == JOIN_INNER;
-  for (sparql_var v = 0; v < n_vars; v++) {
-    const sparql_param *param = sparql_frame_find(op->frame, v);
-    bool shown = (!need || need[v]) && !(param && param->column) &&
-                 (left->maybe[v] || (right->maybe[v] && !minus));
-    bool loose =
-        is_among(op->loose, op->n_loose, v) || (op->lax && is_among(op->keys, op->n_keys, v));
-    bool from_right = shown && right->maybe[v] && !left->bound[v] && !minus;
-    bool tested =
-        right->maybe[v] && is_among(op->condition_vars, op->n_condition_vars, v) && !left->bound[v];
-    if (loose || from_right || tested) op->kept[op->n_kept++] = v;
-    if (!shown) continue;
-    if ((st = sparql_column_make(&op->buffer[op->n_shown], ctx, err))) return st;
-    op->column[v] = op->buffer[op->n_shown];
-    op->shown[op->n_shown++] = v;
-    op->head.maybe[v] = true;
-    op->head.bound[v] = left->bound[v] || (inner && right->bound[v]);
-  }
-  return QUOIN_OK;
-}
-
-static quoin_status
-make_disk(hash_join *op, quoin_error *err)
-{
-  sparql_context *ctx = op->head.ctx;
-  const sparql_operator *left = op->head.child[0];
-  sparql_var *vars;
-  size_t n = 0;
-  quoin_status st = make_vars(&vars, op, err);
-  if (st) return st;
-  for (sparql_var v = 0; v < ctx->query->n_vars; v++)
-    if (left->maybe[v]) vars[n++] = v;
-  if (!(op->matched = base_arena_new_zero(&ctx->arena, SPARQL_BATCH, sizeof(bool))))
-    return base_fail_nomem(err);
-  return join_disk_init(&op->disk, ctx, &op->table, op->n_keys, vars, n,
-                        op->options.mode != JOIN_INNER, err);
-}
-
 quoin_status
 sparql_hash_join_make(sparql_operator **out, sparql_context *ctx, sparql_operator *left,
                       sparql_operator *right, const hash_join_options *options, const bool *need,
@@ -649,18 +505,7 @@ sparql_hash_join_make(sparql_operator **out, sparql_context *ctx, sparql_operato
   op->options = *options;
   op->frame = frame;
   op->ramp = SPARQL_RAMP;
-  uint32_t **rows[] = {&op->group,  &op->unbound, &op->left_row, &op->right_row,
-                       &op->passed, &op->pair,    &op->selected};
-  for (size_t i = 0; i < (options->n_conditions ? 7u : 4u); i++)
-    if ((st = sparql_rows_make(rows[i], ctx, err))) return st;
-  if ((st = choose_keys(op, err)) || (st = choose_condition_vars(op, err)) ||
-      (st = choose_shown(op, need, err)))
-    return st;
-  st = join_table_init(&op->table, ctx, op->keys, op->n_keys + op->lax, op->kept, op->n_kept, err);
-  if (st || (st = sparql_id_table_init(&op->seen, ctx, (unsigned)op->n_keys, err))) return st;
-  if ((st = make_disk(op, err))) return st;
-  if ((st = sparql_columns_make(&op->left_pulled, ctx, err))) return st;
-  if ((st = sparql_columns_make(&op->right_pulled, ctx, err))) return st;
+  if ((st = hash_join_prepare(op, need, err))) return st;
   sparql_frame_columns(op->column, frame);
   sparql_frame_bind(&op->head, frame);
   for (unsigned i = 0; i < left->n_sorted && op->head.bound[left->sorted[i]]; i++)
