@@ -256,6 +256,72 @@ promise_h4_close_is_linear(void **state)
   print_message("%u calls, %llu quads\n", atomic_load(&c.calls), (unsigned long long)quads);
 }
 
+/* A dump that is stopped in its midst, and a shutdown that has begun. */
+typedef struct in_progress {
+  quoin_store *store;
+  atomic_bool reached, go_on, shut;
+  quoin_status status;
+  uint64_t statements;
+} in_progress;
+
+static quoin_status
+write_when_let(void *user, const void *data, size_t len, quoin_error *err)
+{
+  in_progress *p = user;
+
+  (void)data, (void)len, (void)err;
+  atomic_store(&p->reached, true);
+  while (!atomic_load(&p->go_on))
+    usleep(500);
+  return QUOIN_OK;
+}
+
+static void *
+dump_slowly(void *user)
+{
+  in_progress *p = user;
+  quoin_error err = QUOIN_ERROR_INIT;
+  p->status = quoin_dump(&p->statements, p->store, QUOIN_NQUADS, write_when_let, p, NULL, &err);
+  return NULL;
+}
+
+static void *
+shut_down(void *user)
+{
+  in_progress *p = user;
+  quoin_shutdown(p->store);
+  atomic_store(&p->shut, true);
+  return NULL;
+}
+
+static void
+promise_h4_calls_in_progress_end_before_close_returns(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  in_progress p = {.store = f->store};
+  pthread_t dump, shutdown;
+  quoin_status st;
+  uint64_t n = 0;
+
+  load_text(f, QUOIN_NTRIPLES, "<s:> <p:> \"x\" .\n<s:> <p:> \"y\" .\n");
+  assert_int_equal(pthread_create(&dump, NULL, dump_slowly, &p), 0);
+  while (!atomic_load(&p.reached))
+    usleep(500);
+  assert_int_equal(pthread_create(&shutdown, NULL, shut_down, &p), 0);
+  while (!(st = quoin_count(&n, f->store, NULL, QUOIN_ANY_GRAPH, &err)))
+    usleep(500);
+  assert_int_equal(st, QUOIN_ERR_CLOSED); /* it has begun: nobody else comes in */
+  usleep(50000);
+  const bool early = atomic_load(&p.shut);
+  atomic_store(&p.go_on, true);
+  assert_int_equal(pthread_join(dump, NULL), 0);
+  assert_int_equal(pthread_join(shutdown, NULL), 0);
+  assert_false(early);
+  assert_int_equal(p.status, QUOIN_OK);
+  assert_int_equal(p.statements, 2);
+}
+
 static void
 promise_h6_statistics_are_exact_after_close(void **state)
 {
@@ -468,6 +534,8 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(promise_h4_close_is_linear, setup, teardown),
+      cmocka_unit_test_setup_teardown(promise_h4_calls_in_progress_end_before_close_returns, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(promise_h5_no_use_after_close, setup, teardown),
       cmocka_unit_test_setup_teardown(promise_h6_statistics_are_exact_after_close, setup, teardown),
       cmocka_unit_test_setup_teardown(promise_h6_failures_are_not_counted_as_successes, setup,
