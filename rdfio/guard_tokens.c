@@ -251,10 +251,29 @@ static void
 copy_blanks(rdfio_guard *g, size_t have)
 {
   const char *p = g->in + g->in_at;
+  size_t n = 0, max = have < RDFIO_GUARD_AHEAD ? have : RDFIO_GUARD_AHEAD;
+  char *out = g->page + g->page_len;
+  for (; n < max && rdfio_guard_is_blank(p[n]); n++)
+    out[n] = p[n];
+  g->page_len += n;
+  g->in_at += n;
+}
+
+/* The byte at in_at, and the name that goes on after it if it begins or is in one. */
+static void
+copy_name(rdfio_guard *g, size_t have)
+{
+  const char *p = g->in + g->in_at;
   size_t n = 1, max = have < RDFIO_GUARD_AHEAD ? have : RDFIO_GUARD_AHEAD;
-  while (n < max && rdfio_guard_is_blank(p[n]))
-    n++;
-  copy(g, n);
+  char *out = g->page + g->page_len;
+  out[0] = p[0];
+  if (g->in_name) {
+    for (; n < max && is_name_char(p[n]) && p[n] != '\\'; n++)
+      out[n] = p[n];
+    g->last = p[n - 1];
+  }
+  g->page_len += n;
+  g->in_at += n;
 }
 
 /* What follows the blanks and comments left out: is one needed? Too many are not left out. */
@@ -415,7 +434,7 @@ step_plain(rdfio_guard *g, size_t have)
     if (!g->in_name && g->last != '@' && step_boolean(g, have)) return;
     g->last = c;
     g->in_name = true;
-    copy(g, 1);
+    copy_name(g, have);
     return;
   case '_':
     if (!g->in_name && have >= 2 && p[1] == ':') {
@@ -432,7 +451,7 @@ step_plain(rdfio_guard *g, size_t have)
       g->directive = true;
     g->last = c;
     g->in_name = is_name_char(c);
-    copy(g, 1);
+    copy_name(g, have);
   }
 }
 
