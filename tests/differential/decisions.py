@@ -44,8 +44,12 @@ def equality(peer, data, query, theirs, ours, backed):
 
 
 def tagged_truth(peer, data, query, theirs, ours, backed):
-    return peer == "oxigraph" and backed and re.search(r"@(en|fr)", data.text) and \
+    return peer == "oxigraph" and re.search(r"@(en|fr)", data.text) and \
         re.search(r"FILTER\(\(?!?\?|&&|\|\||IF\(\?|!\(", query)
+
+
+def ill_typed_truth(peer, data, query, theirs, ours, backed):
+    return "bad" in data.text + query and re.search(r"FILTER\(\(?!?\?|&&|\|\||IF\(\?|!\(", query)
 
 
 def empty_concat(peer, data, query, theirs, ours, backed):
@@ -77,8 +81,8 @@ def substring(peer, data, query, theirs, ours, backed):
     return re.search(r"SUBSTR\(.*, (-1|0|[0-3], 1.5)", query)
 
 
-def same_branches(peer, data, query, theirs, ours, backed):
-    return peer == "jena" and backed and "IF(" in query
+def if_error(peer, data, query, theirs, ours, backed):
+    return peer == "jena" and "IF(" in query
 
 
 def exists_path(peer, data, query, theirs, ours, backed):
@@ -88,6 +92,10 @@ def exists_path(peer, data, query, theirs, ours, backed):
 def tag_case(peer, data, query, theirs, ours, backed):
     return ("@en-GB" in data.text and "@en-gb" in query + data.text) or \
         (peer == "jena" and "LANG(" in query and "@en-gb" in query + data.text)
+
+
+def extremes(peer, data, query, theirs, ours, backed):
+    return "(MIN(?" in query and "(MAX(?" in query and " AS ?low)" in query
 
 
 def regex_flags(peer, data, query, theirs, ours, backed):
@@ -110,15 +118,19 @@ def graph_scope(peer, data, query, theirs, ours, backed):
     return peer == "oxigraph" and backed and re.search(r"GRAPH \?", query)
 
 
-RULES = [failure, syntax, forms, tag_case, time_arithmetic, round_derived, substring, empty_concat,
-         concat_terms, path_duplicates, path_absent_node, exists_path, equality, tagged_truth,
-         regex_flags, minus_index, empty_graphs, inverse_sequence, graph_scope, same_branches,
-         max_error, computed_forms, ordered_same]
+def decimal_quotient(peer, data, query, theirs, ours, backed):
+    return peer == "oxigraph" and backed and " / " in query
 
 
-def no_answer(peer, data, theirs):
+RULES = [failure, extremes, syntax, forms, tag_case, time_arithmetic, round_derived, substring,
+         empty_concat, concat_terms, path_duplicates, path_absent_node, exists_path, equality,
+         tagged_truth, ill_typed_truth, regex_flags, minus_index, empty_graphs, inverse_sequence,
+         graph_scope, if_error, max_error, computed_forms, decimal_quotient, ordered_same]
+
+
+def no_answer(peer, data, query, theirs):
     """Does what this peer says not count?"""
-    return theirs.kind == "error" or peer == "oxigraph" and data.forms
+    return theirs.kind == "error" or bool(forms(peer, data, query, theirs, None, False))
 
 
 def why(peer, data, query, theirs, ours, backed):

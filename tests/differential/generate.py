@@ -421,6 +421,12 @@ class Generator:
             if self.chance(0.3) else ""
         return f"{PREFIXES}SELECT {key} {outs} {{ {t} }} {group}{having}"
 
+    def q_extremes(self):
+        """MIN and MAX over terms of all kinds; run.py looks at the values themselves."""
+        t, _ = self.group(1, self.pick(self.valued(), self.link()))
+        x = self.pick("?v", "?w", "?a", "?b")
+        return f"{PREFIXES}SELECT (MIN({x}) AS ?low) (MAX({x}) AS ?high) {{ {t} }}"
+
     def q_compare(self):
         t, v = self.group(0, ("?a :v ?v . ?b :v ?w .", {"?a", "?b", "?v", "?w"}))
         r = self.rng.random()
@@ -536,8 +542,8 @@ class Generator:
     def q_mixed(self):
         return self.select(*self.group(3))
 
-    KINDS = ["paths", "paths", "minus", "exists", "exists", "aggregate", "aggregate", "compare",
-             "order", "subselect", "scope", "graph", "union", "from", "function", "function",
+    KINDS = ["paths", "paths", "minus", "exists", "exists", "aggregate", "aggregate", "extremes",
+             "compare", "order", "subselect", "scope", "graph", "union", "from", "function", "function",
              "construct", "ask", "mixed", "mixed"]
 
     def query(self):

@@ -10,7 +10,7 @@ from collections import Counter
 import decisions
 import generate
 import peers
-from answers import Answer, ordered, same
+from answers import Answer, before, ordered, same
 
 
 def options():
@@ -78,6 +78,9 @@ class Run:
         if keys and not (ordered(plain, keys) and ordered(fast, keys)):
             self.counts["QUOIN: order"] += 1
             self.report("order", name, data, query, answers)
+        if kind == "extremes" and not self.extremes(query, fast):
+            self.counts["QUOIN: MIN or MAX"] += 1
+            self.report("extremes", name, data, query, answers)
         for peer in self.others:
             answers[peer.name] = self.ask(peer, query)[0]
         agrees = {p.name: same(answers[p.name], fast) for p in self.others}
@@ -86,6 +89,20 @@ class Run:
             all_good = self.judge(peer.name, name, data, kind, query, answers, agrees) and all_good
         if all_good and fast.kind != "error":
             self.agreed.append((number, kind, query, fast))
+
+    def extremes(self, query, answer):
+        """Is no value before the least, none behind the greatest, and an error the least of all?"""
+        name = re.search(r"MIN\((\?\w+)\)", query).group(1)
+        every = self.ask(self.quoin, re.sub(r"SELECT .*?\) \{", f"SELECT {name} {{", query, 1))[0]
+        if every.kind == "error":
+            return True
+        values = [row[0] for row in every.rows]
+        low, high = answer.rows[0]
+        if not values or None in values:
+            return low is None and (high is None) == (set(values) <= {None}) and \
+                all(before(high, v) != -1 for v in values)
+        return low in values and high in values and \
+            all(before(v, low) != -1 and before(high, v) != -1 for v in values)
 
     def judge(self, peer, name, data, kind, query, answers, agrees):
         """Count what one peer answers; is it the same, or known why not?"""
@@ -96,7 +113,7 @@ class Run:
         if agrees[peer]:
             self.counts[f"{peer}: agrees"] += 1
             return True
-        backed = any(agrees[p.name] or decisions.no_answer(p.name, data, answers[p.name])
+        backed = any(agrees[p.name] or decisions.no_answer(p.name, data, query, answers[p.name])
                      for p in self.others if p.name != peer)
         why = decisions.why(peer, data, query, theirs, ours, backed)
         if why:
