@@ -208,12 +208,47 @@ range_of(size_t *at, size_t *end, const hash_join *op, size_t row, unsigned rang
   return true;
 }
 
+/* As collect_pairs where the key decides alone: all rows of a group are pairs. */
+static size_t
+collect_equal(hash_join *op, size_t limit, bool outer, bool ends)
+{
+  size_t n = 0, row = op->row, at = op->at;
+  bool begun = op->begun;
+  const uint32_t *start = op->table.start;
+  for (; row < op->left.rows; row++, begun = false) {
+    uint32_t group = op->group[row];
+    bool found = group != SPARQL_ID_TABLE_ABSENT;
+    size_t end = found ? start[group + 1] : 0;
+    if (!begun) at = found ? start[group] : 0;
+    begun = true;
+    for (; at < end && n < limit; at++) {
+      op->left_row[n] = (uint32_t)row;
+      op->right_row[n++] = (uint32_t)at;
+    }
+    if (at < end) break;
+    if (!outer) continue;
+    if (found) op->matched[row] = true;
+    if (!ends || op->matched[row]) continue;
+    if (n == limit) break;
+    op->left_row[n] = (uint32_t)row;
+    op->right_row[n++] = NO_ROW;
+  }
+  op->row = row;
+  op->at = at;
+  op->begun = begun && row < op->left.rows;
+  return n;
+}
+
 /* More pairs into left_row[] and right_row[], `limit` at most. */
 static quoin_status
 collect_pairs(size_t *n, hash_join *op, size_t limit, quoin_error *err)
 {
   bool outer = op->options.mode == JOIN_LEFT, conditions = op->options.n_conditions > 0;
   bool ends = outer && !(op->disk.active && !op->disk.last); /* a later pass may find a match */
+  if (!op->n_loose && !conditions) {
+    *n = collect_equal(op, limit, outer, ends);
+    return QUOIN_OK;
+  }
   *n = 0;
   for (; op->row < op->left.rows; op->row++, op->range = 0, op->begun = false) {
     size_t begin, end;
