@@ -164,7 +164,7 @@ swap_manifest(quad_store *store, const quad_version *next, quoin_error *err)
   base_release(store->mem, store->manifest.runs, store->manifest.n_runs, sizeof *m.runs);
   store->manifest = m;
   quad_log_close(&store->log);
-  quad_log_init(&store->log, &store->dir, m.log_first, m.lineage);
+  quad_log_init(&store->log, &store->dir, m.log_first, m.lineage, store->mem);
   atomic_store(&store->log_bytes, 0);
   atomic_store(&store->saved, m.version);
   return QUOIN_OK;

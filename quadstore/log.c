@@ -17,6 +17,7 @@ enum {
   RECORD_HEADER = 40,
   LOG_STEP = 1 << 20,       /* the file grows by at least this */
   SEGMENT_BYTES = 64 << 20, /* a new segment begins beyond */
+  STAGED_BYTES = 4 << 20,   /* a larger buffer for records is not kept */
   RECORD_MAGIC = 0x4c514352 /* "RCQL" */
 };
 
@@ -27,15 +28,18 @@ segment_name(char out[64], uint64_t segment)
 }
 
 void
-quad_log_init(quad_log *log, const base_dir *dir, uint64_t segment, uint64_t lineage)
+quad_log_init(quad_log *log, const base_dir *dir, uint64_t segment, uint64_t lineage,
+              const base_alloc *mem)
 {
   *log = (quad_log){
       .dir = dir, .file = BASE_FILE_NONE, .segment = segment, .lineage = lineage, .sequence = 1};
+  base_buffer_init(&log->staged, mem);
 }
 
 void
 quad_log_close(quad_log *log)
 {
+  base_buffer_clear(&log->staged);
   base_file_close(&log->file);
 }
 
@@ -84,44 +88,74 @@ record_bytes(uint64_t payload)
   return RECORD_HEADER + (payload + 7) / 8 * 8 + 8;
 }
 
-quoin_status
-quad_log_append(quad_log *log, const void *payload, size_t len, const base_alloc *mem,
-                quoin_error *err)
+/* The segment is full: the next record begins another one. */
+static quoin_status
+end_segment(quad_log *log, quoin_error *err)
 {
-  uint64_t total = record_bytes(len), sum;
+  quoin_status st = quad_log_sync(log, err);
+
+  /* what was staged is lost with it: never a failure of the one record that is to come */
+  if (st) return base_fail(err, QUOIN_ERR_IO, "a full segment of the log cannot be synced");
+  base_file_close(&log->file);
+  log->segment++;
+  return QUOIN_OK;
+}
+
+static void
+stage(quad_log *log, const void *payload, size_t len, size_t total)
+{
+  static const uint8_t zeroes[8];
+  uint8_t head[RECORD_HEADER] = {0};
   uint32_t magic = RECORD_MAGIC;
-  uint64_t length = len;
-  uint8_t *rec = NULL;
+  uint64_t length = len, sum;
+
+  memcpy(head, &magic, 4);
+  memcpy(head + 8, &length, 8);
+  memcpy(head + 16, &log->sequence, 8);
+  memcpy(head + 24, &log->synced, 8);
+  sum = base_hash_seed(head, 32, log->lineage);
+  memcpy(head + 32, &sum, 8);
+  base_buffer_add(&log->staged, head, sizeof head);
+  base_buffer_add(&log->staged, payload, len);
+  base_buffer_add(&log->staged, zeroes, total - 8 - RECORD_HEADER - len);
+  base_buffer_u64(&log->staged, base_hash_seed(payload, len, log->lineage));
+}
+
+quoin_status
+quad_log_append(quad_log *log, const void *payload, size_t len, quoin_error *err)
+{
+  uint64_t total = record_bytes(len);
   quoin_status st;
 
-  if (log->file.fd >= 0 && log->offset >= SEGMENT_BYTES) {
-    if ((st = quad_log_sync(log, err))) return st;
-    base_file_close(&log->file);
-    log->segment++;
-  }
+  if (log->file.fd >= 0 && log->offset >= SEGMENT_BYTES && (st = end_segment(log, err))) return st;
   if (log->file.fd < 0 && (st = begin_segment(log, err))) return st;
   if (log->offset + total > log->allocated) {
     uint64_t want = (log->offset + total + LOG_STEP - 1) / LOG_STEP * LOG_STEP;
     if ((st = base_file_extend(&log->file, want, err))) return st;
     log->allocated = want;
   }
-  if (!(rec = base_new_zero(mem, (size_t)total, 1))) return base_fail_nomem(err);
-  memcpy(rec, &magic, 4);
-  memcpy(rec + 8, &length, 8);
-  memcpy(rec + 16, &log->sequence, 8);
-  memcpy(rec + 24, &log->synced, 8);
-  sum = base_hash_seed(rec, 32, log->lineage);
-  memcpy(rec + 32, &sum, 8);
-  if (len) memcpy(rec + RECORD_HEADER, payload, len);
-  sum = base_hash_seed(payload, len, log->lineage);
-  memcpy(rec + total - 8, &sum, 8);
-  st = base_file_write(&log->file, rec, (size_t)total, log->offset, err);
-  base_release(mem, rec, (size_t)total, 1);
-  if (st) return st;
+  if (!base_buffer_reserve(&log->staged, (size_t)total)) {
+    log->staged.failed = false; /* what is staged is whole */
+    return base_fail_nomem(err);
+  }
+  stage(log, payload, len, (size_t)total);
   log->offset += total;
   log->bytes += total;
   log->sequence++;
   return QUOIN_OK;
+}
+
+quoin_status
+quad_log_flush(quad_log *log, quoin_error *err)
+{
+  base_buffer *b = &log->staged;
+  quoin_status st;
+
+  if (!b->len) return QUOIN_OK;
+  st = base_file_write(&log->file, b->data, b->len, log->offset - b->len, err);
+  b->len = 0;
+  if (b->cap > STAGED_BYTES) base_buffer_clear(b);
+  return st;
 }
 
 quoin_status
@@ -130,8 +164,10 @@ quad_log_sync(quad_log *log, quoin_error *err)
   quoin_status st;
 
   if (log->file.fd < 0 || log->synced + 1 == log->sequence) return QUOIN_OK;
+  if ((st = quad_log_flush(log, err))) return st;
   if ((st = base_file_sync(&log->file, err))) return st;
   log->synced = log->sequence - 1;
+  log->syncs++;
   return QUOIN_OK;
 }
 

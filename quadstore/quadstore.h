@@ -205,6 +205,7 @@ typedef struct quad_stats {
   uint64_t default_quads, named_quads;
   uint64_t disk_runs, memory_runs, run_bytes, log_bytes, tombstones;
   uint64_t modification, saved; /* generations: equal when nothing is unsaved */
+  uint64_t commits, log_syncs;  /* since the open: that changed something; syncs of the log */
   atom_stats atoms;
 } quad_stats;
 quoin_status quad_store_stats(quad_stats *out, quad_store *store, quoin_error *err);

@@ -24,6 +24,8 @@ quad_store_stats(quad_stats *out, quad_store *store, quoin_error *err)
       out->memory_runs++;
   }
   out->log_bytes = atomic_load_explicit(&store->log_bytes, memory_order_relaxed);
+  out->commits = atomic_load_explicit(&store->commits, memory_order_relaxed);
+  out->log_syncs = atomic_load_explicit(&store->log_syncs, memory_order_relaxed);
   out->modification = v->number;
   out->saved = atomic_load(&store->saved);
   atom_store_stats(&out->atoms, store->atoms);

@@ -270,6 +270,16 @@ done:
 }
 
 static void
+destroy_locks(quad_store *store)
+{
+  base_cond_destroy(&store->served);
+  base_mutex_destroy(&store->queue);
+  base_rwlock_destroy(&store->publish);
+  base_mutex_destroy(&store->maintenance);
+  base_mutex_destroy(&store->writer);
+}
+
+static void
 forget(quad_store *store)
 {
   quad_log_close(&store->log);
@@ -292,7 +302,8 @@ open_content(quad_store *store, const quad_store_options *options, quoin_error *
                        store->read_only ? ATOM_OPEN_READ_ONLY : ATOM_OPEN_WRITE, store->mem, err);
   if (!st) st = open_runs(store, err);
   if (st) return named(st, err);
-  quad_log_init(&store->log, &store->dir, store->manifest.log_first, store->manifest.lineage);
+  quad_log_init(&store->log, &store->dir, store->manifest.log_first, store->manifest.lineage,
+                store->mem);
   atomic_store(&store->saved, store->manifest.version);
   return quad_store_recover(store, &records, err);
 }
@@ -361,7 +372,11 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   if ((st = base_mutex_init(&store->maintenance, BASE_RANK_MANIFEST, "manifest lock", err)))
     goto done;
   if ((st = base_rwlock_init(&store->publish, BASE_RANK_STORE, "store lock", err))) goto done;
+  if ((st = base_mutex_init(&store->queue, BASE_RANK_QUEUE, "commit queue", err))) goto done;
+  if ((st = base_cond_init(&store->served, err))) goto done;
+  store->last = &store->first;
   locks = true;
+  if ((st = quad_scratch_new(&store->scratch, store->mem, err))) goto done;
   if ((st = open_directory(store, path, options, err))) goto done;
   if (!store->read_only && (st = take_lock(store, err))) goto done;
   st = store->read_only ? open_beside_writer(store, options, err)
@@ -373,11 +388,8 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
 
 done:
   forget(store);
-  if (locks) {
-    base_rwlock_destroy(&store->publish);
-    base_mutex_destroy(&store->maintenance);
-    base_mutex_destroy(&store->writer);
-  }
+  quad_scratch_free(store->scratch);
+  if (locks) destroy_locks(store);
   base_file_close(&store->lock);
   base_dir_close(&store->dir);
   base_release(mem, store, 1, sizeof *store);
@@ -393,9 +405,8 @@ quad_store_close(quad_store *store, quoin_error *err)
   if (!store) return QUOIN_OK;
   if (!store->read_only && !atomic_load(&store->poisoned)) st = quad_checkpoint(store, err);
   forget(store);
-  base_rwlock_destroy(&store->publish);
-  base_mutex_destroy(&store->maintenance);
-  base_mutex_destroy(&store->writer);
+  quad_scratch_free(store->scratch);
+  destroy_locks(store);
   base_file_close(&store->lock); /* frees the lock */
   base_dir_close(&store->dir);
   mem = store->alloc;

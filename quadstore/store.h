@@ -44,15 +44,21 @@ typedef struct quad_log {
   uint64_t offset;    /* where the next record goes */
   uint64_t allocated; /* length of the file */
   uint64_t lineage;
-  uint64_t sequence; /* of the next record */
-  uint64_t synced;   /* last sequence known to be durable */
-  uint64_t bytes;    /* of records in all segments since the checkpoint */
+  uint64_t sequence;  /* of the next record */
+  uint64_t synced;    /* last sequence known to be durable */
+  uint64_t bytes;     /* of records in all segments since the checkpoint */
+  uint64_t syncs;     /* made so far */
+  base_buffer staged; /* records that end at `offset` and are not written yet */
 } quad_log;
 
-void quad_log_init(quad_log *log, const base_dir *dir, uint64_t segment, uint64_t lineage);
-/* Append one record. Makes the segment when there is none. */
-quoin_status quad_log_append(quad_log *log, const void *payload, size_t len, const base_alloc *mem,
-                             quoin_error *err);
+void quad_log_init(quad_log *log, const base_dir *dir, uint64_t segment, uint64_t lineage,
+                   const base_alloc *mem);
+/* Stage one record, with room for it in the file. Makes the segment when there is none. NOMEM and
+ * NO_SPACE leave the log as it was; after any other failure it can be used no more. */
+quoin_status quad_log_append(quad_log *log, const void *payload, size_t len, quoin_error *err);
+/* Write what is staged. After a failure the log can be used no more. */
+quoin_status quad_log_flush(quad_log *log, quoin_error *err);
+/* Flush, and make all of it durable. */
 quoin_status quad_log_sync(quad_log *log, quoin_error *err);
 void quad_log_close(quad_log *log);
 
@@ -70,6 +76,8 @@ quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first, uint64_
               void *user, const base_alloc *mem, quoin_error *err);
 
 /* ---- the store ------------------------------------------------------------------------------ */
+
+typedef struct quad_request quad_request; /* a commit in the queue: commit.c */
 
 enum { QUAD_MEMORY_RUNS = 16, QUAD_DISK_RUNS = 8 };
 
@@ -93,14 +101,25 @@ struct quad_store {
   /* the writer's */
   quad_manifest manifest;
   quad_log log;
-  uint64_t spills;            /* names of unpublished runs */
-  uint64_t synced_ns;         /* when the log was last synced, QUAD_SYNC_RELAXED */
-  _Atomic uint32_t poisoned;  /* a write or sync failed */
-  _Atomic uint64_t saved;     /* version number of the manifest */
-  _Atomic uint64_t log_bytes; /* for statistics */
+  struct quad_scratch *scratch; /* commit.c */
+  uint64_t spills;              /* names of unpublished runs */
+  uint64_t synced_ns;           /* when the log was last synced, QUAD_SYNC_RELAXED */
+  _Atomic uint32_t poisoned;    /* a write or sync failed */
+  _Atomic uint64_t saved;       /* version number of the manifest */
+  _Atomic uint64_t log_bytes, commits, log_syncs; /* for statistics */
+
+  /* commits that wait for the writer */
+  base_mutex queue;
+  base_cond served; /* a group has ended */
+  quad_request *first, **last;
+  bool leading; /* a thread serves the queue, or is about to */
 };
 
 void quad_store_say(const quad_store *store, const char *fmt, ...) QUOIN_PRINTF(2, 3);
+
+/* Buffers that commits use in turn. */
+quoin_status quad_scratch_new(struct quad_scratch **out, const base_alloc *mem, quoin_error *err);
+void quad_scratch_free(struct quad_scratch *scratch); /* NULL is fine */
 
 /* READ_ONLY or POISONED, or OK. */
 quoin_status quad_store_may_write(const quad_store *store, quoin_error *err);

@@ -4,3 +4,4 @@ quoin_test(unit.quadstore.store SOURCES unit/test_quadstore_store.c MODULES quad
 quoin_test(unit.quadstore.log SOURCES unit/test_quadstore_log.c MODULES quadstore TIMEOUT 900)
 quoin_test(crash.quadstore.kill SOURCES crash/test_quadstore_kill.c MODULES quadstore)
 quoin_test(unit.quadstore.threads SOURCES unit/test_quadstore_threads.c MODULES quadstore)
+quoin_test(unit.quadstore.commit SOURCES unit/test_quadstore_commit.c MODULES quadstore)

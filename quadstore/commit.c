@@ -1,0 +1,415 @@
+/* quadstore/commit.c - applying transactions: the queue, group commit.
+ *
+ * Threads that commit put a request into the queue. One that finds nobody leading takes the writer
+ * role, then all that is queued: applies each to what the one before left, writes their records
+ * with one write, makes them durable with one sync, publishes one version, and wakes the others.
+ * Whoever came meanwhile is the next group, so groups grow with the time a sync takes and a single
+ * thread waits for nobody. */
+#include "quadstore/txn.h"
+
+#include <assert.h>
+
+#include "base/poison.h"
+
+enum { RELAXED_NS = 100 * 1000 * 1000, LOG_BYTES = 256 << 20, SCRATCH_KEPT = 1 << 16 };
+
+struct quad_request {
+  quad_request *next;
+  quad_txn *txn;
+  uint64_t added, removed;
+  quoin_status status;
+  quoin_error *err;
+  bool done;
+};
+
+struct quad_scratch {
+  const base_alloc *mem;
+  quad_changes changes;
+  base_buffer payload;
+  atom_id *ids;
+  size_t ids_room;
+  quad_new_term *terms;
+  size_t terms_room;
+};
+
+/* Commits that become durable together. */
+typedef struct group {
+  quad_store *store;
+  quad_version *version; /* with those applied so far; not published yet */
+  uint64_t terms_before, blanks_before;
+  uint64_t commits; /* that changed something */
+} group;
+
+quoin_status
+quad_scratch_new(struct quad_scratch **out, const base_alloc *mem, quoin_error *err)
+{
+  struct quad_scratch *s = base_new_zero(mem, 1, sizeof *s);
+
+  *out = s;
+  if (!s) return base_fail_nomem(err);
+  s->mem = mem;
+  base_buffer_init(&s->payload, mem);
+  quad_changes_init(&s->changes, mem);
+  return QUOIN_OK;
+}
+
+static void
+drop_buffers(struct quad_scratch *s)
+{
+  quad_changes_clear(&s->changes);
+  base_buffer_clear(&s->payload);
+  base_release(s->mem, s->ids, s->ids_room, sizeof *s->ids);
+  base_release(s->mem, s->terms, s->terms_room, sizeof *s->terms);
+  s->ids = NULL;
+  s->terms = NULL;
+  s->ids_room = s->terms_room = 0;
+}
+
+void
+quad_scratch_free(struct quad_scratch *scratch)
+{
+  if (!scratch) return;
+  drop_buffers(scratch);
+  base_release(scratch->mem, scratch, 1, sizeof *scratch);
+}
+
+/* For the next commit; what a large one took is given back. */
+static void
+reset_scratch(struct quad_scratch *s)
+{
+  if (s->changes.room[0] + s->changes.room[1] > SCRATCH_KEPT || s->ids_room > SCRATCH_KEPT ||
+      s->payload.cap > 64 * SCRATCH_KEPT || s->payload.failed)
+    drop_buffers(s);
+  s->changes.part[0].n = s->changes.part[1].n = 0;
+  s->payload.len = 0;
+}
+
+/* ---- applying one --------------------------------------------------------------------------- */
+
+/* The state of one commit. */
+typedef struct commit {
+  quad_txn *txn;
+  quad_store *store;
+  const quad_version *base;
+  struct quad_scratch *scratch;
+  size_t n_ids; /* scratch->ids[i] of local number i + 1: stored, or 0 while unknown */
+  size_t n_terms;
+  uint64_t terms_before, blanks_before;
+} commit;
+
+/* Look up what the transaction called new: another commit may have interned it meanwhile. */
+static quoin_status
+find_locals(commit *c, quoin_error *err)
+{
+  void *items = c->scratch->ids;
+
+  c->n_ids = (size_t)atom_local_count(c->txn->local);
+  if (!c->n_ids) return QUOIN_OK;
+  if (!base_reserve(c->scratch->mem, &items, &c->scratch->ids_room, c->n_ids, sizeof(atom_id)))
+    return base_fail_nomem(err);
+  c->scratch->ids = items;
+  memset(items, 0, c->n_ids * sizeof(atom_id));
+  for (size_t i = 0; i < c->n_ids; i++) {
+    rdf_term term;
+    quoin_status st;
+    atom_local_read(&term, c->txn->local, atom_id_make(ATOM_LOCAL, i + 1));
+    if (term.kind == RDF_BLANK) continue;
+    if ((st = atom_find(&c->scratch->ids[i], c->store->atoms, &term, UINT64_MAX, err))) return st;
+  }
+  return QUOIN_OK;
+}
+
+/* *out with stored ids; false when a term is not stored. */
+static bool
+translate(quad *out, const commit *c, const quad *q)
+{
+  for (unsigned k = 0; k < 4; k++) {
+    out->term[k] = q->term[k];
+    if (atom_id_kind(q->term[k]) != ATOM_LOCAL) continue;
+    assert(atom_id_payload(q->term[k]) - 1 < c->n_ids);
+    out->term[k] = c->scratch->ids[atom_id_payload(q->term[k]) - 1];
+    if (!out->term[k].bits) return false;
+  }
+  return true;
+}
+
+/* CONFLICT when a quad that is removed was added or removed since the transaction began. */
+static quoin_status
+find_conflict(const commit *c, quoin_error *err)
+{
+  const quad_version *now = c->base, *then = c->txn->snapshot->version;
+
+  if (now->number == then->number) return QUOIN_OK;
+  for (size_t i = 0; i < c->txn->n; i++) {
+    const quad_change *ch = &c->txn->changes[i];
+    uint64_t rec[4];
+    unsigned part = ch->q.term[QUAD_G].bits ? QUAD_PART_NAMED : QUAD_PART_DEFAULT;
+    uint8_t is = 0, was = 0;
+    quad q;
+    quoin_status st;
+    if (!ch->remove || !translate(&q, c, &ch->q)) continue;
+    for (unsigned k = 0; k < 4; k++)
+      rec[k] = q.term[k].bits;
+    if ((st = quad_version_present(&is, now, part, rec, 1, 4, c->txn->mem, err))) return st;
+    if ((st = quad_version_present(&was, then, part, rec, 1, 4, c->txn->mem, err))) return st;
+    if (is != was)
+      return base_fail(err, QUOIN_ERR_CONFLICT,
+                       "a later commit changed a quad that this transaction removes: try it again");
+  }
+  return QUOIN_OK;
+}
+
+/* Give a stored id to each local term of `q`. */
+static quoin_status
+intern_quad(commit *c, const quad *q, quoin_error *err)
+{
+  for (unsigned k = 0; k < 4; k++) {
+    rdf_term term;
+    uint64_t before;
+    atom_id *id;
+    void *items = c->scratch->terms;
+    quoin_status st;
+    if (atom_id_kind(q->term[k]) != ATOM_LOCAL) continue;
+    id = &c->scratch->ids[atom_id_payload(q->term[k]) - 1];
+    if (id->bits) continue;
+    atom_local_read(&term, c->txn->local, q->term[k]);
+    if (term.kind == RDF_BLANK) {
+      *id = atom_blank_new(c->store->atoms);
+      continue;
+    }
+    if (!base_reserve(c->scratch->mem, &items, &c->scratch->terms_room, c->n_terms + 1,
+                      sizeof(quad_new_term)))
+      return base_fail_nomem(err);
+    c->scratch->terms = items;
+    before = atom_store_terms(c->store->atoms);
+    if ((st = atom_intern(id, c->store->atoms, &term, err))) return st;
+    if (atom_store_terms(c->store->atoms) != before)
+      c->scratch->terms[c->n_terms++] = (quad_new_term){*id, term};
+  }
+  return QUOIN_OK;
+}
+
+/* Net changes in stored ids: those of known terms against the version first, then the quads that
+ * cannot be there because a term is new. */
+static quoin_status
+gather(uint64_t *added, uint64_t *removed, commit *c, quoin_error *err)
+{
+  const quad_txn *txn = c->txn;
+  quad q;
+  quoin_status st;
+
+  for (size_t i = 0; i < txn->n; i++)
+    if (translate(&q, c, &txn->changes[i].q) &&
+        (st = quad_changes_add(&c->scratch->changes, &q, txn->changes[i].remove, err)))
+      return st;
+  if ((st = quad_changes_net(added, removed, &c->scratch->changes, c->base, err))) return st;
+  for (size_t i = 0; i < txn->n; i++) {
+    const quad_change *ch = &txn->changes[i];
+    bool fresh = false;
+    for (unsigned k = 0; k < 4; k++) {
+      /* a term interned a moment ago for another quad of this commit is still a new one */
+      if (atom_id_kind(ch->q.term[k]) != ATOM_LOCAL) continue;
+      atom_id id = c->scratch->ids[atom_id_payload(ch->q.term[k]) - 1];
+      fresh |= !id.bits || (atom_id_kind(id) == ATOM_BLANK
+                                ? atom_id_payload(id) > c->blanks_before
+                                : !atom_id_is_inline(id) && atom_id_payload(id) > c->terms_before);
+    }
+    if (ch->remove || !fresh) continue;
+    if ((st = intern_quad(c, &ch->q, err))) return st;
+    (void)translate(&q, c, &ch->q);
+    if ((st = quad_changes_add(&c->scratch->changes, &q, false, err))) return st;
+    ++*added;
+  }
+  return QUOIN_OK;
+}
+
+/* The record of the commit and the version after it; *next stays NULL when nothing changes. All
+ * that can fail for want of memory happens here, before the log. */
+static quoin_status
+prepare(quad_version **next, uint64_t *added, uint64_t *removed, commit *c, quoin_error *err)
+{
+  static const uint8_t spo[4] = {QUAD_S, QUAD_P, QUAD_O, QUAD_G};
+  quad_store *store = c->store;
+  struct quad_scratch *scratch = c->scratch;
+  quad_run *run = NULL;
+  quoin_status st;
+
+  if ((st = quad_store_may_write(store, err))) return st;
+  if ((st = find_locals(c, err))) return st;
+  if ((st = find_conflict(c, err))) return st;
+  if ((st = gather(added, removed, c, err))) return st;
+  if (!*added && !*removed) return QUOIN_OK;
+  for (unsigned part = 0; part < QUAD_PARTS; part++) { /* those of new terms came last */
+    quad_records *r = &scratch->changes.part[part];
+    quad_records_survey(r);
+    if ((st = quad_records_sort(r, spo, r->keys, store->mem, err))) return st;
+  }
+  quad_changes_write(&scratch->payload, &scratch->changes, scratch->terms, c->n_terms,
+                     atom_store_blanks(store->atoms));
+  if (scratch->payload.failed) return base_fail_nomem(err);
+  if ((st = quad_changes_run(&run, &scratch->changes, c->base->orders, err))) return st;
+  st = quad_version_add_memory(next, c->base, run, store->mem, err);
+  quad_run_release(run);
+  if (st) return st;
+  (*next)->number++;
+  (*next)->terms = atom_store_terms(store->atoms);
+  return QUOIN_OK;
+}
+
+/* Apply `r` to what the group has so far. A failure that is not for all (POISONED follows from
+ * those) leaves the group as it was. */
+static void
+apply(group *g, quad_request *r)
+{
+  quad_store *store = g->store;
+  commit c = {.txn = r->txn, .store = store, .base = g->version, .scratch = store->scratch};
+  quad_version *next = NULL;
+  quoin_status st;
+
+  c.terms_before = atom_store_terms(store->atoms);
+  c.blanks_before = atom_store_blanks(store->atoms);
+  st = prepare(&next, &r->added, &r->removed, &c, r->err);
+  if (!st && next) {
+    const base_buffer *b = &store->scratch->payload;
+    st = quad_log_append(&store->log, b->data, b->len, r->err);
+    if (st && st != QUOIN_ERR_NOMEM && st != QUOIN_ERR_NO_SPACE) (void)quad_store_poison(store, st);
+  }
+  reset_scratch(store->scratch);
+  r->status = st;
+  if (st) {
+    quad_version_release(next);
+    atom_rollback(store->atoms, c.terms_before, c.blanks_before);
+  } else if (next) {
+    quad_version_release(g->version);
+    g->version = next;
+    g->commits++;
+  }
+}
+
+/* ---- groups --------------------------------------------------------------------------------- */
+
+/* Write what the group staged; make it durable as the store wants it. */
+static quoin_status
+log_group(quad_store *store, quoin_error *err)
+{
+  uint64_t syncs = store->log.syncs, now = 0;
+  bool sync = store->durability == QUAD_SYNC_FULL;
+  quoin_status st = quad_store_may_write(store, err); /* staging may have failed for good */
+
+  if (st) return st;
+  if (store->durability == QUAD_SYNC_RELAXED) {
+    now = base_clock_ns();
+    sync = now - store->synced_ns > RELAXED_NS;
+  }
+  st = sync ? quad_log_sync(&store->log, err) : quad_log_flush(&store->log, err);
+  if (sync) store->synced_ns = now;
+  atomic_fetch_add_explicit(&store->log_syncs, store->log.syncs - syncs, memory_order_relaxed);
+  atomic_store_explicit(&store->log_bytes, store->log.bytes, memory_order_relaxed);
+  return quad_store_poison(store, st);
+}
+
+/* The log failed: no commit of the group is known to be safe, nor that what it found is. */
+static void
+fail_group(quad_request *first, quoin_status st, const quoin_error *why)
+{
+  for (quad_request *r = first; r; r = r->next) {
+    if (r->status) continue;
+    r->status = why->file[0] ? base_fail_at(r->err, st, why->file, why->offset, "%s", why->message)
+                             : base_fail(r->err, st, "%s", why->message);
+    if (r->err) r->err->os_errno = why->os_errno;
+    r->added = r->removed = 0;
+  }
+}
+
+/* Past a bound of the memory runs or of the log, the runs go to disk and the log goes. */
+static quoin_status
+flush_if_full(quad_store *store)
+{
+  const quad_version *v = store->version;
+  uint64_t bytes = 0;
+
+  for (size_t i = 0; i < v->n_runs; i++)
+    if (!v->runs[i]->disk) bytes += v->runs[i]->bytes;
+  if (bytes <= store->memory_bytes && store->log.bytes <= LOG_BYTES) return QUOIN_OK;
+  return quad_store_checkpoint(store, NULL);
+}
+
+/* With the writer role: all requests from `first` on, in order. */
+static void
+serve(quad_store *store, quad_request *first)
+{
+  group g = {.store = store, .version = quad_version_retain(store->version)};
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_status st = QUOIN_OK;
+
+  g.terms_before = atom_store_terms(store->atoms);
+  g.blanks_before = atom_store_blanks(store->atoms);
+  for (quad_request *r = first; r; r = r->next)
+    apply(&g, r);
+  if (g.commits) st = log_group(store, &err);
+  if (st) {
+    atom_rollback(store->atoms, g.terms_before, g.blanks_before);
+    fail_group(first, st, &err);
+  } else if (g.commits) {
+    quad_store_publish(store, quad_version_retain(g.version));
+    atomic_fetch_add_explicit(&store->commits, g.commits, memory_order_relaxed);
+  }
+  quad_version_release(g.version);
+}
+
+/* Wait until a leader has served `r`, or be the leader. */
+static void
+queue_and_serve(quad_store *store, quad_request *r)
+{
+  quad_request *first;
+
+  base_mutex_lock(&store->queue);
+  *store->last = r;
+  store->last = &r->next;
+  while (!r->done && store->leading)
+    base_cond_wait(&store->served, &store->queue);
+  if (r->done) {
+    base_mutex_unlock(&store->queue);
+    return;
+  }
+  store->leading = true;
+  base_mutex_unlock(&store->queue);
+
+  quad_store_enter(store); /* a load may hold it for long: the group grows */
+  base_mutex_lock(&store->queue);
+  first = store->first;
+  store->first = NULL;
+  store->last = &store->first;
+  base_mutex_unlock(&store->queue);
+  serve(store, first);
+
+  base_mutex_lock(&store->queue);
+  for (quad_request *each = first, *next; each; each = next) {
+    next = each->next; /* its owner may be gone once the lock is free */
+    each->done = true;
+  }
+  store->leading = false;
+  base_cond_broadcast(&store->served);
+  base_mutex_unlock(&store->queue);
+  /* The commits are safe whatever becomes of this; a failure poisons and shows up next time. */
+  (void)flush_if_full(store);
+  quad_store_leave(store);
+}
+
+quoin_status
+quad_txn_commit(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *err)
+{
+  quad_store *store = txn->store;
+  quad_request r = {.txn = txn, .err = err};
+
+  if (txn->writer) {
+    serve(store, &r);
+    if (!r.status) (void)flush_if_full(store);
+  } else {
+    queue_and_serve(store, &r);
+  }
+  if (added) *added = r.status ? 0 : r.added;
+  if (removed) *removed = r.status ? 0 : r.removed;
+  quad_txn_abort(txn);
+  return r.status;
+}
