@@ -1,7 +1,7 @@
 /* bench/commit.c - commits a second: 1, 10 and 1000 quads a commit, 1 and 16 threads, each
  * durability.
  *
- *   quoin-bench-commit [SECONDS] [DIR]
+ *   quoin-bench-commit [SECONDS [DIR [full|relaxed|off THREADS QUADS]]]
  *
  * Each quad has a subject of its own batch of ten (a new term), one of 40 predicates and an integer
  * object. Every cell starts with an empty store in a directory under DIR. */
@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 typedef struct work {
@@ -24,6 +25,8 @@ typedef struct work {
   uint64_t until;
   uint64_t commits, longest_ns;
 } work;
+
+static const char *const names[] = {"full", "relaxed", "off"};
 
 static void
 check(quoin_status st, const quoin_error *err)
@@ -88,22 +91,32 @@ empty_directory(const char *path)
   if (dir) (void)closedir(dir);
 }
 
+static double
+cpu_seconds(void)
+{
+  struct rusage u;
+
+  (void)getrusage(RUSAGE_SELF, &u);
+  return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+         (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
+}
+
 static void
 measure(const char *path, quad_durability durability, unsigned threads, unsigned quads,
         double seconds)
 {
-  static const char *const names[] = {"full", "relaxed", "off"};
   quad_store_options o = {.create = true, .durability = durability};
   quoin_error err = QUOIN_ERROR_INIT;
   work w[16];
   pthread_t id[16];
   uint64_t start, commits = 0, longest = 0;
   quad_stats stats;
-  double took;
+  double took, cpu;
 
   empty_directory(path);
   memset(w, 0, sizeof w);
   check(quad_store_open(&w[0].store, path, &o, NULL, &err), &err);
+  cpu = cpu_seconds();
   start = base_clock_ns();
   for (unsigned i = 0; i < threads; i++) {
     w[i] = (work){.store = w[0].store,
@@ -118,10 +131,12 @@ measure(const char *path, quad_durability durability, unsigned threads, unsigned
     if (w[i].longest_ns > longest) longest = w[i].longest_ns;
   }
   took = (double)(base_clock_ns() - start) * 1e-9;
+  cpu = cpu_seconds() - cpu;
   check(quad_store_stats(&stats, w[0].store, &err), &err);
-  (void)printf("%-8s %7u %7u %12.0f %12.0f %12llu %10.1f\n", names[durability], threads, quads,
-               (double)commits / took, (double)commits * quads / took,
-               (unsigned long long)stats.log_syncs, (double)longest * 1e-6);
+  (void)printf("%-8s %7u %7u %12.0f %12.0f %12llu %10.1f %10.2f\n", names[durability], threads,
+               quads, (double)commits / took, (double)commits * quads / took,
+               (unsigned long long)stats.log_syncs, (double)longest * 1e-6,
+               cpu * 1e6 / (double)(commits * quads));
   (void)fflush(stdout);
   check(quad_store_close(w[0].store, &err), &err);
   empty_directory(path);
@@ -136,9 +151,13 @@ main(int argc, char **argv)
 
   (void)snprintf(path, sizeof path, "%s/bench-commit-XXXXXX", argc > 2 ? argv[2] : ".");
   if (!mkdtemp(path)) return 1;
-  (void)printf("%-8s %7s %7s %12s %12s %12s %10s\n", "sync", "threads", "quads", "commits/s",
-               "quads/s", "syncs", "longest ms");
-  for (int d = QUAD_SYNC_FULL; d <= QUAD_SYNC_OFF; d++)
+  (void)printf("%-8s %7s %7s %12s %12s %12s %10s %10s\n", "sync", "threads", "quads", "commits/s",
+               "quads/s", "syncs", "longest ms", "CPU us/quad");
+  for (int d = QUAD_SYNC_FULL; argc > 5 && d <= QUAD_SYNC_OFF; d++)
+    if (!strcmp(argv[3], names[d]))
+      measure(path, (quad_durability)d, (unsigned)strtoul(argv[4], NULL, 10) % 17,
+              (unsigned)strtoul(argv[5], NULL, 10), seconds);
+  for (int d = QUAD_SYNC_FULL; argc <= 5 && d <= QUAD_SYNC_OFF; d++)
     for (unsigned t = 0; t < 2; t++)
       for (unsigned q = 0; q < 3; q++)
         measure(path, (quad_durability)d, threads[t], quads[q], seconds);

@@ -152,3 +152,44 @@ done:
   }
   return st;
 }
+
+/* The records as columns in the sequence of `order`. */
+static void
+fill_section(quad_section *sec, unsigned order, const quad_records *r, bool tombstones)
+{
+  const uint8_t *keys = quad_order_keys[order];
+
+  for (unsigned k = 0; k < r->keys; k++) {
+    const uint64_t *from = r->data + keys[k];
+    uint64_t *to = sec->col[k];
+    for (size_t i = 0; i < r->n; i++)
+      to[i] = from[i * r->stride];
+  }
+  for (size_t i = 0; tombstones && i < r->n; i++) {
+    sec->dead[i] = (uint8_t)r->data[i * r->stride + r->keys];
+    sec->tombstones += sec->dead[i];
+  }
+  sec->entries = r->n;
+}
+
+quoin_status
+quad_build_memory(quad_memory *m, uint32_t orders, unsigned part, quad_records *r, bool tombstones,
+                  quad_tally *tally, const base_alloc *mem, quoin_error *err)
+{
+  unsigned last = last_step(orders, part);
+  quoin_status st;
+
+  for (unsigned i = 0; i <= last; i++) {
+    unsigned order = quad_build_sequence[i];
+    quad_section *sec;
+    if (i && r->n > 1 && (st = quad_records_sort(r, steps[i].by, steps[i].n, mem, err))) return st;
+    if (!(orders >> order & 1)) continue;
+    sec = quad_memory_begin(m, part, order);
+    fill_section(sec, order, r, tombstones);
+    quad_memory_end(m);
+    quad_tally_begin(tally, part, order);
+    st = quad_tally_add(tally, (const uint64_t *const *)sec->col, sec->dead, r->n, err);
+    if (st) return st;
+  }
+  return QUOIN_OK;
+}

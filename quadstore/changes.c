@@ -70,13 +70,13 @@ net_part(uint64_t counts[2], quad_changes *c, const quad_version *v, unsigned pa
   static const uint8_t spo[4] = {QUAD_S, QUAD_P, QUAD_O, QUAD_G};
   quad_records *r = &c->part[part];
   size_t kept = 0, n = r->n;
-  uint8_t *present;
+  uint8_t few[64], *present = few;
   quoin_status st;
 
   if (!n) return QUOIN_OK;
   quad_records_survey(r);
   if ((st = quad_records_sort(r, spo, r->keys, c->mem, err))) return st;
-  if (!(present = base_new(c->mem, n, 1))) return base_fail_nomem(err);
+  if (n > sizeof few && !(present = base_new(c->mem, n, 1))) return base_fail_nomem(err);
   st = quad_version_present(present, v, part, r->data, n, r->stride, c->mem, err);
   for (size_t i = 0; !st && i < n; i++) {
     uint64_t *rec = r->data + i * r->stride, remove = rec[r->keys];
@@ -86,7 +86,7 @@ net_part(uint64_t counts[2], quad_changes *c, const quad_version *v, unsigned pa
     kept++;
   }
   if (!st) r->n = kept;
-  base_release(c->mem, present, n, 1);
+  if (present != few) base_release(c->mem, present, n, 1);
   return st;
 }
 
@@ -108,8 +108,11 @@ quoin_status
 quad_changes_run(quad_run **out, quad_changes *c, uint32_t orders, quoin_error *err)
 {
   uint64_t entries[QUAD_PARTS] = {c->part[0].n, c->part[1].n};
+  quad_tally tally = {.mem = c->mem};
+  quad_predicate_count *counts;
   quad_memory *m;
   bool tombstones = false;
+  size_t n;
   quoin_status st;
 
   *out = NULL;
@@ -117,18 +120,15 @@ quad_changes_run(quad_run **out, quad_changes *c, uint32_t orders, quoin_error *
     for (size_t i = 0; i < c->part[part].n; i++)
       tombstones |= c->part[part].data[i * c->part[part].stride + c->part[part].keys] != 0;
   if ((st = quad_memory_new(&m, orders, entries, tombstones, c->mem, err))) return st;
-  for (unsigned part = 0; part < QUAD_PARTS; part++) {
-    quad_records *r = &c->part[part];
-    if (!r->n) continue;
-    r->sign = tombstones; /* the records keep their width */
-    st = quad_build_orders(quad_memory_sink(m), part, r, 1, NULL, c->mem, err);
-    r->sign = true;
-    if (st) {
-      quad_memory_free(m);
-      return st;
-    }
-  }
-  return quad_memory_finish(out, m, err);
+  for (unsigned part = 0; part < QUAD_PARTS && !st; part++)
+    if (c->part[part].n)
+      st = quad_build_memory(m, orders, part, &c->part[part], tombstones, &tally, c->mem, err);
+  if (!st && !(st = quad_tally_finish(&counts, &n, &tally, err)))
+    quad_memory_predicates(m, counts, n);
+  quad_tally_clear(&tally);
+  if (!st) return quad_memory_finish(out, m, err);
+  quad_memory_free(m);
+  return st;
 }
 
 static void

@@ -3,24 +3,129 @@
 
 #include "base/poison.h"
 
+/* Row j of `from` to row i of `to`. */
+static inline __attribute__((always_inline)) void
+copy_row(quad_section *to, size_t i, const quad_section *from, size_t j, const unsigned keys)
+{
+  for (unsigned k = 0; k < keys; k++)
+    to->col[k][i] = from->col[k][j];
+  if (to->dead) to->dead[i] = from->dead ? from->dead[j] : 0;
+}
+
+static void
+copy_rows(quad_section *to, size_t i, const quad_section *from, size_t j, size_t n)
+{
+  for (unsigned k = 0; k < to->keys; k++)
+    memcpy(to->col[k] + i, from->col[k] + j, 8 * n);
+  if (!to->dead) return;
+  if (from->dead)
+    memcpy(to->dead + i, from->dead + j, n);
+  else
+    memset(to->dead + i, 0, n);
+}
+
+static inline __attribute__((always_inline)) void
+merge_rows(quad_section *to, const quad_section *a, const quad_section *b, const unsigned keys)
+{
+  size_t i = 0, j = 0, n = 0, na = (size_t)a->entries, nb = (size_t)b->entries;
+
+  while (i < na && j < nb) {
+    int order = 0;
+    for (unsigned k = 0; k < keys; k++) {
+      uint64_t x = a->col[k][i], y = b->col[k][j];
+      if (x == y) continue;
+      order = x < y ? -1 : 1;
+      break;
+    }
+    if (order < 0) {
+      copy_row(to, n++, a, i++, keys);
+    } else if (order > 0) {
+      copy_row(to, n++, b, j++, keys);
+    } else { /* the entries of a quad alternate: these two cancel out */
+      i++;
+      j++;
+    }
+  }
+  copy_rows(to, n, a, i, na - i);
+  n += na - i;
+  copy_rows(to, n, b, j, nb - j);
+  to->entries = n + nb - j;
+}
+
+static void
+merge_section(quad_memory *m, const quad_run *a, const quad_run *b, unsigned part, unsigned order)
+{
+  const quad_section *x = &a->section[part][order], *y = &b->section[part][order];
+  quad_section *to;
+
+  if (!x->entries && !y->entries) return;
+  to = quad_memory_begin(m, part, order);
+  if (part == QUAD_PART_DEFAULT)
+    merge_rows(to, x, y, 3);
+  else
+    merge_rows(to, x, y, 4);
+  for (size_t i = 0; to->dead && i < to->entries; i++)
+    to->tombstones += to->dead[i];
+  quad_memory_end(m);
+}
+
+/* Sums of two sorted lists, without zeroes, into `out` when it is not NULL; how many. */
+static size_t
+add_counts(quad_predicate_count *out, const quad_run *a, const quad_run *b)
+{
+  size_t i = 0, j = 0, n = 0;
+
+  while (i < a->n_predicates || j < b->n_predicates) {
+    const quad_predicate_count *x = i < a->n_predicates ? &a->predicates[i] : NULL;
+    const quad_predicate_count *y = j < b->n_predicates ? &b->predicates[j] : NULL;
+    quad_predicate_count sum;
+    if (x && y && x->predicate.bits == y->predicate.bits) {
+      sum = *x;
+      sum.triples[0] += y->triples[0];
+      sum.triples[1] += y->triples[1];
+      i++;
+      j++;
+    } else if (!y || (x && x->predicate.bits < y->predicate.bits)) {
+      sum = *x;
+      i++;
+    } else {
+      sum = *y;
+      j++;
+    }
+    if (!sum.triples[0] && !sum.triples[1]) continue;
+    if (out) out[n] = sum;
+    n++;
+  }
+  return n;
+}
+
 /* a and b, its newer neighbour, as one; *out NULL when they cancel out. */
 static quoin_status
-merge_two(quad_run **out, quad_run *a, quad_run *b, const base_alloc *mem, quoin_error *err)
+merge_two(quad_run **out, const quad_run *a, const quad_run *b, const base_alloc *mem,
+          quoin_error *err)
 {
-  quad_run *runs[2] = {a, b}, *run;
   uint64_t entries[QUAD_PARTS];
+  size_t n = add_counts(NULL, a, b);
+  quad_predicate_count *counts = NULL;
   quad_memory *m;
+  quad_run *run;
   quoin_status st;
 
   *out = NULL;
   for (unsigned part = 0; part < QUAD_PARTS; part++)
     entries[part] = a->section[part][QUAD_SPO].entries + b->section[part][QUAD_SPO].entries;
+  if (n && !(counts = base_new(mem, n, sizeof *counts))) return base_fail_nomem(err);
+  (void)add_counts(counts, a, b);
   st = quad_memory_new(&m, a->orders, entries, a->tombstones || b->tombstones, mem, err);
-  if (st) return st;
-  if ((st = quad_merge_runs(quad_memory_sink(m), runs, 2, NULL, mem, err))) {
-    quad_memory_free(m);
+  if (st) {
+    base_release(mem, counts, n, sizeof *counts);
     return st;
   }
+  quad_memory_predicates(m, counts, n);
+  for (unsigned part = 0; part < QUAD_PARTS; part++)
+    for (unsigned order = 0; order < QUAD_ORDERS; order++)
+      if ((a->orders >> order & 1) && (part == QUAD_PART_NAMED || order < QUAD_GSPO))
+        merge_section(m, a, b, part, order);
   if ((st = quad_memory_finish(&run, m, err))) return st;
   if (run->entries)
     *out = run;

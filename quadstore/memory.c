@@ -11,6 +11,7 @@ struct quad_memory {
   quad_run *run;
   uint64_t room[QUAD_PARTS];
   bool tombstones;
+  bool counted; /* the run has its predicates */
   quad_section *now;
   unsigned now_part;
   char *next, *end; /* free part of run->block */
@@ -36,14 +37,12 @@ cut(quad_memory *m, size_t bytes)
   return at;
 }
 
-static quoin_status
-memory_begin(quad_sink *self, unsigned part, unsigned order, quoin_error *err)
+quad_section *
+quad_memory_begin(quad_memory *m, unsigned part, unsigned order)
 {
-  quad_memory *m = (quad_memory *)self;
   quad_section *sec = &m->run->section[part][order];
   size_t room = (size_t)m->room[part];
 
-  (void)err;
   m->now = sec;
   m->now_part = part;
   sec->run = m->run;
@@ -54,6 +53,16 @@ memory_begin(quad_sink *self, unsigned part, unsigned order, quoin_error *err)
     sec->before = cut(m, (room + CODEC_BLOCK - 1) / CODEC_BLOCK * 8);
     sec->dead = cut(m, (room + 7) / 8 * 8);
   }
+  return sec;
+}
+
+static quoin_status
+memory_begin(quad_sink *self, unsigned part, unsigned order, quoin_error *err)
+{
+  quad_memory *m = (quad_memory *)self;
+
+  (void)err;
+  (void)quad_memory_begin(m, part, order);
   quad_tally_begin(&m->tally, part, order);
   return QUOIN_OK;
 }
@@ -79,14 +88,13 @@ memory_add(quad_sink *self, const uint64_t *const *cols, const uint8_t *dead, si
   return quad_tally_add(&m->tally, cols, m->tombstones ? dead : NULL, rows, err);
 }
 
-static quoin_status
-memory_end(quad_sink *self, quoin_error *err)
+void
+quad_memory_end(quad_memory *m)
 {
-  quad_memory *m = (quad_memory *)self;
   quad_section *sec = m->now;
   int64_t net = 0;
 
-  (void)err;
+  assert(sec->entries <= m->room[m->now_part]);
   sec->blocks = (sec->entries + CODEC_BLOCK - 1) / CODEC_BLOCK;
   for (uint64_t i = 0; m->tombstones && i < sec->entries; i++) {
     if (i % CODEC_BLOCK == 0) sec->before[i / CODEC_BLOCK] = net;
@@ -96,7 +104,22 @@ memory_end(quad_sink *self, quoin_error *err)
     sec->dead = NULL;
     sec->before = NULL;
   }
+}
+
+static quoin_status
+memory_end(quad_sink *self, quoin_error *err)
+{
+  (void)err;
+  quad_memory_end((quad_memory *)self);
   return QUOIN_OK;
+}
+
+void
+quad_memory_predicates(quad_memory *m, quad_predicate_count *counts, size_t n)
+{
+  m->run->predicates = counts;
+  m->run->n_predicates = n;
+  m->counted = true;
 }
 
 quoin_status
@@ -149,9 +172,10 @@ quoin_status
 quad_memory_finish(quad_run **out, quad_memory *m, quoin_error *err)
 {
   quad_run *run = m->run;
-  quoin_status st = quad_tally_finish(&run->predicates, &run->n_predicates, &m->tally, err);
+  quoin_status st = QUOIN_OK;
 
   *out = NULL;
+  if (!m->counted) st = quad_tally_finish(&run->predicates, &run->n_predicates, &m->tally, err);
   if (!st) {
     for (unsigned part = 0; part < QUAD_PARTS; part++) {
       run->entries += run->section[part][QUAD_SPO].entries;

@@ -151,6 +151,13 @@ typedef struct quad_memory quad_memory;
 quoin_status quad_memory_new(quad_memory **out, uint32_t orders, const uint64_t entries[QUAD_PARTS],
                              bool tombstones, const base_alloc *mem, quoin_error *err);
 quad_sink *quad_memory_sink(quad_memory *m);
+/* The way past the sink: the next section, empty, with room for `entries` of its partition in its
+ * columns and, where tombstones were asked for, `dead`. The caller fills them and sets `entries`.
+ */
+quad_section *quad_memory_begin(quad_memory *m, unsigned part, unsigned order);
+void quad_memory_end(quad_memory *m);
+/* Net counts by predicate, taken over (n elements): else they are counted by the sink. */
+void quad_memory_predicates(quad_memory *m, quad_predicate_count *counts, size_t n);
 quoin_status quad_memory_finish(quad_run **out, quad_memory *m, quoin_error *err); /* frees m */
 void quad_memory_free(quad_memory *m);
 

@@ -27,7 +27,7 @@ find_slot(quad_predicate_count *slot, size_t slots, uint64_t id)
 static quoin_status
 grow(quad_tally *t, quoin_error *err)
 {
-  size_t slots = t->slots ? t->slots * 2 : 64;
+  size_t slots = t->slots ? t->slots * 2 : 16;
   quad_predicate_count *slot = base_new_zero(t->mem, slots, sizeof *slot);
 
   if (!slot) return base_fail_nomem(err);

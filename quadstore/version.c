@@ -101,6 +101,49 @@ quad_snapshot_orders(const quad_snapshot *snapshot)
   return snapshot->version->orders;
 }
 
+static int
+row_compare(const quad_section *sec, size_t row, const uint64_t *rec, unsigned keys)
+{
+  for (unsigned k = 0; k < keys; k++)
+    if (sec->col[k][row] != rec[k]) return sec->col[k][row] < rec[k] ? -1 : 1;
+  return 0;
+}
+
+/* First row from `from` on that is not before `rec`: galloping, since records ascend. */
+static size_t
+lower_bound(const quad_section *sec, size_t from, const uint64_t *rec, unsigned keys)
+{
+  size_t n = (size_t)sec->entries, lo = from, step = 1;
+
+  while (lo + step < n && row_compare(sec, lo + step - 1, rec, keys) < 0) {
+    lo += step;
+    step *= 2;
+  }
+  n = lo + step < n ? lo + step : n;
+  while (lo < n) {
+    size_t mid = lo + (n - lo) / 2;
+    if (row_compare(sec, mid, rec, keys) < 0)
+      lo = mid + 1;
+    else
+      n = mid;
+  }
+  return lo;
+}
+
+static void
+present_in_memory(uint8_t *present, const quad_section *sec, const uint64_t *records, size_t n,
+                  unsigned stride, unsigned keys)
+{
+  size_t at = 0, all = (size_t)sec->entries;
+
+  for (size_t i = 0; i < n; i++) {
+    at = lower_bound(sec, at, records + i * stride, keys);
+    if (at == all) return;
+    if (row_compare(sec, at, records + i * stride, keys) == 0)
+      present[i] = !(sec->dead && sec->dead[at]);
+  }
+}
+
 quoin_status
 quad_version_present(uint8_t *present, const quad_version *version, unsigned part,
                      const uint64_t *records, size_t n, unsigned stride, const base_alloc *mem,
@@ -114,6 +157,10 @@ quad_version_present(uint8_t *present, const quad_version *version, unsigned par
     const quad_section *sec = &version->runs[r]->section[part][QUAD_SPO];
     quad_cursor cur;
     if (!sec->entries) continue;
+    if (!version->runs[r]->disk) {
+      present_in_memory(present, sec, records, n, stride, keys);
+      continue;
+    }
     if ((st = quad_cursor_open(&cur, sec, mem, err))) return st;
     for (size_t i = 0; i < n; i++) {
       const uint64_t *rec = records + i * stride;
