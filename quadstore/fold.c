@@ -15,6 +15,7 @@ copy_row(quad_section *to, size_t i, const quad_section *from, size_t j, const u
 static void
 copy_rows(quad_section *to, size_t i, const quad_section *from, size_t j, size_t n)
 {
+  if (!n) return; /* an empty section has no columns */
   for (unsigned k = 0; k < to->keys; k++)
     memcpy(to->col[k] + i, from->col[k] + j, 8 * n);
   if (!to->dead) return;
