@@ -132,6 +132,8 @@ quoin_txn_match(quoin_matches **out, quoin_txn *txn, const quoin_statement *patt
                 quoin_scope scope, quoin_error *err)
 {
   quad_snapshot *snapshot = NULL;
+  quad_pattern ids;
+  bool none;
 
   if (!out || !txn) return base_fail(err, QUOIN_ERR_ARGUMENT, "out or txn is NULL");
   *out = NULL;
@@ -139,6 +141,9 @@ quoin_txn_match(quoin_matches **out, quoin_txn *txn, const quoin_statement *patt
   quoin_status st = api_enter(store, err);
   if (st) return st;
   if (!(st = quad_txn_snapshot(&snapshot, txn->txn, err)))
+    st = api_pattern(&ids, &none, snapshot, pattern, scope, quad_txn_local(txn->txn), err);
+  if (!st) st = quad_txn_scanned(txn->txn, &ids, err);
+  if (!st)
     st = api_matches_new(out, store, snapshot, quad_txn_local(txn->txn), pattern, scope, err);
   quad_snapshot_release(snapshot);
   return api_leave_counted(store, API_OP_MATCH, st);

@@ -1,6 +1,5 @@
 /* quadstore/checkpoint.c - from memory and log to run files and a new manifest; merging runs. */
-#include "quadstore/sort.h"
-#include "quadstore/store.h"
+#include "quadstore/history.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -187,6 +186,7 @@ quad_store_save(quad_store *store, quad_run *extra, quoin_error *err)
     quad_version_release(next);
   else
     quad_store_publish(store, next);
+  if (!st && extra) quad_history_forget(store->history, next->number);
   base_mutex_unlock(&store->maintenance);
   if (!st) (void)quad_store_collect(store, NULL); /* what stays is collected at the next open */
   return st;

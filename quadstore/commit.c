@@ -5,6 +5,7 @@
  * with one write, makes them durable with one sync, publishes one version, and wakes the others.
  * Whoever came meanwhile is the next group, so groups grow with the time a sync takes and a single
  * thread waits for nobody. */
+#include "quadstore/history.h"
 #include "quadstore/txn.h"
 
 #include <assert.h>
@@ -133,13 +134,34 @@ translate(quad *out, const commit *c, const quad *q)
   return true;
 }
 
-/* CONFLICT when a quad that is removed was added or removed since the transaction began. */
+/* Whether a commit since the transaction began changed what it scanned. */
+static bool
+scans_touched(const commit *c)
+{
+  const quad_txn *txn = c->txn;
+  uint64_t since = txn->snapshot->version->number;
+
+  for (size_t i = 0; i < txn->n_scans && txn->n; i++) {
+    quad_pattern p = txn->scans[i];
+    /* a term that still is unknown is in no quad */
+    if (translate(&p.match, c, &txn->scans[i].match) &&
+        quad_history_touches(c->store->history, since, &p, 1))
+      return true;
+  }
+  return false;
+}
+
+/* CONFLICT when a pattern that was scanned has changed, or a quad that is removed was added or
+ * removed since the transaction began. */
 static quoin_status
 find_conflict(const commit *c, quoin_error *err)
 {
   const quad_version *now = c->base, *then = c->txn->snapshot->version;
 
   if (now->number == then->number) return QUOIN_OK;
+  if (scans_touched(c))
+    return base_fail(err, QUOIN_ERR_CONFLICT,
+                     "a later commit changed what this transaction has read: try it again");
   for (size_t i = 0; i < c->txn->n; i++) {
     const quad_change *ch = &c->txn->changes[i];
     uint64_t rec[4];
@@ -274,6 +296,10 @@ apply(group *g, quad_request *r)
     st = quad_log_append(&store->log, b->data, b->len, r->err);
     if (st && st != QUOIN_ERR_NOMEM && st != QUOIN_ERR_NO_SPACE) (void)quad_store_poison(store, st);
   }
+  if (!st && next && atomic_load(&store->open_txns) > 1) /* seq_cst: see begin() in txn.c */
+    quad_history_add(store->history, next->number, &store->scratch->changes);
+  else if (!st && next)
+    quad_history_forget(store->history, next->number);
   reset_scratch(store->scratch);
   r->status = st;
   if (st) {

@@ -158,6 +158,10 @@ quoin_status quad_txn_remove(quad_txn *txn, const rdf_term quad_terms[4], quoin_
 /* Ids of stored or inline terms, or local ids from quad_txn_local. */
 quoin_status quad_txn_add_ids(quad_txn *txn, const quad *q, quoin_error *err);
 quoin_status quad_txn_remove_ids(quad_txn *txn, const quad *q, quoin_error *err);
+/* What the transaction will do depends on what matches `pattern` (local ids are those of
+ * quad_txn_local): its commit, if it changes anything, fails with CONFLICT when another one changed
+ * a quad that matches since it began. Loads count as changing everything. Not for a writer. */
+quoin_status quad_txn_scanned(quad_txn *txn, const quad_pattern *pattern, quoin_error *err);
 atom_local *quad_txn_local(quad_txn *txn);
 /* The snapshot with the transaction's own changes so far applied; to be released, before the
  * transaction ends. Terms that are new have local ids there. Costs the changes since the last such

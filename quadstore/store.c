@@ -377,6 +377,7 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   store->last = &store->first;
   locks = true;
   if ((st = quad_scratch_new(&store->scratch, store->mem, err))) goto done;
+  if ((st = quad_history_new(&store->history, store->mem, err))) goto done;
   if ((st = open_directory(store, path, options, err))) goto done;
   if (!store->read_only && (st = take_lock(store, err))) goto done;
   st = store->read_only ? open_beside_writer(store, options, err)
@@ -389,6 +390,7 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
 done:
   forget(store);
   quad_scratch_free(store->scratch);
+  quad_history_free(store->history);
   if (locks) destroy_locks(store);
   base_file_close(&store->lock);
   base_dir_close(&store->dir);
@@ -406,6 +408,7 @@ quad_store_close(quad_store *store, quoin_error *err)
   if (!store->read_only && !atomic_load(&store->poisoned)) st = quad_checkpoint(store, err);
   forget(store);
   quad_scratch_free(store->scratch);
+  quad_history_free(store->history);
   destroy_locks(store);
   base_file_close(&store->lock); /* frees the lock */
   base_dir_close(&store->dir);

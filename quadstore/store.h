@@ -102,11 +102,14 @@ struct quad_store {
   quad_manifest manifest;
   quad_log log;
   struct quad_scratch *scratch; /* commit.c */
+  struct quad_history *history; /* history.h */
   uint64_t spills;              /* names of unpublished runs */
   uint64_t synced_ns;           /* when the log was last synced, QUAD_SYNC_RELAXED */
   _Atomic uint32_t poisoned;    /* a write or sync failed */
   _Atomic uint64_t saved;       /* version number of the manifest */
   _Atomic uint64_t log_bytes, commits, log_syncs; /* for statistics */
+
+  _Atomic uint64_t open_txns;
 
   /* commits that wait for the writer */
   base_mutex queue;
@@ -120,6 +123,8 @@ void quad_store_say(const quad_store *store, const char *fmt, ...) QUOIN_PRINTF(
 /* Buffers that commits use in turn. */
 quoin_status quad_scratch_new(struct quad_scratch **out, const base_alloc *mem, quoin_error *err);
 void quad_scratch_free(struct quad_scratch *scratch); /* NULL is fine */
+quoin_status quad_history_new(struct quad_history **out, const base_alloc *mem, quoin_error *err);
+void quad_history_free(struct quad_history *h); /* NULL is fine */
 
 /* READ_ONLY or POISONED, or OK. */
 quoin_status quad_store_may_write(const quad_store *store, quoin_error *err);

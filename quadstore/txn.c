@@ -14,6 +14,9 @@ begin(quad_txn **out, quad_store *store, bool writer, base_cancel *cancel, quoin
   if (!(txn = base_new_zero(store->mem, 1, sizeof *txn))) return base_fail_nomem(err);
   txn->store = store;
   txn->mem = store->mem;
+  /* seq_cst, before the snapshot is taken: a commit that does not see this one makes a version
+   * after the snapshot whose changes it does not keep, and says so (quad_history.from) */
+  (void)atomic_fetch_add(&store->open_txns, 1);
   if ((st = atom_local_new(&txn->local, store->mem, err))) goto done;
   if (writer) {
     if ((st = quad_store_enter_within(store, cancel, err))) goto done;
@@ -45,12 +48,14 @@ void
 quad_txn_abort(quad_txn *txn)
 {
   if (!txn) return;
+  (void)atomic_fetch_sub(&txn->store->open_txns, 1);
   if (txn->writer) quad_store_leave(txn->store);
   quad_snapshot_release(txn->own);
   quad_snapshot_release(txn->snapshot);
   atom_local_free(txn->local);
   base_release(txn->mem, txn->changes, txn->room, sizeof *txn->changes);
   base_release(txn->mem, txn->slots, txn->n_slots, sizeof *txn->slots);
+  base_release(txn->mem, txn->scans, txn->scans_room, sizeof *txn->scans);
   base_release(txn->mem, txn->pending, txn->pending_room, sizeof *txn->pending);
   base_release(txn->mem, txn, 1, sizeof *txn);
 }
@@ -192,6 +197,27 @@ quad_txn_remove(quad_txn *txn, const rdf_term quad_terms[4], quoin_error *err)
   quoin_status st = resolve(&q, txn, quad_terms, err);
 
   return st ? st : put(txn, &q, true, err);
+}
+
+quoin_status
+quad_txn_scanned(quad_txn *txn, const quad_pattern *pattern, quoin_error *err)
+{
+  enum { RECENT = 16, MOST = 4096 };
+  void *items = txn->scans;
+
+  if (txn->writer) return QUOIN_OK;
+  for (size_t i = 0; i < RECENT && i < txn->n_scans; i++)
+    if (!memcmp(&txn->scans[txn->n_scans - 1 - i], pattern, sizeof *pattern)) return QUOIN_OK;
+  if (txn->n_scans == MOST) { /* it has read about everything */
+    memset(txn->scans, 0, sizeof *txn->scans);
+    txn->scans[0].scope = QUAD_ANY;
+    return QUOIN_OK;
+  }
+  if (!base_reserve(txn->mem, &items, &txn->scans_room, txn->n_scans + 1, sizeof *txn->scans))
+    return base_fail_nomem(err);
+  txn->scans = items;
+  txn->scans[txn->n_scans++] = *pattern;
+  return QUOIN_OK;
 }
 
 quoin_status

@@ -23,6 +23,8 @@ struct quad_txn {
   size_t n_pending, pending_room;
   uint32_t *slots; /* index + 1 into changes, by hash of the quad */
   size_t n_slots;
+  quad_pattern *scans; /* what it depends on */
+  size_t n_scans, scans_room;
 };
 
 #endif /* QUOIN_QUADSTORE_TXN_H */

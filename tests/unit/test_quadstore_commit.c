@@ -1,4 +1,5 @@
 /* Many producers, one writer: group commit. */
+#include "quadstore/history.h"
 #include "unit/test_quadstore_support.h"
 
 #include <signal.h>
@@ -294,6 +295,189 @@ promise_m6_conflicts_are_found_in_commit_order(void **unused)
   support_dir_remove(&d);
 }
 
+/* ---- optimistic transactions ---------------------------------------------------------------- */
+
+static quad
+small_quad(int64_t s, int64_t p, int64_t o)
+{
+  return (quad){
+      {atom_inline_integer(s), atom_inline_integer(p), atom_inline_integer(o), ATOM_NONE_ID}};
+}
+
+static quad_txn *
+begin_with(quad_store *store, const quad_pattern *scanned, quad added)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_txn *txn;
+
+  assert_ok(quad_txn_begin(&txn, store, &err));
+  if (scanned) assert_ok(quad_txn_scanned(txn, scanned, &err));
+  assert_ok(quad_txn_add_ids(txn, &added, &err));
+  return txn;
+}
+
+static quoin_status
+end(quad_txn *txn)
+{
+  return quad_txn_commit(NULL, NULL, txn, NULL);
+}
+
+static quad_store *
+open_empty(support_dir *d)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store_options o = {.create = true, .durability = QUAD_SYNC_OFF};
+  quad_store *store;
+
+  support_dir_make(d);
+  assert_ok(quad_store_open(&store, d->path, &o, MEM, &err));
+  return store;
+}
+
+static void
+promise_o4_one_of_two_that_read_and_write_fails(void **unused)
+{
+  quad_pattern of_one = {.scope = QUAD_DEFAULT, .match = {{atom_inline_integer(1)}}};
+  quad_pattern of_two = {.scope = QUAD_DEFAULT, .match = {{atom_inline_integer(2)}}};
+  quad_pattern named = {.scope = QUAD_NAMED};
+  quad_pattern any = {.scope = QUAD_ANY};
+  quoin_error err = QUOIN_ERROR_INIT;
+  support_dir d;
+  quad_store *store = open_empty(&d);
+  quad_txn *a, *b, *c, *e;
+
+  (void)unused;
+  a = begin_with(store, &of_one, small_quad(1, 1, 1));
+  b = begin_with(store, &of_one, small_quad(1, 1, 2));
+  c = begin_with(store, &of_two, small_quad(1, 1, 3));
+  e = begin_with(store, &named, small_quad(1, 1, 4));
+  assert_int_equal(end(b), QUOIN_OK);
+  assert_int_equal(quad_txn_commit(NULL, NULL, a, &err), QUOIN_ERR_CONFLICT);
+  assert_non_null(strstr(err.message, "try it again"));
+  assert_int_equal(end(c), QUOIN_OK); /* another subject */
+  assert_int_equal(end(e), QUOIN_OK); /* other graphs */
+  a = begin_with(store, &of_one, small_quad(1, 1, 1));
+  assert_int_equal(end(a), QUOIN_OK); /* again */
+  a = begin_with(store, &any, small_quad(3, 1, 1));
+  b = begin_with(store, NULL, small_quad(1, 1, 1)); /* is there: changes nothing */
+  assert_int_equal(end(b), QUOIN_OK);
+  assert_int_equal(end(a), QUOIN_OK);
+  assert_ok(quad_store_close(store, &err));
+  support_dir_remove(&d);
+}
+
+static void
+promise_o4_blind_writes_never_conflict(void **unused)
+{
+  quad_pattern any = {.scope = QUAD_ANY};
+  quoin_error err = QUOIN_ERROR_INIT;
+  support_dir d;
+  quad_store *store = open_empty(&d);
+  quad_txn *a, *b, *reader;
+
+  (void)unused;
+  a = begin_with(store, NULL, small_quad(1, 1, 1));
+  b = begin_with(store, NULL, small_quad(1, 1, 1));
+  assert_ok(quad_txn_begin(&reader, store, &err));
+  assert_ok(quad_txn_scanned(reader, &any, &err));
+  assert_int_equal(end(a), QUOIN_OK);
+  assert_int_equal(end(b), QUOIN_OK);
+  assert_int_equal(end(reader), QUOIN_OK); /* it changes nothing */
+  assert_ok(quad_store_close(store, &err));
+  support_dir_remove(&d);
+}
+
+/* A pattern with a term that the store learns only later, and a removal that comes back. */
+static void
+promise_o4_terms_and_changes_that_come_and_go(void **unused)
+{
+  rdf_term t[4] = {{RDF_IRI, base_span("http://example.org/x"), {NULL, 0}, {NULL, 0}}};
+  quad_pattern p = {.scope = QUAD_ANY};
+  quoin_error err = QUOIN_ERROR_INIT;
+  support_dir d;
+  quad_store *store = open_empty(&d);
+  quad gone = small_quad(5, 5, 5);
+  quad_bulk *bulk;
+  quad_txn *a, *b;
+
+  (void)unused;
+  t[1] = t[2] = t[0];
+  assert_ok(quad_txn_begin(&a, store, &err));
+  assert_ok(atom_local_intern(&p.match.term[0], quad_txn_local(a), &t[0], &err));
+  assert_ok(quad_txn_scanned(a, &p, &err));
+  assert_ok(quad_txn_add_ids(a, &gone, &err));
+  assert_ok(quad_txn_begin(&b, store, &err));
+  assert_ok(quad_txn_add(b, (const rdf_term *)t, &err));
+  assert_int_equal(end(b), QUOIN_OK);
+  assert_int_equal(end(a), QUOIN_ERR_CONFLICT);
+
+  assert_int_equal(end(begin_with(store, NULL, gone)), QUOIN_OK);
+  p = (quad_pattern){.scope = QUAD_DEFAULT, .match = gone};
+  a = begin_with(store, &p, small_quad(6, 6, 6));
+  assert_ok(quad_txn_begin(&b, store, &err));
+  assert_ok(quad_txn_remove_ids(b, &gone, &err));
+  assert_int_equal(end(b), QUOIN_OK);
+  assert_int_equal(end(begin_with(store, NULL, gone)), QUOIN_OK); /* back as it was */
+  assert_int_equal(end(a), QUOIN_ERR_CONFLICT);
+
+  a = begin_with(store, &p, small_quad(6, 6, 6));
+  assert_ok(quad_bulk_begin(&bulk, store, 0, 1, &err));
+  gone = small_quad(7, 7, 7);
+  assert_ok(quad_bulk_add(bulk, &gone, 1, &err));
+  assert_ok(quad_bulk_finish(NULL, bulk, NULL, &err));
+  assert_int_equal(end(a), QUOIN_ERR_CONFLICT); /* loads count as changing everything */
+  assert_ok(quad_store_close(store, &err));
+  support_dir_remove(&d);
+}
+
+/* The ring of recent changes against all changes there were: it may forget, but never miss. */
+static void
+promise_o4_the_past_is_bounded_and_never_wrong(void **unused)
+{
+  enum { VERSIONS = 3000, LARGE = 400 };
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_history *h;
+  quad *all = calloc((size_t)VERSIONS * (LARGE + 1), sizeof *all);
+  size_t *start = calloc(VERSIONS + 2, sizeof *start), n = 0, known = 0;
+
+  (void)unused;
+  assert_ok(quad_history_new(&h, MEM, &err));
+  for (uint64_t v = 1; v <= VERSIONS; v++) {
+    quad_changes changes;
+    size_t more = 1 + (size_t)(draw() % LARGE) * (v % 2 ? 1 : 2) / 2;
+    start[v] = n;
+    quad_changes_init(&changes, MEM);
+    for (size_t i = 0; i < more; i++) {
+      quad q = random_quad(500, draw() % 2);
+      assert_ok(quad_changes_add(&changes, &q, draw() % 2, &err));
+      all[n++] = q;
+    }
+    quad_history_add(h, v, &changes);
+    quad_changes_clear(&changes);
+    if (v == 500) quad_history_forget(h, v);
+    if (v % 50 != 0) continue;
+    for (unsigned i = 0; i < 20; i++) {
+      uint64_t back = draw() % 60, since = back > v ? 0 : v - back;
+      quad_pattern p = {.scope = (quad_scope)(draw() % 3), .match = random_quad(500, true)};
+      bool changed = false, said = quad_history_touches(h, since, &p, 1);
+      if (p.scope == QUAD_DEFAULT) p.match.term[3] = ATOM_NONE_ID;
+      for (size_t k = since < v ? start[since + 1] : n; k < n; k++)
+        changed |= model_matches(&all[k], &p);
+      if (since >= h->from) {
+        known++;
+        assert_int_equal(said, changed);
+      } else {
+        assert_true(said);
+      }
+    }
+  }
+  assert_true(known > 500);
+  assert_true(h->room <= 1 << 18 && n - start[501] > h->room); /* it went round */
+  quad_history_free(h);
+  free(all);
+  free(start);
+}
+
 int
 main(void)
 {
@@ -301,6 +485,10 @@ main(void)
       cmocka_unit_test(promise_m6_sixteen_producers_share_syncs),
       cmocka_unit_test(promise_m6_killed_at_random_moments),
       cmocka_unit_test(promise_m6_conflicts_are_found_in_commit_order),
+      cmocka_unit_test(promise_o4_one_of_two_that_read_and_write_fails),
+      cmocka_unit_test(promise_o4_blind_writes_never_conflict),
+      cmocka_unit_test(promise_o4_terms_and_changes_that_come_and_go),
+      cmocka_unit_test(promise_o4_the_past_is_bounded_and_never_wrong),
   };
 
   support_seed();
