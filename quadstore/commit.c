@@ -15,7 +15,7 @@
 enum { RELAXED_NS = 100 * 1000 * 1000, LOG_BYTES = 256 << 20, SCRATCH_KEPT = 1 << 16 };
 
 struct quad_request {
-  quad_request *next;
+  quad_request *next; /* first: the tests walk the queue by it */
   quad_txn *txn;
   uint64_t added, removed;
   quoin_status status;

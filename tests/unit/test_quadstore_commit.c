@@ -118,6 +118,19 @@ verify(uint64_t *total, quad_store *store, const _Atomic uint64_t *safe)
   quad_snapshot_release(s);
 }
 
+/* Wait until each producer has a commit in the queue. */
+static void
+wait_for_queue(quad_store *store)
+{
+  for (unsigned n = 0; n < PRODUCERS; (void)usleep(100)) {
+    n = 0;
+    base_mutex_lock(&store->queue);
+    for (quad_request **r = &store->first; *r; r = (quad_request **)*r) /* `next` comes first */
+      n++;
+    base_mutex_unlock(&store->queue);
+  }
+}
+
 static void
 promise_m6_sixteen_producers_share_syncs(void **unused)
 {
@@ -129,12 +142,17 @@ promise_m6_sixteen_producers_share_syncs(void **unused)
   producer p[PRODUCERS];
   _Atomic uint64_t safe[PRODUCERS] = {0};
   quad_stats stats;
+  quad_txn *writer;
   uint64_t total;
 
   (void)unused;
   support_dir_make(&d);
   assert_ok(quad_store_open(&store, d.path, &o, MEM, &err));
+  /* Where syncs cost nothing, groups are small: at least the first one is to hold all. */
+  assert_ok(quad_txn_begin_writer(&writer, store, NULL, &err));
   start(id, p, store, EACH, safe);
+  wait_for_queue(store);
+  quad_txn_abort(writer);
   for (unsigned i = 0; i < PRODUCERS; i++) {
     assert_int_equal(pthread_join(id[i], NULL), 0);
     assert_int_equal(p[i].failures, 0);
@@ -144,7 +162,7 @@ promise_m6_sixteen_producers_share_syncs(void **unused)
   assert_int_equal(stats.commits, PRODUCERS * EACH);
   assert_int_equal(stats.modification, PRODUCERS * EACH + 1);
   assert_true(stats.log_syncs > 0);
-  assert_true(stats.log_syncs < stats.commits);
+  assert_true(stats.log_syncs <= stats.commits - (PRODUCERS - 1));
   printf("%llu commits, %llu syncs\n", (unsigned long long)stats.commits,
          (unsigned long long)stats.log_syncs);
   assert_ok(quad_store_close(store, &err));
