@@ -114,6 +114,10 @@ def inverse_sequence(peer, data, query, theirs, ours, backed):
     return peer == "jena" and backed and re.search(r"\^\([^ ]*/", query)
 
 
+def sequence_absent_node(peer, data, query, theirs, ours, backed):
+    return peer == "jena" and backed and re.search(r"[*?]\)*/\(", query)
+
+
 def graph_scope(peer, data, query, theirs, ours, backed):
     return peer == "oxigraph" and backed and re.search(r"GRAPH \?", query)
 
@@ -125,12 +129,13 @@ def decimal_quotient(peer, data, query, theirs, ours, backed):
 RULES = [failure, extremes, syntax, forms, tag_case, time_arithmetic, round_derived, substring,
          empty_concat, concat_terms, path_duplicates, path_absent_node, exists_path, equality,
          tagged_truth, ill_typed_truth, regex_flags, minus_index, empty_graphs, inverse_sequence,
-         graph_scope, if_error, max_error, computed_forms, decimal_quotient, ordered_same]
+         sequence_absent_node, graph_scope, if_error, max_error, computed_forms, decimal_quotient, ordered_same]
 
 
 def no_answer(peer, data, query, theirs):
     """Does what this peer says not count?"""
-    return theirs.kind == "error" or bool(forms(peer, data, query, theirs, None, False))
+    known = (forms, path_absent_node, path_duplicates)
+    return theirs.kind == "error" or any(r(peer, data, query, theirs, theirs, True) for r in known)
 
 
 def why(peer, data, query, theirs, ours, backed):
