@@ -173,6 +173,34 @@ refuse_remains(void *user, const char *name, quoin_error *err)
       "the directory has files of a store, but no manifest: restore it from a backup");
 }
 
+/* A store is made in a directory of its own, not among somebody's files. */
+static quoin_status
+refuse_foreign(void *user, const char *name, quoin_error *err)
+{
+  const quad_store *store = user;
+
+  if (atom_file_is_mine(name) || !strncmp(name, "manifest", 8) || !strcmp(name, "lock") ||
+      !strcmp(name, "lost+found"))
+    return QUOIN_OK;
+  return base_fail(err, QUOIN_ERR_EXISTS,
+                   "there is no store in '%s' but other files ('%s'): name a new or an empty "
+                   "directory",
+                   store->dir.name, name);
+}
+
+/* Before anything is written: is there a store, or room for one? */
+static quoin_status
+look_around(quad_store *store, const quad_store_options *options, quoin_error *err)
+{
+  quoin_status st;
+
+  if (base_dir_has(&store->dir, "manifest")) return QUOIN_OK;
+  if ((st = base_dir_list(&store->dir, refuse_remains, NULL, err))) return st;
+  if (options->create || options->must_create)
+    return base_dir_list(&store->dir, refuse_foreign, store, err);
+  return base_fail(err, QUOIN_ERR_NOT_FOUND, "there is no store in '%s'", store->dir.name);
+}
+
 typedef struct sweep {
   const base_dir *dir;
 } sweep;
@@ -379,6 +407,7 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   if ((st = quad_scratch_new(&store->scratch, store->mem, err))) goto done;
   if ((st = quad_history_new(&store->history, store->mem, err))) goto done;
   if ((st = open_directory(store, path, options, err))) goto done;
+  if (!store->read_only && (st = look_around(store, options, err))) goto done;
   if (!store->read_only && (st = take_lock(store, err))) goto done;
   st = store->read_only ? open_beside_writer(store, options, err)
                         : open_content(store, options, err);

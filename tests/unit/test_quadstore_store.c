@@ -479,6 +479,30 @@ test_store__missing_files_are_corruption(void **unused)
 }
 
 static void
+test_store__is_not_made_among_foreign_files(void **unused)
+{
+  quad_store_options create = {.create = true}, write = {0};
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store *store;
+  base_file file;
+  base_dir dir;
+  support_dir d;
+
+  (void)unused;
+  support_dir_make(&d);
+  assert_int_equal(base_dir_open(&dir, d.path, &err), QUOIN_OK);
+  assert_int_equal(quad_store_open(&store, d.path, &write, MEM, &err), QUOIN_ERR_NOT_FOUND);
+  assert_false(base_dir_has(&dir, "lock"));
+  assert_int_equal(base_file_open(&file, &dir, "thesis.tex", BASE_FILE_CREATE_NEW, &err), QUOIN_OK);
+  base_file_close(&file);
+  assert_int_equal(quad_store_open(&store, d.path, &create, MEM, &err), QUOIN_ERR_EXISTS);
+  assert_non_null(strstr(err.message, "thesis.tex"));
+  assert_false(base_dir_has(&dir, "lock"));
+  base_dir_close(&dir);
+  support_dir_remove(&d);
+}
+
+static void
 test_store__second_opener_gets_the_pid(void **unused)
 {
   quoin_error err = QUOIN_ERROR_INIT;
@@ -525,6 +549,7 @@ main(void)
       cmocka_unit_test(test_store__conflicts),
       cmocka_unit_test(test_store__blank_labels_are_scoped),
       cmocka_unit_test(test_store__missing_files_are_corruption),
+      cmocka_unit_test(test_store__is_not_made_among_foreign_files),
       cmocka_unit_test(test_store__second_opener_gets_the_pid),
   };
 
