@@ -305,13 +305,20 @@ test_store__damaged_text_is_not_absence(void **state)
     uint64_t offset = 64 + support_random(&seed) % f.marks.term_bytes;
     uint8_t bits = (uint8_t)(1u << support_random(&seed) % 8);
     flip(&f, "terms-1", offset, bits);
-    store = store_open(&f, ATOM_OPEN_READ_ONLY);
+    quoin_status st = atom_store_open(&store, &f.at.dir, &f.marks, ATOM_OPEN_READ_ONLY,
+                                      base_alloc_default(), &err);
+    if (st) { /* in a record that opening reads, for the prefixes */
+      assert_int_equal(st, QUOIN_ERR_CORRUPT);
+      corrupt++;
+      flip(&f, "terms-1", offset, bits);
+      continue;
+    }
     atom_store_pin(store);
     for (uint64_t n = 0; n < 100; n++) {
       char buf[200];
       rdf_term term = support_term(buf, n);
       atom_id id;
-      quoin_status st = atom_find(&id, store, &term, UINT64_MAX, &err);
+      st = atom_find(&id, store, &term, UINT64_MAX, &err);
       if (st) {
         assert_int_equal(st, QUOIN_ERR_CORRUPT);
         corrupt++;
