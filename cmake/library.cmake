@@ -69,6 +69,12 @@ foreach(library ${libraries})
     string(APPEND QUOIN_LIBS_PRIVATE " -l${library}")
   endif()
 endforeach()
-list(JOIN packages " " QUOIN_REQUIRES_PRIVATE)
+# The static library links the system's shared ones: Requires.private would ask for all that those
+# need themselves (libcurl alone names ten packages that its own shared library hides).
+foreach(package ${packages})
+  foreach(flag ${QUOIN_${package}_LDFLAGS})
+    string(APPEND QUOIN_LIBS_PRIVATE " ${flag}")
+  endforeach()
+endforeach()
 configure_file(cmake/quoin.pc.in ${PROJECT_BINARY_DIR}/quoin.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/quoin.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
