@@ -336,26 +336,39 @@ open_content(quad_store *store, const quad_store_options *options, quoin_error *
   return quad_store_recover(store, &records, err);
 }
 
-/* A reading process starts over when the writer replaced the manifest meanwhile. */
+static bool
+same_fault(const quoin_error *a, const quoin_error *b)
+{
+  return a->offset == b->offset && !strcmp(a->file, b->file) && !strcmp(a->message, b->message);
+}
+
+/* A reading process starts over when the writer replaced the manifest meanwhile. And what is read
+ * while it is written may look damaged (a log record half there, the next one whole): damage is
+ * what is found at the same place twice. */
 static quoin_status
 open_beside_writer(quad_store *store, const quad_store_options *options, quoin_error *err)
 {
+  quoin_error why = QUOIN_ERROR_INIT, before = QUOIN_ERROR_INIT;
   quoin_status st = QUOIN_OK;
 
   for (unsigned i = 0; i < OPEN_TRIES; i++) {
     quad_manifest now = {0};
     bool same;
-    base_error_clear(err);
-    st = open_content(store, options, err);
-    if (quad_manifest_read(&now, &store->dir, false, store->mem, NULL)) return st;
-    same = now.generation == store->manifest.generation && store->manifest.generation;
+    before = why;
+    base_error_clear(&why);
+    st = open_content(store, options, &why);
+    if (st == QUOIN_ERR_CORRUPT ? same_fault(&why, &before) : st != QUOIN_OK) break;
+    same = !quad_manifest_read(&now, &store->dir, false, store->mem, NULL) &&
+           now.generation == store->manifest.generation;
     quad_manifest_clear(&now, store->mem);
-    if (same) return st;
+    if (!st && same) return QUOIN_OK;
     forget(store);
   }
-  return st ? st
-            : base_fail(err, QUOIN_ERR_BUSY,
-                        "the store is being changed faster than it can be opened: try again");
+  if (!st)
+    return base_fail(err, QUOIN_ERR_BUSY,
+                     "the store is being changed faster than it can be opened: try again");
+  if (err) *err = why;
+  return st;
 }
 
 static quoin_status
