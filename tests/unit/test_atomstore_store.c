@@ -327,7 +327,7 @@ test_store__damaged_text_is_not_absence(void **state)
       }
     }
     atom_store_unpin(store);
-    store_close(store);
+    atom_store_close(store);
     flip(&f, "terms-1", offset, bits);
   }
   assert_true(corrupt >= 300);
