@@ -5,6 +5,7 @@
 #include "sparql/number.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,7 +187,7 @@ number_format_double(char out[NUMBER_DOUBLE_TEXT], double value)
   size_t n = special_text(out, value);
   if (n) return n;
   char printed[NUMBER_DOUBLE_TEXT];
-  for (int precision = 14; precision <= 16; precision++) {
+  for (int precision = fabs(value) < DBL_MIN ? 0 : 14; precision <= 16; precision++) {
     (void)snprintf(printed, sizeof(printed), "%.*e", precision, value);
     size_t len = canonical(out, printed);
     double back;
@@ -202,7 +203,7 @@ number_format_float(char out[NUMBER_DOUBLE_TEXT], float value)
   size_t n = special_text(out, (double)value);
   if (n) return n;
   char printed[NUMBER_DOUBLE_TEXT];
-  for (int precision = 5; precision <= 8; precision++) {
+  for (int precision = fabsf(value) < FLT_MIN ? 0 : 5; precision <= 8; precision++) {
     (void)snprintf(printed, sizeof(printed), "%.*e", precision, (double)value);
     size_t len = canonical(out, printed);
     float back;

@@ -238,6 +238,24 @@ test_number__doubles_as_text_and_back(void **state)
   }
 }
 
+/* Below the normal range a double holds fewer digits than DBL_DIG: the shortest form has fewer,
+ * too. */
+static void
+test_number__smallest_doubles_are_short(void **state)
+{
+  char text[NUMBER_DOUBLE_TEXT];
+  (void)state;
+  size_t n = number_format_double(text, strtod("4.94065645841246544e-324", NULL));
+  assert_int_equal(n, strlen("5.0E-324"));
+  assert_memory_equal(text, "5.0E-324", n);
+  n = number_format_double(text, strtod("2e-320", NULL));
+  assert_int_equal(n, strlen("2.0E-320"));
+  assert_memory_equal(text, "2.0E-320", n);
+  n = number_format_float(text, strtof("1e-45", NULL));
+  assert_int_equal(n, strlen("1.0E-45"));
+  assert_memory_equal(text, "1.0E-45", n);
+}
+
 static void
 test_number__text_to_double_is_nearest(void **state)
 {
@@ -343,6 +361,7 @@ main(void)
       cmocka_unit_test(test_number__division_keeps_18_digits),
       cmocka_unit_test(test_number__rounding),
       cmocka_unit_test(test_number__doubles_as_text_and_back),
+      cmocka_unit_test(test_number__smallest_doubles_are_short),
       cmocka_unit_test(test_number__text_to_double_is_nearest),
       cmocka_unit_test(test_number__doubles_are_exact_decimals),
       cmocka_unit_test(test_number__bad_text),
