@@ -205,7 +205,7 @@ main(int argc, char **argv)
   v->orders = 63;
   quad_version_push(v, run);
   quad_run_release(run);
-  check(quad_snapshot_make(&s, v, NULL, mem, &err), &err);
+  check(quad_snapshot_make(&s, v, mem, &err), &err);
   bench_scan(s);
   bench_rebind(s, rec, n, true);
   bench_rebind(s, rec, n, false);

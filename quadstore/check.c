@@ -214,16 +214,17 @@ quad_store_check(quad_store *store, void (*report)(void *user, const char *line)
   checker c = {store, report, user, cancel ? cancel : &never};
   quad_snapshot *s;
   quad_manifest m = {0};
+  atom_store *atoms;
   quoin_status st;
 
   if ((st = quad_snapshot_acquire(&s, store, err))) return st;
+  atoms = quad_snapshot_atoms(s);
   say(&c, "manifest", store->dir.name);
   if ((st = quad_manifest_read(&m, &store->dir, false, store->mem, err))) goto done;
   say(&c, "terms", store->dir.name);
-  if ((st = atom_check(store->atoms, c.cancel, err))) goto done;
+  if ((st = atom_check(atoms, c.cancel, err))) goto done;
   for (size_t i = 0; i < s->version->n_runs; i++) {
-    st =
-        check_run(s->version->runs[i], s->version->terms, atom_store_blanks(store->atoms), &c, err);
+    st = check_run(s->version->runs[i], s->version->terms, atom_store_blanks(atoms), &c, err);
     if (st) goto done;
   }
   say(&c, "runs together", store->dir.name);

@@ -106,10 +106,7 @@ gather_runs(quad_version **out, quad_store *store, quad_run *extra, quoin_error 
   quoin_status st;
 
   *out = NULL;
-  if ((st = quad_version_new(&next, now->n_runs + 2, store->mem, err))) return st;
-  next->number = now->number;
-  next->orders = now->orders;
-  next->terms = now->terms;
+  if ((st = quad_version_like(&next, now, now->n_runs + 2, store->mem, err))) return st;
   while (disk < now->n_runs && now->runs[disk]->disk)
     quad_version_push(next, now->runs[disk++]);
   if (disk < now->n_runs) {

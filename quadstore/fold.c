@@ -142,13 +142,10 @@ quad_version_add_memory(quad_version **out, const quad_version *base, quad_run *
 {
   quad_version *v;
   size_t disk = 0;
-  quoin_status st = quad_version_new(&v, base->n_runs + 1, mem, err);
+  quoin_status st = quad_version_like(&v, base, base->n_runs + 1, mem, err);
 
   *out = NULL;
   if (st) return st;
-  v->number = base->number;
-  v->terms = base->terms;
-  v->orders = base->orders;
   for (size_t i = 0; i < base->n_runs; i++) {
     disk += base->runs[i]->disk;
     quad_version_push(v, base->runs[i]);

@@ -28,7 +28,7 @@ quad_store_stats(quad_stats *out, quad_store *store, quoin_error *err)
   out->log_syncs = atomic_load_explicit(&store->log_syncs, memory_order_relaxed);
   out->modification = v->number;
   out->saved = atomic_load(&store->saved);
-  atom_store_stats(&out->atoms, store->atoms);
+  atom_store_stats(&out->atoms, v->atoms->store);
   quad_version_release(v);
   return QUOIN_OK;
 }

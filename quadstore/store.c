@@ -95,7 +95,7 @@ quad_store_publish(quad_store *store, quad_version *version)
 quoin_status
 quad_snapshot_acquire(quad_snapshot **out, quad_store *store, quoin_error *err)
 {
-  return quad_snapshot_make(out, quad_store_version(store), store->atoms, store->mem, err);
+  return quad_snapshot_make(out, quad_store_version(store), store->mem, err);
 }
 
 atom_store *
@@ -272,6 +272,7 @@ open_runs(quad_store *store, quoin_error *err)
 
   if (st) return st;
   v->number = m->version;
+  v->atoms = quad_atoms_retain(store->shared);
   v->orders = m->orders;
   v->terms = m->atoms.terms;
   for (size_t i = 0; i < m->n_runs; i++) {
@@ -313,7 +314,8 @@ forget(quad_store *store)
   quad_log_close(&store->log);
   quad_version_release(store->version);
   store->version = NULL;
-  atom_store_close(store->atoms);
+  quad_atoms_release(store->shared);
+  store->shared = NULL;
   store->atoms = NULL;
   quad_manifest_clear(&store->manifest, store->mem);
 }
@@ -328,6 +330,7 @@ open_content(quad_store *store, const quad_store_options *options, quoin_error *
   if ((st = find_manifest(store, options, err))) return st;
   st = atom_store_open(&store->atoms, &store->dir, &store->manifest.atoms,
                        store->read_only ? ATOM_OPEN_READ_ONLY : ATOM_OPEN_WRITE, store->mem, err);
+  if (!st) st = quad_atoms_new(&store->shared, store->atoms, store->mem, err);
   if (!st) st = open_runs(store, err);
   if (st) return named(st, err);
   quad_log_init(&store->log, &store->dir, store->manifest.log_first, store->manifest.lineage,

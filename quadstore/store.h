@@ -96,7 +96,10 @@ struct quad_store {
   base_mutex maintenance; /* checkpoint, load */
   base_rwlock publish;    /* guards `version` */
   quad_version *version;
-  atom_store *atoms;
+  /* What new ids come from; replaced by clear and compact, with writer role and manifest lock. For
+   * the writer: others go through a version. */
+  quad_atoms *shared;
+  atom_store *atoms; /* shared->store */
 
   /* the writer's */
   quad_manifest manifest;

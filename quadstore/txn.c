@@ -174,7 +174,7 @@ resolve(quad *q, quad_txn *txn, const rdf_term terms[4], quoin_error *err)
     q->term[k] = ATOM_NONE_ID;
     if (terms[k].kind == RDF_NONE) continue;
     if (terms[k].kind != RDF_BLANK)
-      st = atom_find(&q->term[k], txn->store->atoms, &terms[k], mark, err);
+      st = atom_find(&q->term[k], quad_snapshot_atoms(txn->snapshot), &terms[k], mark, err);
     if (!st && !q->term[k].bits) st = atom_local_intern(&q->term[k], txn->local, &terms[k], err);
     if (st) return st;
   }
@@ -242,7 +242,7 @@ quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *err)
   if (added || removed) {
     if ((st = quad_changes_run(&run, &changes, base->orders, err))) goto done;
     if ((st = quad_version_add_memory(&v, base, run, txn->mem, err))) goto done;
-    if ((st = quad_snapshot_make(&next, v, txn->store->atoms, txn->mem, err))) goto done;
+    if ((st = quad_snapshot_make(&next, v, txn->mem, err))) goto done;
   } else {
     next = quad_snapshot_retain(txn->own ? txn->own : txn->snapshot);
   }

@@ -6,6 +6,37 @@
 #include "base/poison.h"
 
 quoin_status
+quad_atoms_new(quad_atoms **out, atom_store *store, const base_alloc *mem, quoin_error *err)
+{
+  quad_atoms *a = base_new_zero(mem, 1, sizeof *a);
+
+  *out = a;
+  if (!a) {
+    atom_store_close(store);
+    return base_fail_nomem(err);
+  }
+  atomic_init(&a->refs, 1);
+  a->mem = mem;
+  a->store = store;
+  return QUOIN_OK;
+}
+
+quad_atoms *
+quad_atoms_retain(quad_atoms *atoms)
+{
+  atomic_fetch_add_explicit(&atoms->refs, 1, memory_order_relaxed);
+  return atoms;
+}
+
+void
+quad_atoms_release(quad_atoms *atoms)
+{
+  if (!atoms || atomic_fetch_sub_explicit(&atoms->refs, 1, memory_order_acq_rel) != 1) return;
+  atom_store_close(atoms->store);
+  base_release(atoms->mem, atoms, 1, sizeof *atoms);
+}
+
+quoin_status
 quad_version_new(quad_version **out, size_t room, const base_alloc *mem, quoin_error *err)
 {
   quad_version *v = base_new_zero(mem, 1, sizeof *v + room * sizeof(quad_run *));
@@ -15,6 +46,20 @@ quad_version_new(quad_version **out, size_t room, const base_alloc *mem, quoin_e
   atomic_init(&v->refs, 1);
   v->mem = mem;
   v->room = room;
+  return QUOIN_OK;
+}
+
+quoin_status
+quad_version_like(quad_version **out, const quad_version *base, size_t room, const base_alloc *mem,
+                  quoin_error *err)
+{
+  quoin_status st = quad_version_new(out, room, mem, err);
+
+  if (st) return st;
+  (*out)->number = base->number;
+  (*out)->atoms = base->atoms ? quad_atoms_retain(base->atoms) : NULL;
+  (*out)->terms = base->terms;
+  (*out)->orders = base->orders;
   return QUOIN_OK;
 }
 
@@ -39,12 +84,13 @@ quad_version_release(quad_version *v)
   if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1) return;
   for (size_t i = 0; i < v->n_runs; i++)
     quad_run_release(v->runs[i]);
+  quad_atoms_release(v->atoms);
   base_release(v->mem, v, 1, sizeof *v + v->room * sizeof(quad_run *));
 }
 
 quoin_status
-quad_snapshot_make(quad_snapshot **out, quad_version *version, atom_store *atoms,
-                   const base_alloc *mem, quoin_error *err)
+quad_snapshot_make(quad_snapshot **out, quad_version *version, const base_alloc *mem,
+                   quoin_error *err)
 {
   quad_snapshot *s = base_new_zero(mem, 1, sizeof *s);
 
@@ -56,8 +102,7 @@ quad_snapshot_make(quad_snapshot **out, quad_version *version, atom_store *atoms
   atomic_init(&s->refs, 1);
   s->mem = mem;
   s->version = version;
-  s->atoms = atoms;
-  if (atoms) atom_store_pin(atoms);
+  if (version->atoms) atom_store_pin(version->atoms->store);
   return QUOIN_OK;
 }
 
@@ -72,15 +117,15 @@ void
 quad_snapshot_release(quad_snapshot *snapshot)
 {
   if (!snapshot || atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) != 1) return;
+  if (snapshot->version->atoms) atom_store_unpin(snapshot->version->atoms->store);
   quad_version_release(snapshot->version);
-  if (snapshot->atoms) atom_store_unpin(snapshot->atoms);
   base_release(snapshot->mem, snapshot, 1, sizeof *snapshot);
 }
 
 atom_store *
 quad_snapshot_atoms(const quad_snapshot *snapshot)
 {
-  return snapshot->atoms;
+  return snapshot->version->atoms ? snapshot->version->atoms->store : NULL;
 }
 
 uint64_t

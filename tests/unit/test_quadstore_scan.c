@@ -72,7 +72,7 @@ fixture_make(fixture *f, unsigned runs, size_t size, unsigned removals, uint32_t
     quad_version_push(f->version, run);
     quad_run_release(run);
   }
-  assert_ok(quad_snapshot_make(&f->snapshot, quad_version_retain(f->version), NULL, MEM, &err));
+  assert_ok(quad_snapshot_make(&f->snapshot, quad_version_retain(f->version), MEM, &err));
 }
 
 static void
@@ -332,7 +332,7 @@ test_scan__merged_runs_are_the_same(void **unused)
   f.version->orders = (1u << QUAD_ORDERS) - 1;
   quad_version_push(f.version, run);
   quad_run_release(run);
-  assert_ok(quad_snapshot_make(&f.snapshot, quad_version_retain(f.version), NULL, MEM, &err));
+  assert_ok(quad_snapshot_make(&f.snapshot, quad_version_retain(f.version), MEM, &err));
   check_all(&f, 1);
   fixture_remove(&f);
 }
@@ -376,7 +376,7 @@ test_scan__flipped_bytes(void **unused)
       v->orders = f.version->orders;
       quad_version_push(v, run);
       quad_run_release(run);
-      assert_ok(quad_snapshot_make(&s, v, NULL, MEM, &err));
+      assert_ok(quad_snapshot_make(&s, v, MEM, &err));
       for (unsigned order = 0; order < QUAD_ORDERS; order++) {
         quad_scan *scan;
         quad_batch b;
