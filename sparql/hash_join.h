@@ -44,6 +44,13 @@ typedef struct hash_join {
   bool merging;            /* sorted: all passes are done */
 } hash_join;
 
+/* Does the join choose among the left rows, and show nothing of the right ones? */
+static inline bool
+hash_join_keeps_left(const hash_join *op)
+{
+  return op->options.mode != JOIN_INNER && op->options.mode != JOIN_LEFT;
+}
+
 /* Keys, columns and buffers, from what the children bind. `need`: the variables to show. */
 quoin_status hash_join_prepare(hash_join *op, const bool *need, quoin_error *err);
 

@@ -29,6 +29,7 @@ choose_keys(hash_join *op, quoin_error *err)
   const sparql_operator *left = op->head.child[0], *right = op->head.child[1];
   if ((st = make_vars(&op->keys, op, err)) || (st = make_vars(&op->loose, op, err))) return st;
   op->n_keys = sparql_join_keys(op->keys, ctx, left->bound, right->bound, op->frame);
+  op->overlap = op->options.overlap;
   for (size_t i = 0; i < op->n_keys; i++)
     if (op->keys[i] != op->options.graph) op->overlap = true;
   for (sparql_var v = 0; v < ctx->query->n_vars; v++)
@@ -83,7 +84,7 @@ choose_shown(hash_join *op, const bool *need, quoin_error *err)
   op->buffer = base_arena_new_zero(&ctx->arena, n_vars + 1, sizeof(atom_id *));
   if (st) return st;
   if (!op->buffer) return base_fail_nomem(err);
-  bool minus = op->options.mode == JOIN_MINUS, inner = op->options.mode == JOIN_INNER;
+  bool minus = hash_join_keeps_left(op), inner = op->options.mode == JOIN_INNER;
   for (sparql_var v = 0; v < n_vars; v++) {
     const sparql_param *param = sparql_frame_find(op->frame, v);
     bool shown = (!need || need[v]) && !(param && param->column) &&

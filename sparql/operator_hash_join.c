@@ -1,4 +1,5 @@
-/* sparql/operator_hash_join.c - joins that keep one side: inner, OPTIONAL (18.5 LeftJoin), MINUS.
+/* sparql/operator_hash_join.c - joins that keep one side: inner, OPTIONAL (18.5 LeftJoin),
+ * MINUS, and for EXISTS the left rows with or without a match.
  *
  * The right rows are kept in a join_table by the variables bound on both sides in every row. Shared
  * variables that may be unbound are compared pair by pair: compatible where either is unbound. The
@@ -299,6 +300,27 @@ minus_rows(size_t *n, hash_join *op, size_t limit, quoin_error *err)
   return QUOIN_OK;
 }
 
+/* SEMI and ANTI, where the key decides: left rows with or without a match. With more passes to come
+ * those without one go on to the next. */
+static quoin_status
+chosen_rows(size_t *n, hash_join *op, size_t limit, quoin_error *err)
+{
+  bool semi = op->options.mode == JOIN_SEMI, more = op->disk.active && !op->disk.last;
+  *n = 0;
+  for (; op->row < op->left.rows && *n < limit; op->row++) {
+    uint32_t row = (uint32_t)op->row;
+    bool found = op->group[row] != SPARQL_ID_TABLE_ABSENT;
+    if (!found && more) {
+      quoin_status st = join_disk_carry(&op->disk, &row, 1, op->matched, err);
+      if (st) return st;
+    } else if (found == semi) {
+      op->left_row[*n] = row;
+      op->right_row[(*n)++] = NO_ROW;
+    }
+  }
+  return QUOIN_OK;
+}
+
 /* ---- output -----------------------------------------------------------------------------------
  */
 
@@ -374,6 +396,7 @@ static quoin_status
 next_pairs(size_t *n, hash_join *op, quoin_error *err)
 {
   if (op->options.mode == JOIN_MINUS) return minus_rows(n, op, op->ramp, err);
+  if (hash_join_keeps_left(op)) return chosen_rows(n, op, op->ramp, err);
   if (!op->options.n_conditions) return collect_pairs(n, op, op->ramp, err);
   quoin_status st = collect_pairs(n, op, op->ramp, err);
   if (st || (st = test_conditions(op, *n, err))) return st;
@@ -521,6 +544,34 @@ static const sparql_operator_class minus_class = {.name = "minus",
                                                   .rewind = hash_join_rewind,
                                                   .close = hash_join_close,
                                                   .explain = hash_join_explain};
+static const sparql_operator_class semi_class = {.name = "semi join",
+                                                 .next = hash_join_next,
+                                                 .rewind = hash_join_rewind,
+                                                 .close = hash_join_close,
+                                                 .explain = hash_join_explain};
+static const sparql_operator_class anti_class = {.name = "anti join",
+                                                 .next = hash_join_next,
+                                                 .rewind = hash_join_rewind,
+                                                 .close = hash_join_close,
+                                                 .explain = hash_join_explain};
+
+static const sparql_operator_class *
+class_of(join_mode mode)
+{
+  switch (mode) {
+  case JOIN_INNER:
+    return &inner_class;
+  case JOIN_LEFT:
+    return &left_class;
+  case JOIN_MINUS:
+    return &minus_class;
+  case JOIN_SEMI:
+    return &semi_class;
+  case JOIN_ANTI:
+    return &anti_class;
+  }
+  return &inner_class;
+}
 
 /* ---- making one -------------------------------------------------------------------------------
  */
@@ -531,16 +582,15 @@ sparql_hash_join_make(sparql_operator **out, sparql_context *ctx, sparql_operato
                       const sparql_frame *frame, quoin_error *err)
 {
   hash_join *op = NULL;
-  const sparql_operator_class *class_ = options->mode == JOIN_INNER  ? &inner_class
-                                        : options->mode == JOIN_LEFT ? &left_class
-                                                                     : &minus_class;
-  quoin_status st = sparql_operator_make(&op, sizeof(*op), class_, ctx, left, right, err);
+  quoin_status st =
+      sparql_operator_make(&op, sizeof(*op), class_of(options->mode), ctx, left, right, err);
   if (st) return st;
   assert(!options->n_conditions || options->mode == JOIN_LEFT);
   op->options = *options;
   op->frame = frame;
   op->ramp = SPARQL_RAMP;
   if ((st = hash_join_prepare(op, need, err))) return st;
+  assert(options->mode < JOIN_SEMI || !op->n_loose);
   sparql_frame_columns(op->column, frame);
   sparql_frame_bind(&op->head, frame);
   for (unsigned i = 0; i < left->n_sorted && op->head.bound[left->sorted[i]]; i++)

@@ -181,7 +181,13 @@ quoin_status sparql_merge_join_make(sparql_operator **out, sparql_context *ctx,
                                     sparql_operator *left, sparql_operator *right, sparql_var var,
                                     const bool *need, const sparql_frame *frame, quoin_error *err);
 
-typedef enum join_mode { JOIN_INNER, JOIN_LEFT, JOIN_MINUS } join_mode;
+typedef enum join_mode {
+  JOIN_INNER,
+  JOIN_LEFT,
+  JOIN_MINUS,
+  JOIN_SEMI, /* left rows that have a match: what both sides may bind, both bind in every row */
+  JOIN_ANTI  /* those that have none; likewise */
+} join_mode;
 typedef struct hash_join_options {
   join_mode mode;
   sparql_expr *const *conditions; /* of JOIN_LEFT */
@@ -189,6 +195,7 @@ typedef struct hash_join_options {
   sparql_operator *seed; /* leaf of `right` that takes the keys of each left batch; NULL: `right` is
                             read once */
   bool stable;           /* `right` gives the same rows after each rewind: keep them */
+  bool overlap;          /* JOIN_MINUS: both sides bind a parameter, which is no key */
   sparql_var graph;      /* JOIN_MINUS inside GRAPH ?g: must agree, but is no shared variable */
 } hash_join_options;
 /* The rows of `right` are kept, by the variables bound on both sides; variables that are unbound in

@@ -2,10 +2,10 @@
  *
  * plan.c walks the algebra. plan_info.c knows which variables a node binds. plan_group.c gathers
  * the joins around a node into one group: members that may be joined in any order, then steps
- * (OPTIONAL, BIND, MINUS) in written order, and filters that run as soon as their variables are
- * bound. plan_member.c estimates members, plan_order.c orders them, plan_join.c builds the
- * operators. plan_shortcut.c answers counts from the index. plan_plain.c is the planner with the
- * optimiser off. */
+ * (OPTIONAL, BIND, MINUS: plan_step.c) in written order, and filters that run as soon as their
+ * variables are bound (EXISTS as a join: plan_exists.c). plan_member.c estimates members,
+ * plan_order.c orders them, plan_join.c builds the operators. plan_shortcut.c answers counts from
+ * the index. plan_plain.c is the planner with the optimiser off. */
 #ifndef QUOIN_SPARQL_PLAN_BUILD_H
 #define QUOIN_SPARQL_PLAN_BUILD_H
 
@@ -168,6 +168,29 @@ quoin_status plan_group_node(sparql_operator **out, planner *p, const sparql_alg
                              sparql_operator *seed, sparql_expr *const *pushed, size_t n_pushed,
                              quoin_error *err);
 
+/* ---- steps (plan_step.c), EXISTS (plan_exists.c) ----------------------------------------------
+ */
+
+/* What the rows of a step bind besides those before it: its right side, or a SERVICE; NULL: BIND.
+ */
+quoin_status plan_step_info(const node_info **out, planner *p, const sparql_algebra *node,
+                            quoin_error *err);
+quoin_status plan_apply_steps(sparql_operator **op, plan_group *g, const bool *need,
+                              quoin_error *err);
+/* `right`, the right side of OPTIONAL, MINUS or EXISTS, for the keys of one batch of `left` at a
+ * time: *seed takes them. *out NULL: there are none. */
+quoin_status plan_seeded(sparql_operator **out, sparql_operator **seed, planner *p,
+                         const sparql_algebra *right, const sparql_active_graph *graph,
+                         const sparql_operator *left, const bool *need, sparql_expr *const *pushed,
+                         size_t n_pushed, quoin_error *err);
+/* The EXISTS or NOT EXISTS that `expr` is, or negates; NULL: none. *negated: true where the pattern
+ * has no solution. */
+const sparql_expr *plan_exists_of(bool *negated, const sparql_expr *expr);
+/* Such an expression over the rows of *op as a semi-join or anti-join, where that means the same
+ * and costs less than a look for each row (plan_exists.c). *done: it was. */
+quoin_status plan_exists_join(bool *done, sparql_operator **op, plan_group *g,
+                              const sparql_expr *expr, quoin_error *err);
+
 /* ---- members, order, joins --------------------------------------------------------------------
  */
 
@@ -219,7 +242,8 @@ bool plan_is_stable(const planner *p, const sparql_operator *op);
 #define COST_MERGE 3.0 /* a row of either side */
 #define COST_ROW 3.0   /* a row of output */
 #define COST_FILTER 5.0
-#define COST_PATH 2000.0 /* a search from one node */
+#define COST_PATH 2000.0   /* a search from one node */
+#define COST_EXISTS 1500.0 /* a look for one row of an EXISTS */
 
 /* ---- the walk (plan.c) ------------------------------------------------------------------------
  */
@@ -227,6 +251,10 @@ bool plan_is_stable(const planner *p, const sparql_operator *op);
 quoin_status plan_node(sparql_operator **out, planner *p, const sparql_algebra *node,
                        const sparql_active_graph *graph, const bool *need, uint64_t limit,
                        quoin_error *err);
+/* Do both sides of a MINUS bind a parameter in every row, other than `graph`? Then their domains
+ * meet. */
+quoin_status plan_minus_overlap(bool *out, planner *p, const sparql_algebra *node, sparql_var graph,
+                                quoin_error *err);
 /* With the optimiser off: joins in written order, every column, no filter moved. */
 quoin_status plan_plain_node(sparql_operator **out, planner *p, const sparql_algebra *node,
                              const sparql_active_graph *graph, quoin_error *err);

@@ -60,15 +60,29 @@ find_intervals(scan_interval **out, size_t *n, plan_group *g, sparql_var var, qu
 /* ---- filters ----------------------------------------------------------------------------------
  */
 
+static quoin_status
+add_filters(sparql_operator **op, plan_group *g, sparql_expr **exprs, size_t n, double share,
+            quoin_error *err)
+{
+  sparql_operator *below = *op;
+  if (!n) return QUOIN_OK;
+  quoin_status st = sparql_filter_new(op, g->p->ctx, below, exprs, n, err);
+  if ((st = plan_made(g->p, st, *op, err))) return st;
+  (*op)->rows = below->rows * share;
+  (*op)->cost = below->cost + COST_FILTER * below->rows * (double)n;
+  return QUOIN_OK;
+}
+
 quoin_status
 plan_apply_filters(sparql_operator **op, plan_group *g, size_t steps_done, bool core,
                    quoin_error *err)
 {
   planner *p = g->p;
   sparql_expr **exprs = base_arena_new(&p->ctx->arena, g->n_filters + 1, sizeof(*exprs));
-  size_t n = 0;
+  sparql_expr **exists = base_arena_new(&p->ctx->arena, g->n_filters + 1, sizeof(*exists));
+  size_t n = 0, n_exists = 0;
   double share = 1;
-  if (!exprs) return base_fail_nomem(err);
+  if (!exprs || !exists) return base_fail_nomem(err);
   for (size_t f = 0; f < g->n_filters; f++) {
     plan_filter *filter = &g->filters[f];
     if (filter->applied) continue;
@@ -77,16 +91,22 @@ plan_apply_filters(sparql_operator **op, plan_group *g, size_t steps_done, bool 
       if (plan_set_has(filter->vars, v)) ready = (*op)->bound[v];
     if (!ready && (!(core || steps_done) || filter->after > steps_done)) continue;
     filter->applied = true;
+    bool negated;
+    if (plan_exists_of(&negated, filter->expr)) {
+      exists[n_exists++] = filter->expr;
+      continue;
+    }
     exprs[n++] = filter->expr;
     share *= filter->selects;
   }
-  if (!n) return QUOIN_OK;
-  sparql_operator *below = *op;
-  quoin_status st = sparql_filter_new(op, p->ctx, below, exprs, n, err);
-  if ((st = plan_made(p, st, *op, err))) return st;
-  (*op)->rows = below->rows * share;
-  (*op)->cost = below->cost + COST_FILTER * below->rows * (double)n;
-  return QUOIN_OK;
+  quoin_status st = add_filters(op, g, exprs, n, share, err);
+  n = 0;
+  for (size_t i = 0; i < n_exists && !st; i++) {
+    bool joined;
+    st = plan_exists_join(&joined, op, g, exists[i], err);
+    if (!joined) exprs[n++] = exists[i];
+  }
+  return st ? st : add_filters(op, g, exprs, n, 0.5, err);
 }
 
 static bool

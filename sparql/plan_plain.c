@@ -15,7 +15,10 @@ plain_join(sparql_operator **out, planner *p, sparql_operator *left, sparql_oper
     options.n_conditions = node->n_exprs;
   }
   if (mode == JOIN_MINUS && graph->scope == QUAD_NAMED) options.graph = graph->graph.var;
-  quoin_status st = sparql_hash_join_make(out, p->ctx, left, right, &options, NULL, p->frame, err);
+  quoin_status st = QUOIN_OK;
+  if (mode == JOIN_MINUS) st = plan_minus_overlap(&options.overlap, p, node, options.graph, err);
+  if (st) return st;
+  st = sparql_hash_join_make(out, p->ctx, left, right, &options, NULL, p->frame, err);
   return plan_made(p, st, *out, err);
 }
 

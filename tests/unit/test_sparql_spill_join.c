@@ -131,6 +131,13 @@ wide(size_t row, uint64_t seed)
   return base_mix(row * 2 + seed) % 40000 + 1;
 }
 
+/* Of the values of wide a half, in twice the range. */
+static uint64_t
+sparse(size_t row, uint64_t seed)
+{
+  return base_mix(row * 2 + seed) % 40000 * 2 + 1;
+}
+
 /* Every second one the same. */
 static uint64_t
 frequent(size_t row, uint64_t seed)
@@ -256,12 +263,31 @@ all_modes(source left, source right)
   }
 }
 
+/* SEMI and ANTI together give each left row once. */
+static void
+chosen(source left, source right)
+{
+  for (int sorted = 0; sorted < 2; sorted++) {
+    left.sorted = sorted != 0;
+    same_join(&left, &right, JOIN_SEMI);
+    same_join(&left, &right, JOIN_ANTI);
+  }
+  outcome with = join(&left, &right, JOIN_SEMI, BUDGET, 1);
+  outcome without = join(&left, &right, JOIN_ANTI, BUDGET, 1);
+  assert_int_equal(with.n + without.n, left.n);
+  free(with.row);
+  free(without.row);
+}
+
 static void
 test_spill_join__many_keys(void **state)
 {
   (void)state;
-  all_modes((source){.n = 30000, .cell = {row_number, wide}},
-            (source){.n = 60000, .cell = {NULL, wide, row_number}});
+  source left = {.n = 30000, .cell = {row_number, wide}};
+  source right = {.n = 60000, .cell = {NULL, wide, row_number}};
+  all_modes(left, right);
+  right.cell[1] = sparse; /* many a left row has no match */
+  chosen(left, right);
 }
 
 static void
@@ -270,6 +296,8 @@ test_spill_join__one_frequent_key(void **state)
   (void)state;
   all_modes((source){.n = 6000, .cell = {row_number, seldom}},
             (source){.n = 60000, .cell = {NULL, frequent, row_number}});
+  chosen((source){.n = 6000, .cell = {row_number, seldom}},
+         (source){.n = 60000, .cell = {NULL, frequent, row_number}});
 }
 
 static void
