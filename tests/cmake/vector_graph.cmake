@@ -1,0 +1,3 @@
+foreach(unit kernel)
+  quoin_test(unit.vector.${unit} SOURCES unit/test_vector_${unit}.c MODULES vector)
+endforeach()

@@ -1,0 +1,74 @@
+/* vector/kernel.h - distances between vectors, by the best instructions of the processor.
+ *
+ * Two families. *Walk* kernels order the search: float results over stored codes, one query against
+ * many rows with prefetch; i8 and b1 give the same bits on every kernel (integer sums), f32 and f16
+ * differ in the last places. *Exact* kernels give what leaves the engine: sums in double over 16
+ * fixed lanes (lane i takes the elements i, i+16, ...) folded by a fixed tree (i += i+8, i+4, i+2,
+ * i+1), each product rounded before it is added: the same bits on every kernel and machine.
+ *
+ * The table of a processor is constant; vec_kernels_best() chooses it from what the processor says,
+ * and whoever needs it keeps the pointer. Any thread. */
+#ifndef QUOIN_VECTOR_KERNEL_H
+#define QUOIN_VECTOR_KERNEL_H
+
+#include "base/base.h"
+
+typedef enum vec_metric { VEC_COSINE = 0, VEC_DOT = 1, VEC_L2 = 2 } vec_metric;
+
+/* How a vector is kept for the walk (vector/code.h). */
+typedef enum vec_code { VEC_F32 = 0, VEC_F16 = 1, VEC_I8 = 2, VEC_B1 = 3 } vec_code;
+enum { VEC_METRICS = 3, VEC_CODES = 4, VEC_DIMS_MAX = 65535 };
+
+/* One side of a distance, made by vec_query_set or vec_query_from_row (vector/code.h). */
+typedef struct vec_query {
+  const void *code; /* f32 for F32 and F16, signed bytes for I8, bits for B1; 64-byte aligned */
+  uint32_t dims;
+  uint32_t code_bytes; /* of a row: where its scale and norm lie */
+  float scale, norm;   /* I8: code * scale is the vector, norm its square */
+  int32_t shift;       /* I8: 128 * sum of the codes; rows are stored with 128 added */
+} vec_query;
+
+/* The rows of a batch: row i lies at base + stride * slots[i], or stride * i where slots is NULL.
+ */
+typedef struct vec_rows {
+  const char *base;
+  size_t stride;
+  const uint32_t *slots;
+  size_t n;
+} vec_rows;
+
+/* out[i]: distance of row i. Dot: 1 - dot product (cosine: the same over unit vectors). L2: squared
+ * distance. B1: number of differing bits, for both. */
+typedef void vec_walk(float *out, const vec_query *query, const vec_rows *rows);
+
+/* Sum over double lanes of a[i] * b[i], or of (a[i] - b[i])^2. */
+typedef double vec_sum(const float *a, const float *b, size_t dims);
+/* sums[0] = a.b and sums[1] = b.b in one pass over b. */
+typedef void vec_sum2(double sums[2], const float *a, const float *b, size_t dims);
+
+typedef struct vec_kernels {
+  const char *name;
+  vec_walk *dot[VEC_CODES];
+  vec_walk *l2[VEC_CODES];
+  vec_sum *exact_dot, *exact_l2;
+  vec_sum2 *exact_dot2;
+} vec_kernels;
+
+/* The table for this processor. */
+const vec_kernels *vec_kernels_best(void);
+/* Table number i of those that run here, from the scalar one (0) up; NULL past the last. For tests
+ * and benchmarks. */
+const vec_kernels *vec_kernels_nth(size_t i);
+
+static inline vec_walk *
+vec_kernels_walk(const vec_kernels *kernels, vec_metric metric, vec_code code)
+{
+  return metric == VEC_L2 ? kernels->l2[code] : kernels->dot[code];
+}
+
+/* The distance that users see: cosine 1 - cos, dot 1 - dot product, l2 Euclidean. `query_norm` is
+ * exact_dot(query, query). A zero vector has cosine distance 1. */
+double vec_exact(const vec_kernels *kernels, vec_metric metric, const float *query,
+                 double query_norm, const float *vector, size_t dims);
+
+#endif /* QUOIN_VECTOR_KERNEL_H */
