@@ -236,6 +236,30 @@ choose_order(const sparql_graph_scan *scan, const quad_pattern *pattern, unsigne
              : QUAD_ORDERS;
 }
 
+/* Where a whole graph or predicate is read: the order in which each of the merged graphs is scanned
+ * by itself. A node's triples are looked up among those of all graphs. QUAD_ORDERS: not so. */
+static quad_order
+by_graph_order(const sparql_graph_scan *scan, unsigned bound)
+{
+  const sparql_graph *graph = &scan->graph;
+  uint32_t orders = quad_snapshot_orders(scan->ctx->snapshot);
+  quad_order order = bound & 1u << QUAD_P ? QUAD_GPOS : QUAD_GSPO;
+  bool nodes = bound & (1u << QUAD_S | 1u << QUAD_O);
+  bool few = graph->merge && graph->merged && graph->n_merged <= PATTERN_SCAN_GRAPHS;
+  return few && !nodes && orders >> order & 1 ? order : QUAD_ORDERS;
+}
+
+static quoin_status
+open_scan(sparql_graph_scan *scan, const quad_pattern *pattern, quad_order order, unsigned columns,
+          quoin_error *err)
+{
+  const sparql_graph *graph = &scan->graph;
+  quoin_status st = pattern_scan_open(&scan->scan, scan->ctx, pattern, order, columns,
+                                      scan->by_graph ? graph->merged : NULL, graph->n_merged, err);
+  scan->open = !st;
+  return st;
+}
+
 quoin_status
 sparql_graph_scan_start(sparql_graph_scan *scan, const sparql_graph *graph, const atom_id spo[3],
                         quoin_error *err)
@@ -252,21 +276,24 @@ sparql_graph_scan_start(sparql_graph_scan *scan, const sparql_graph *graph, cons
     if (!sparql_id_is_stored(scan->ctx, id)) scan->nothing = true;
   }
   if (scan->nothing) return QUOIN_OK;
-  if (scan->scan && scan->bound == bound && scan->graph.scope == graph->scope &&
+  if (scan->open && scan->bound == bound && scan->graph.scope == graph->scope &&
       scan->graph.merge == graph->merge) {
     scan->graph = *graph;
-    return quad_scan_rebind(scan->scan, &pattern, err);
+    return pattern_scan_rebind(&scan->scan, &pattern, err);
   }
-  quad_scan_close(scan->scan);
-  scan->scan = NULL;
+  pattern_scan_close(&scan->scan);
+  scan->open = false;
   scan->bound = bound;
   scan->graph = *graph;
   unsigned columns = scan->columns & ~bound;
+  quad_order order = by_graph_order(scan, bound);
+  scan->by_graph = order != QUAD_ORDERS;
+  if (scan->by_graph) return open_scan(scan, &pattern, order, columns, err);
   if (graph->merge) columns |= 15u & ~bound; /* to see which are equal, and of which graph */
-  quad_order order = choose_order(scan, &pattern, bound);
+  order = choose_order(scan, &pattern, bound);
   if (order == QUAD_ORDERS)
     return base_fail(err, QUOIN_ERR_UNSUPPORTED, "the store keeps no order for merged graphs");
-  return quad_scan_open(&scan->scan, scan->ctx->snapshot, &pattern, order, columns, err);
+  return open_scan(scan, &pattern, order, columns, err);
 }
 
 static quoin_status
@@ -309,12 +336,12 @@ sparql_graph_scan_next(quad_batch *out, sparql_graph_scan *scan, quoin_error *er
 {
   quoin_status st;
   if (scan->nothing) return QUOIN_DONE;
-  if (!scan->graph.merge) return quad_scan_next(out, scan->scan, err);
+  if (!scan->graph.merge || scan->by_graph) return pattern_scan_next(out, &scan->scan, err);
   if ((st = buffers(scan, err))) return st;
   for (;;) {
     quad_batch in;
     if ((st = base_cancel_check(&scan->ctx->cancel, err))) return st;
-    if ((st = quad_scan_next(&in, scan->scan, err))) return st;
+    if ((st = pattern_scan_next(&in, &scan->scan, err))) return st;
     *out = (quad_batch){.rows = merge_batch(scan, &in)};
     for (unsigned c = 0; c < 3; c++)
       out->column[c] = in.column[c] ? scan->buffer[c] : NULL;
@@ -325,8 +352,8 @@ sparql_graph_scan_next(quad_batch *out, sparql_graph_scan *scan, quoin_error *er
 void
 sparql_graph_scan_close(sparql_graph_scan *scan)
 {
-  quad_scan_close(scan->scan);
-  scan->scan = NULL;
+  pattern_scan_close(&scan->scan);
+  scan->open = false;
 }
 
 quoin_status

@@ -8,6 +8,7 @@
 
 #include "sparql/columns.h"
 #include "sparql/id_table.h"
+#include "sparql/pattern_scan.h"
 
 /* An active graph at run time: one graph of triples. */
 typedef struct sparql_graph {
@@ -44,7 +45,9 @@ quoin_status sparql_graph_exists(bool *out, sparql_context *ctx, atom_id name,
 
 typedef struct sparql_graph_scan {
   sparql_context *ctx;
-  quad_scan *scan;
+  pattern_scan scan;
+  bool open;
+  bool by_graph;    /* the source merges */
   unsigned bound;   /* bit set of 1<<QUAD_S... that the scan was opened with */
   unsigned columns; /* asked for by the caller */
   bool nothing;     /* the pattern cannot match */

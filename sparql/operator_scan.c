@@ -3,6 +3,7 @@
  * Columns are passed on by pointer. Only where a variable is repeated or graphs are merged are rows
  * copied: a merge is a set, and the orders with G last put equal triples next to each other. */
 #include "sparql/operators.h"
+#include "sparql/pattern_scan.h"
 
 #include <assert.h>
 
@@ -17,7 +18,8 @@ typedef struct scan_operator {
   const scan_interval *intervals;
   size_t n_intervals, interval;
   const sparql_frame *frame;
-  quad_scan *scan;
+  pattern_scan scan;
+  bool open;
   quad_pattern pattern;
   bool running; /* the scan is at the current parameters */
   bool filters; /* rows must be looked at */
@@ -37,15 +39,17 @@ static quoin_status
 start_interval(scan_operator *op, quoin_error *err)
 {
   quoin_status st;
-  if (op->scan) {
-    st = quad_scan_rebind(op->scan, &op->pattern, err);
+  if (op->open) {
+    st = pattern_scan_rebind(&op->scan, &op->pattern, err);
   } else {
-    st = quad_scan_open(&op->scan, op->head.ctx->snapshot, &op->pattern, op->order, op->columns,
-                        err);
+    const atom_id *graphs = op->spec.by_graph ? op->spec.graphs : NULL;
+    st = pattern_scan_open(&op->scan, op->head.ctx, &op->pattern, op->order, op->columns, graphs,
+                           op->spec.n_graphs, err);
+    op->open = !st;
   }
   if (st || op->n_intervals == 0) return st;
   const scan_interval *range = &op->intervals[op->interval];
-  return quad_scan_range(op->scan, range->lo, range->hi, err);
+  return pattern_scan_range(&op->scan, range->lo, range->hi, err);
 }
 
 static quoin_status
@@ -111,13 +115,13 @@ triple_is_new(scan_operator *op, const quad_batch *in, size_t row)
 static void
 filter_rows(scan_operator *op, const quad_batch *in)
 {
-  bool graphs = op->spec.graphs || op->spec.skip_graph.bits;
+  bool graphs = !op->spec.by_graph && (op->spec.graphs || op->spec.skip_graph.bits);
   bool look_at_graph = graphs && in->column[QUAD_G];
   size_t n = 0;
   for (size_t row = 0; row < in->rows; row++) {
     if (look_at_graph && !graph_passes(op, in->column[QUAD_G][row])) continue;
     if (!repeats_agree(op, in, row)) continue;
-    if (op->spec.distinct && !triple_is_new(op, in, row)) continue;
+    if (op->spec.distinct && !op->spec.by_graph && !triple_is_new(op, in, row)) continue;
     for (unsigned i = 0; i < 4; i++)
       if (op->buffer[i]) op->buffer[i][n] = in->column[i][row];
     n++;
@@ -133,7 +137,7 @@ fetch(scan_operator *op, quoin_error *err)
 {
   for (;;) {
     quad_batch in;
-    quoin_status st = quad_scan_next(&in, op->scan, err);
+    quoin_status st = pattern_scan_next(&in, &op->scan, err);
     if (st == QUOIN_DONE && op->interval + 1 < op->n_intervals) {
       op->interval++;
       if ((st = start_interval(op, err))) return st;
@@ -186,9 +190,8 @@ static void
 scan_close(sparql_operator *head)
 {
   scan_operator *op = (scan_operator *)head;
-  quad_scan_close(op->scan);
-  op->scan = NULL;
-  op->running = false;
+  pattern_scan_close(&op->scan);
+  op->open = op->running = false;
 }
 
 /* ---- seeking ----------------------------------------------------------------------------------
@@ -231,7 +234,7 @@ sparql_scan_seek(sparql_operator *head, atom_id value, quoin_error *err)
     key[k] = i == position ? value : op->pattern.match.term[i];
     if (i == position) break;
   }
-  return quad_scan_seek(op->scan, key, err);
+  return pattern_scan_seek(&op->scan, key, err);
 }
 
 /* ---- EXPLAIN ----------------------------------------------------------------------------------
@@ -279,7 +282,11 @@ scan_explain(base_buffer *out, const sparql_operator *head)
     base_buffer_text(out, " graph ");
     explain_position(out, op, QUAD_G);
   }
-  if (op->spec.distinct) base_buffer_text(out, " merged graphs");
+  if (op->spec.by_graph) {
+    base_buffer_printf(out, " %zu graphs one by one", op->spec.n_graphs);
+  } else if (op->spec.distinct) {
+    base_buffer_text(out, " merged graphs");
+  }
   if (op->n_intervals) base_buffer_printf(out, " in %zu ranges", op->n_intervals);
   if (op->spec.empty) base_buffer_text(out, " (matches nothing)");
 }
@@ -321,6 +328,10 @@ choose_columns(scan_operator *op, const bool *need)
       if (spec->at[i].kind == SCAN_VAR && spec->at[j].kind == SCAN_VAR &&
           spec->at[i].var == spec->at[j].var)
         op->columns |= 1u << i | 1u << j;
+  if (spec->by_graph) {
+    if (spec->at[QUAD_G].kind == SCAN_VAR) op->columns |= 1u << QUAD_G; /* no set of triples */
+    return;
+  }
   if ((spec->graphs || spec->skip_graph.bits) &&
       (spec->at[QUAD_G].kind == SCAN_DROP || spec->at[QUAD_G].kind == SCAN_VAR)) {
     op->columns |= 1u << QUAD_G;
@@ -341,7 +352,7 @@ claim_order(scan_operator *op)
     unsigned i = quad_order_keys[op->order][k];
     scan_kind kind = spec->at[i].kind;
     if (kind == SCAN_CONST || kind == SCAN_FIXED || kind == SCAN_PARAM) continue;
-    if (i == QUAD_G && spec->scope == QUAD_DEFAULT) continue;
+    if (i == QUAD_G && (spec->scope == QUAD_DEFAULT || spec->by_graph)) continue;
     if (!(op->shown & 1u << i)) return;
     op->head.sorted[op->head.n_sorted++] = spec->at[i].var;
   }

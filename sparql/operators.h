@@ -100,6 +100,7 @@ typedef struct scan_spec {
   size_t n_graphs;
   atom_id skip_graph; /* the system graph; 0: none */
   bool distinct;      /* merged graphs: equal s,p,o count once */
+  bool by_graph;      /* scan each of `graphs` and merge, instead of all graphs (pattern_scan.h) */
   bool empty;         /* matches nothing, whatever the data */
 } scan_spec;
 
@@ -113,6 +114,8 @@ quoin_status scan_spec_make(scan_spec *out, sparql_context *ctx, const sparql_tr
                             quoin_error *err);
 /* The pattern with the values of its parameters as they are now; false when they exclude all. */
 bool scan_spec_pattern(quad_pattern *out, const scan_spec *spec);
+/* May spec->by_graph be set? */
+bool scan_spec_splits(const scan_spec *spec, uint32_t orders);
 /* The order kept that serves the bound positions and then sorts by `then`. */
 quad_order scan_spec_order(const scan_spec *spec, uint32_t orders, const sparql_var *then,
                            size_t n_then);

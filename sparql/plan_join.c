@@ -221,6 +221,8 @@ build_index(sparql_operator **out, plan_group *g, const plan_member *m, sparql_o
     at->param = param;
   }
   assert(n > 0);
+  /* Each key would be looked up in each graph. */
+  if (spec.n_graphs > 4 || spec.at[QUAD_G].kind == SCAN_PARAM) spec.by_graph = false;
   sparql_operator *inner;
   quad_order order = scan_spec_order(&spec, p->orders, NULL, 0);
   st = sparql_scan_make(&inner, p->ctx, &spec, order, need, NULL, 0, p->frame, true, err);

@@ -94,6 +94,27 @@ distinct_values(double *out, const plan_member *m, const plan_group *g, const qu
   return st;
 }
 
+/* Of several graphs: scanned one by one and merged where the others hold most of what matches: a
+ * row that is merged costs some of those that are passed over. */
+static quoin_status
+choose_graphs(uint64_t *count, plan_member *m, const planner *p, const quad_pattern *pattern,
+              quoin_error *err)
+{
+  enum { ROWS_PASSED = 4, ROWS_OPEN = 200 };
+  uint64_t listed = 0, here;
+  if (!scan_spec_splits(&m->spec, p->orders)) return QUOIN_OK;
+  quad_pattern of_graph = *pattern;
+  for (size_t i = 0; i < m->spec.n_graphs; i++) {
+    of_graph.match.term[QUAD_G] = m->spec.graphs[i];
+    quoin_status st = quad_count(&here, p->ctx->snapshot, &of_graph, err);
+    if (st) return st;
+    listed += here;
+  }
+  m->spec.by_graph = listed * ROWS_PASSED + m->spec.n_graphs * ROWS_OPEN < *count;
+  *count = listed;
+  return QUOIN_OK;
+}
+
 static quoin_status
 estimate_scan(plan_member *m, plan_group *g, quoin_error *err)
 {
@@ -104,11 +125,14 @@ estimate_scan(plan_member *m, plan_group *g, quoin_error *err)
   quoin_status st;
   loose_pattern(&pattern, &unknown, &m->spec);
   if (!m->spec.empty && (st = quad_count(&count, p->ctx->snapshot, &pattern, err))) return st;
+  m->cost = (double)count;
+  if (count && (st = choose_graphs(&count, m, p, &pattern, err))) return st;
   m->rows = (double)count;
+  if (m->spec.by_graph) m->cost = m->rows * 2;
   for (; unknown; unknown--)
     m->rows = m->rows > 10 ? m->rows / 10 : m->rows;
   if (count == 0) m->spec.empty = unknown == 0 && !p->frame;
-  m->cost = COST_OPEN + m->rows;
+  m->cost = COST_OPEN + (m->cost > m->rows ? m->cost : m->rows);
   m->vars = base_arena_new_zero(&p->ctx->arena, 4, sizeof(*m->vars));
   if (!m->vars) return base_fail_nomem(err);
   memset(m->maybe, 0, p->words * sizeof(*m->maybe));

@@ -186,7 +186,7 @@ offer_bases(order_search *s, uint32_t member, quoin_error *err)
     sparql_var lead = m->vars[i].var;
     base.order = scan_spec_order(&m->spec, s->g->p->orders, &lead, 1);
     base.sorted = scan_spec_sorted(&m->spec, base.order);
-    base.cost = COST_OPEN + m->rows * range_share(s->g, base.sorted);
+    base.cost = COST_OPEN + (m->cost - COST_OPEN) * range_share(s->g, base.sorted);
     if (base.sorted != SPARQL_NO_VAR && !s->g->need[base.sorted]) base.sorted = SPARQL_NO_VAR;
     quoin_status st = offer(s, &base, err);
     if (st) return st;

@@ -1,6 +1,7 @@
 /* sparql/plan_scan.c - a triple pattern over an active graph, as the quad store wants it. */
 #include "sparql/graph_scan.h"
 #include "sparql/operators.h"
+#include "sparql/pattern_scan.h"
 
 #include "base/poison.h"
 
@@ -105,8 +106,8 @@ scan_spec_pattern(quad_pattern *out, const scan_spec *spec)
       if (!(out->match.term[i] = at->param->value).bits) return false;
     }
   }
-  if (spec->at[QUAD_G].kind == SCAN_PARAM) {
-    atom_id graph = spec->at[QUAD_G].param->value;
+  if (spec->at[QUAD_G].kind == SCAN_PARAM || spec->at[QUAD_G].kind == SCAN_FIXED) {
+    atom_id graph = out->match.term[QUAD_G];
     if (spec->skip_graph.bits && atom_id_equal(graph, spec->skip_graph)) return false;
     if (spec->graphs && !contains(spec->graphs, spec->n_graphs, graph)) return false;
   }
@@ -114,8 +115,10 @@ scan_spec_pattern(quad_pattern *out, const scan_spec *spec)
 }
 
 static bool
-is_bound(const scan_position *at)
+is_bound(const scan_spec *spec, unsigned position)
 {
+  const scan_position *at = &spec->at[position];
+  if (position == QUAD_G && spec->by_graph) return true;
   return at->kind == SCAN_CONST || at->kind == SCAN_FIXED || at->kind == SCAN_PARAM;
 }
 
@@ -128,7 +131,7 @@ bound_lead(const scan_spec *spec, quad_order order)
   for (unsigned k = 0; k < 4; k++) {
     unsigned i = quad_order_keys[order][k];
     if (i == QUAD_G && spec->scope == QUAD_DEFAULT) continue;
-    if (!is_bound(&spec->at[i])) {
+    if (!is_bound(spec, i)) {
       ended = true;
     } else if (ended) {
       return false;
@@ -137,13 +140,28 @@ bound_lead(const scan_spec *spec, quad_order order)
   return true;
 }
 
+bool
+scan_spec_splits(const scan_spec *spec, uint32_t orders)
+{
+  const uint32_t graph_first = 1u << QUAD_GSPO | 1u << QUAD_GPOS | 1u << QUAD_GOSP;
+  scan_kind graph = spec->at[QUAD_G].kind;
+  return spec->graphs && spec->n_graphs && spec->n_graphs <= PATTERN_SCAN_GRAPHS &&
+         (graph == SCAN_DROP || graph == SCAN_VAR) && (orders & graph_first) == graph_first;
+}
+
 quad_order
 scan_spec_order(const scan_spec *spec, uint32_t orders, const sparql_var *then, size_t n_then)
 {
   quad_pattern pattern = {.scope = spec->scope};
   uint8_t positions[4];
   size_t n = 0, n_params = 0;
-  if (spec->distinct) orders &= (1u << QUAD_GSPO) - 1; /* equal triples must be neighbours */
+  const uint32_t graph_last = (1u << QUAD_GSPO) - 1;
+  if (spec->by_graph) {
+    orders &= ~graph_last;
+    pattern.match.term[QUAD_G] = atom_id_make(ATOM_IRI, 1);
+  } else if (spec->distinct) {
+    orders &= graph_last; /* equal triples must be neighbours */
+  }
   /* First with the parameters behind the constants, where keys that follow each other lie close. */
   for (uint8_t i = 0; i < 4; i++) {
     const scan_position *at = &spec->at[i];
@@ -176,7 +194,7 @@ scan_spec_sorted(const scan_spec *spec, quad_order order)
 {
   for (unsigned k = 0; k < 4; k++) {
     unsigned i = quad_order_keys[order][k];
-    if (is_bound(&spec->at[i])) continue;
+    if (is_bound(spec, i)) continue;
     return spec->at[i].kind == SCAN_VAR ? spec->at[i].var : SPARQL_NO_VAR;
   }
   return SPARQL_NO_VAR;

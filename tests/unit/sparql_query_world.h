@@ -254,6 +254,51 @@ world_expect_status(world *w, const char *text, const sparql_run_options *option
   answer_free(&a);
 }
 
+/* The same rows with and without the optimiser, whatever they are; gives how many. */
+static inline size_t
+world_same(world *w, const char *text, const char *file, int line)
+{
+  answer a[2];
+  for (int plain = 0; plain < 2; plain++) {
+    const sparql_run_options run = {.plain = plain != 0};
+    a[plain] = world_run(w, text, &run);
+    if (a[plain].status) fail_msg("%s:%d: %s: %s", file, line, text, a[plain].err.message);
+    if (a[plain].n) qsort(a[plain].rows, a[plain].n, sizeof(char *), answer_compare);
+  }
+  size_t n = a[0].n;
+  if (n != a[1].n) fail_msg("%s:%d: %s: %zu rows, plain %zu", file, line, text, n, a[1].n);
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(a[0].rows[i], a[1].rows[i]))
+      fail_msg("%s:%d: %s: row %zu: %s, plain %s", file, line, text, i, a[0].rows[i], a[1].rows[i]);
+  answer_free(&a[0]);
+  answer_free(&a[1]);
+  return n;
+}
+
+/* The plan of PROLOGUE + text, terminated; to be cleared. */
+static inline void
+world_explain(base_buffer *out, const world *w, const char *text)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  sparql_query *query = NULL;
+  sparql_cursor *cursor = NULL;
+  base_buffer whole;
+  base_buffer_init(&whole, base_alloc_default());
+  base_buffer_init(out, base_alloc_default());
+  base_buffer_text(&whole, PROLOGUE);
+  base_buffer_text(&whole, text);
+  assert_int_equal(sparql_query_parse(&query, (quoin_span){whole.data, whole.len},
+                                      (quoin_span){NULL, 0}, base_alloc_default(), &err),
+                   QUOIN_OK);
+  assert_int_equal(
+      sparql_cursor_open(&cursor, query, w->snapshot, NULL, base_alloc_default(), &err), QUOIN_OK);
+  assert_int_equal(sparql_cursor_explain(out, cursor, &err), QUOIN_OK);
+  base_buffer_byte(out, '\0');
+  sparql_cursor_close(cursor);
+  sparql_query_free(query);
+  base_buffer_clear(&whole);
+}
+
 /* Rows in any order: `expected` is sorted by bytes. */
 #define EXPECT(w, text, expected) world_expect(w, text, NULL, false, expected, __FILE__, __LINE__)
 #define EXPECT_ORDERED(w, text, expected)                                                          \

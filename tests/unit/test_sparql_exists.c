@@ -7,36 +7,13 @@ static const char shop[] =
     ":x :q 1 . :z :q 9 . :e :n 1 ; :q 5 ; :r :e ."
     ":g1 { :a :p :x . :b :q 1 } :g2 { :c :p :a . :c :q 2 } :g3 { :e :p :e ; :q :e }";
 
-static void
-explain(base_buffer *out, world *w, const char *text)
-{
-  quoin_error err = QUOIN_ERROR_INIT;
-  sparql_query *query = NULL;
-  sparql_cursor *cursor = NULL;
-  base_buffer whole;
-  base_buffer_init(&whole, base_alloc_default());
-  base_buffer_init(out, base_alloc_default());
-  base_buffer_text(&whole, PROLOGUE);
-  base_buffer_text(&whole, text);
-  assert_int_equal(sparql_query_parse(&query, (quoin_span){whole.data, whole.len},
-                                      (quoin_span){NULL, 0}, base_alloc_default(), &err),
-                   QUOIN_OK);
-  assert_int_equal(
-      sparql_cursor_open(&cursor, query, w->snapshot, NULL, base_alloc_default(), &err), QUOIN_OK);
-  assert_int_equal(sparql_cursor_explain(out, cursor, &err), QUOIN_OK);
-  base_buffer_byte(out, '\0');
-  sparql_cursor_close(cursor);
-  sparql_query_free(query);
-  base_buffer_clear(&whole);
-}
-
 /* The answer, and an operator that the plan has; NULL: it has neither of the two joins. */
 static void
 expect_plan(world *w, const char *text, const char *name, const char *expected, int line)
 {
   base_buffer plan;
   world_expect(w, text, NULL, false, expected, __FILE__, line);
-  explain(&plan, w, text);
+  world_explain(&plan, w, text);
   bool good = name ? strstr(plan.data, name) != NULL
                    : !strstr(plan.data, "semi join") && !strstr(plan.data, "anti join");
   if (!good) fail_msg("line %d: %s\n%s", line, text, plan.data);
