@@ -263,6 +263,32 @@ bool atom_file_is_mine(const char *name);
  * must be found by its text and give its own id. */
 quoin_status atom_check(const atom_store *store, base_cancel *cancel, quoin_error *err);
 
+/* ---- compaction ------------------------------------------------------------------------------ */
+
+/* Which terms of a store stay: a set of the numbers 1..terms. One thread fills it; once closed,
+ * any number may map. */
+typedef struct atom_kept atom_kept;
+quoin_status atom_kept_new(atom_kept **out, uint64_t terms, const base_alloc *mem,
+                           quoin_error *err);
+uint64_t atom_kept_bytes(uint64_t terms); /* the memory it takes: two bits a term */
+void atom_kept_free(atom_kept *kept);     /* NULL is fine */
+/* Keep the terms of n ids as quads have them; 0 is passed over, and ids that are no number of a
+ * term are. CORRUPT for an id that no quad can have. */
+quoin_status atom_kept_add(atom_kept *kept, const uint64_t *ids, size_t n, quoin_error *err);
+/* Keep what they refer to as well, and number them. With a pin, or as the writer. */
+quoin_status atom_kept_close(atom_kept *kept, const atom_store *store, base_cancel *cancel,
+                             quoin_error *err);
+uint64_t atom_kept_count(const atom_kept *kept);
+/* The new ids. Within a kind the order stays: sorted columns stay sorted. `out` may be `ids`. */
+void atom_kept_map(uint64_t *out, const atom_kept *kept, const uint64_t *ids, size_t n);
+/* Write the terms that stay into new files of generation marks->generation, synced, in the
+ * directory of `from`, and fill `marks` for atom_store_open, which makes the table. As the writer
+ * of `from`. After a failure or before a manifest names them: atom_store_unlink. */
+quoin_status atom_store_copy(atom_marks *marks, const atom_store *from, const atom_kept *kept,
+                             base_cancel *cancel, quoin_error *err);
+/* Unlink the files of a generation that no manifest names. */
+void atom_store_unlink(const base_dir *dir, uint64_t generation);
+
 /* ---- ids of one query or transaction --------------------------------------------------------- */
 
 /* Terms that are not (yet) in the store, numbered from 1; one thread. */

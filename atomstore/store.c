@@ -76,7 +76,7 @@ atom_file_is_stale(const char *name, const atom_marks *marks)
   atom_file file;
   uint64_t generation, table;
   if (!name_parse(&file, &generation, &table, name)) return false;
-  if (generation != marks->generation) return generation < marks->generation;
+  if (generation != marks->generation) return true;
   return file == ATOM_FILE_TABLE && table < marks->table;
 }
 

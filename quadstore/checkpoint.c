@@ -150,7 +150,7 @@ swap_manifest(quad_store *store, const quad_version *next, quoin_error *err)
   m.generation++;
   m.version = next->number;
   m.log_first = store->log.segment + (store->log.file.fd >= 0);
-  st = quad_store_poison(store, atom_store_sync(&m.atoms, store->atoms, err));
+  st = quad_store_poison(store, atom_store_sync(&m.atoms, next->atoms->store, err));
   if (!st) st = quad_store_poison(store, base_dir_sync(&store->dir, err));
   if (!st) st = quad_store_poison(store, quad_manifest_write(&m, &store->dir, store->mem, err));
   if (st) {
@@ -163,6 +163,28 @@ swap_manifest(quad_store *store, const quad_version *next, quoin_error *err)
   quad_log_init(&store->log, &store->dir, m.log_first, m.lineage, store->mem);
   atomic_store(&store->log_bytes, 0);
   atomic_store(&store->saved, m.version);
+  return QUOIN_OK;
+}
+
+quoin_status
+quad_store_replace(quad_store *store, quad_version *next, quoin_error *err)
+{
+  quad_atoms *before = store->shared;
+  quoin_status st = swap_manifest(store, next, err);
+
+  if (st) {
+    quad_version_release(next);
+    return st;
+  }
+  quad_history_forget(store->history, next->number);
+  if (next->atoms != before) {
+    store->shared = quad_atoms_retain(next->atoms);
+    store->atoms = next->atoms->store;
+    atom_store_writer_enter(store->atoms);
+    atom_store_writer_leave(before->store);
+  }
+  quad_store_publish(store, next);
+  if (store->shared != before) quad_atoms_release(before);
   return QUOIN_OK;
 }
 

@@ -159,7 +159,11 @@ find_conflict(const commit *c, quoin_error *err)
   const quad_version *now = c->base, *then = c->txn->snapshot->version;
 
   if (now->number == then->number) return QUOIN_OK;
-  if (scans_touched(c))
+  if (c->txn->rebased && c->txn->n_scans && c->txn->n)
+    return base_fail(err, QUOIN_ERR_CONFLICT,
+                     "the store was cleared or compacted after this transaction began to read: try "
+                     "it again");
+  if (!c->txn->rebased && scans_touched(c))
     return base_fail(err, QUOIN_ERR_CONFLICT,
                      "a later commit changed what this transaction has read: try it again");
   for (size_t i = 0; i < c->txn->n; i++) {
@@ -169,11 +173,16 @@ find_conflict(const commit *c, quoin_error *err)
     uint8_t is = 0, was = 0;
     quad q;
     quoin_status st;
-    if (!ch->remove || !translate(&q, c, &ch->q)) continue;
-    for (unsigned k = 0; k < 4; k++)
-      rec[k] = q.term[k].bits;
-    if ((st = quad_version_present(&is, now, part, rec, 1, 4, c->txn->mem, err))) return st;
-    if ((st = quad_version_present(&was, then, part, rec, 1, 4, c->txn->mem, err))) return st;
+    if (!ch->remove) continue;
+    was = ch->was;
+    if (translate(&q, c, &ch->q)) {
+      for (unsigned k = 0; k < 4; k++)
+        rec[k] = q.term[k].bits;
+      if ((st = quad_version_present(&is, now, part, rec, 1, 4, c->txn->mem, err))) return st;
+      if (!c->txn->rebased &&
+          (st = quad_version_present(&was, then, part, rec, 1, 4, c->txn->mem, err)))
+        return st;
+    }
     if (is != was)
       return base_fail(err, QUOIN_ERR_CONFLICT,
                        "a later commit changed a quad that this transaction removes: try it again");
@@ -257,6 +266,8 @@ prepare(quad_version **next, uint64_t *added, uint64_t *removed, commit *c, quoi
   quoin_status st;
 
   if ((st = quad_store_may_write(store, err))) return st;
+  if (c->txn->snapshot->version->atoms != store->shared && (st = quad_txn_rebase(c->txn, err)))
+    return st;
   if ((st = find_locals(c, err))) return st;
   if ((st = find_conflict(c, err))) return st;
   if ((st = gather(added, removed, c, err))) return st;

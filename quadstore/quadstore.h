@@ -176,6 +176,26 @@ void quad_txn_abort(quad_txn *txn); /* NULL is fine */
 /* Flush memory runs to disk, sync atoms, replace the manifest, drop the log. */
 quoin_status quad_checkpoint(quad_store *store, quoin_error *err);
 
+/* Remove every quad and term at once: a manifest that names no runs, and fresh atom files. The time
+ * does not depend on what was there. Snapshots go on with what they see; an open transaction that
+ * read or removes something then fails with CONFLICT. Blank node numbers go on where they were, so
+ * that a label seen before never means another node. Waits to be the writer. A failure leaves the
+ * store as it was, or poisoned when what the disk holds is not known. */
+quoin_status quad_store_clear(quad_store *store, quoin_error *err);
+
+/* Rewrite the store without what nothing uses: one run, and atom files with the terms that its
+ * quads need, under new ids. Ids hold within a snapshot: those there are stay valid with theirs; an
+ * open transaction commits as if nothing had happened, or fails with CONFLICT when it has scanned.
+ * Being the writer for its duration: commits wait, readers do not. Memory: two bits a term there is
+ * and some megabytes; LIMIT when that is more than memory_bytes (0: no bound). Disk: as much again
+ * as the store needs afterwards, while it runs. Failures: as quad_store_clear. */
+quoin_status quad_store_compact(quad_store *store, uint64_t memory_bytes, base_cancel *cancel,
+                                quoin_error *err);
+/* How many terms of the store no quad needs (nor a term that a quad needs): what compact would
+ * drop. Exact, for the version there is now: reads every quad once. */
+quoin_status quad_store_dead_terms(uint64_t *out, quad_store *store, base_cancel *cancel,
+                                   quoin_error *err);
+
 /* ---- bulk load: being the writer for its duration
  * ------------------------------------------------------- */
 

@@ -151,6 +151,9 @@ quoin_status quad_store_checkpoint(quad_store *store, quoin_error *err);
 /* With the writer role: the current runs (merged into at most QUAD_DISK_RUNS) and, when not NULL,
  * the run file `extra` become the manifest. */
 quoin_status quad_store_save(quad_store *store, quad_run *extra, quoin_error *err);
+/* With the writer role and the manifest lock: make `next` (taken over, on failure too) the store's,
+ * durably; its runs are on disk. Its atom store becomes the one that new ids come from. */
+quoin_status quad_store_replace(quad_store *store, quad_version *next, quoin_error *err);
 /* Unlink what belongs to no manifest. */
 quoin_status quad_store_collect(quad_store *store, quoin_error *err);
 

@@ -8,6 +8,7 @@ typedef struct quad_change {
   quad q;
   bool remove;
   bool pending; /* not in txn->own yet */
+  bool was;     /* once rebased, of a removal: the quad was there at the begin */
 } quad_change;
 
 struct quad_txn {
@@ -16,7 +17,8 @@ struct quad_txn {
   quad_snapshot *snapshot; /* of its begin */
   quad_snapshot *own;      /* with its changes but for the pending ones; NULL: none was asked for */
   atom_local *local;
-  bool writer; /* from begin to end */
+  bool writer;  /* from begin to end */
+  bool rebased; /* the stored ids of its changes have become local ones: nothing but a commit */
   quad_change *changes;
   size_t n, room;
   uint32_t *pending; /* indexes of changes made since `own`; kept only when there is one */
@@ -26,5 +28,9 @@ struct quad_txn {
   quad_pattern *scans; /* what it depends on */
   size_t n_scans, scans_room;
 };
+
+/* The store's ids are other ones than those of the transaction's snapshot: say its changes in local
+ * ids, for the commit. Ends the use of everything else about it. */
+quoin_status quad_txn_rebase(quad_txn *txn, quoin_error *err);
 
 #endif /* QUOIN_QUADSTORE_TXN_H */

@@ -5,3 +5,5 @@ quoin_test(unit.quadstore.log SOURCES unit/test_quadstore_log.c MODULES quadstor
 quoin_test(crash.quadstore.kill SOURCES crash/test_quadstore_kill.c MODULES quadstore)
 quoin_test(unit.quadstore.threads SOURCES unit/test_quadstore_threads.c MODULES quadstore)
 quoin_test(unit.quadstore.commit SOURCES unit/test_quadstore_commit.c MODULES quadstore)
+quoin_test(unit.quadstore.clear SOURCES unit/test_quadstore_clear.c MODULES quadstore)
+quoin_test(unit.quadstore.compact SOURCES unit/test_quadstore_compact.c MODULES quadstore)

@@ -24,6 +24,15 @@
     STEP_CHECKPOINT, 0, 0, 0, 0                                                                    \
   }
 
+#define CLEAR                                                                                      \
+  {                                                                                                \
+    STEP_CLEAR, 0, 0, 0, 0                                                                         \
+  }
+#define COMPACT                                                                                    \
+  {                                                                                                \
+    STEP_COMPACT, 0, 0, 0, 0                                                                       \
+  }
+
 static const step load_steps[] = {OPEN, {STEP_LOAD, 0, 120, 0, 0}, CLOSE};
 static const step reload_steps[] = {
     OPEN, {STEP_LOAD, 0, 80, 0, 0}, {STEP_LOAD, 60, 80, 0, 0}, CLOSE};
@@ -92,6 +101,23 @@ static const step spill_steps[] = {OPEN,
                                    {STEP_COMMIT, 66010, 3, 0, 0},
                                    CLOSE};
 
+static const step clear_steps[] = {OPEN,
+                                   {STEP_LOAD, 0, 40, 0, 0},
+                                   {STEP_COMMIT, 40, 10, 5, 10},
+                                   CLEAR,
+                                   {STEP_COMMIT, 20, 40, 0, 0},
+                                   CLEAR,
+                                   {STEP_COMMIT, 30, 10, 0, 0},
+                                   CLOSE};
+static const step compact_steps[] = {OPEN,
+                                     {STEP_LOAD, 0, 60, 0, 0},
+                                     {STEP_COMMIT, 60, 20, 10, 30},
+                                     COMPACT,
+                                     {STEP_COMMIT, 20, 30, 61, 10},
+                                     COMPACT,
+                                     {STEP_COMMIT, 80, 5, 3, 3},
+                                     CLOSE};
+
 #define STEPS(list) .steps = list, .n_steps = sizeof list / sizeof list[0]
 const workload workloads[] = {
     {.name = "load", STEPS(load_steps)},
@@ -102,6 +128,8 @@ const workload workloads[] = {
     {.name = "merge", STEPS(merge_steps)},
     {.name = "flush", STEPS(flush_steps), .memory_bytes = 3000},
     {.name = "growth", STEPS(growth_steps), .wide = true},
+    {.name = "clear", STEPS(clear_steps)},
+    {.name = "compact", STEPS(compact_steps)},
     {.name = "recovery", STEPS(recovery_steps), .crash = 4},
     {.name = "recovery and growth", STEPS(regrowth_steps), .wide = true, .crash = 4},
     {.name = "commit, relaxed", STEPS(commit_steps), .durability = QUAD_SYNC_RELAXED},
@@ -246,6 +274,7 @@ expect(const workload *w, uint64_t steps)
   for (unsigned s = 0; s < w->n_steps; s++) {
     const step *st = &w->steps[s];
     if (!(steps >> s & 1)) continue;
+    if (st->kind == STEP_CLEAR) memset(all, 0, QUADS_MAX * sizeof *all);
     for (uint32_t i = st->remove; i < st->remove + st->n_remove; i++)
       if (removable(w, i)) all[i].copies = 0;
     for (uint32_t i = st->add; i < st->add + st->n_add; i++) {
@@ -364,6 +393,10 @@ run_step(const workload *w, const step *s, quad_store **store, const char *path,
     return run_bulk(s, *store, err);
   case STEP_CHECKPOINT:
     return quad_checkpoint(*store, err);
+  case STEP_CLEAR:
+    return quad_store_clear(*store, err);
+  case STEP_COMPACT:
+    return quad_store_compact(*store, 0, NULL, err);
   case STEP_CLOSE:
     *store = NULL;
     return quad_store_close(closing, err);

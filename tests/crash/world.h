@@ -16,6 +16,8 @@ typedef enum step_kind {
   STEP_LOAD,
   STEP_BULK, /* by ids, enough to spill */
   STEP_CHECKPOINT,
+  STEP_CLEAR,
+  STEP_COMPACT,
   STEP_CLOSE
 } step_kind;
 
