@@ -19,6 +19,8 @@ typedef enum api_op {
   API_OP_COMMIT,
   API_OP_CONFLICT,
   API_OP_CHECKPOINT,
+  API_OP_CLEAR,
+  API_OP_COMPACT,
   API_OPS
 } api_op;
 

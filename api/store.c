@@ -83,6 +83,29 @@ quoin_checkpoint(quoin_store *store, quoin_error *err)
 }
 
 quoin_status
+quoin_store_clear(quoin_store *store, quoin_error *err)
+{
+  if (!store) return base_fail(err, QUOIN_ERR_ARGUMENT, "store is NULL");
+  quoin_status st = api_enter(store, err);
+  if (st) return st;
+  st = quad_store_clear(store->quads, err);
+  return api_leave_counted(store, API_OP_CLEAR, st);
+}
+
+quoin_status
+quoin_store_compact(quoin_store *store, uint64_t memory_bytes, quoin_cancel *cancel,
+                    quoin_error *err)
+{
+  base_cancel stop = api_cancel(cancel);
+
+  if (!store) return base_fail(err, QUOIN_ERR_ARGUMENT, "store is NULL");
+  quoin_status st = api_enter(store, err);
+  if (st) return st;
+  st = quad_store_compact(store->quads, memory_bytes, &stop, err);
+  return api_leave_counted(store, API_OP_COMPACT, st);
+}
+
+quoin_status
 quoin_check(quoin_store *store, quoin_line_fn report, void *user, quoin_cancel *cancel,
             quoin_error *err)
 {
@@ -158,7 +181,9 @@ count_calls(quoin_stats *out, quoin_store *store)
                                     [API_OP_UPDATE] = &out->updates,
                                     [API_OP_COMMIT] = &out->commits,
                                     [API_OP_CONFLICT] = &out->conflicts,
-                                    [API_OP_CHECKPOINT] = &out->checkpoints};
+                                    [API_OP_CHECKPOINT] = &out->checkpoints,
+                                    [API_OP_CLEAR] = &out->clears,
+                                    [API_OP_COMPACT] = &out->compactions};
 
   for (size_t op = 0; op < API_OPS; op++)
     *field[op] = atomic_load_explicit(&store->done[op], memory_order_relaxed);
@@ -208,4 +233,18 @@ quoin_store_stats(quoin_stats *out, quoin_store *store, bool graphs, quoin_error
   count_calls(&s, store);
   give_stats(out, &s);
   return QUOIN_OK;
+}
+
+quoin_status
+quoin_store_dead_terms(uint64_t *out, quoin_store *store, quoin_cancel *cancel, quoin_error *err)
+{
+  base_cancel stop = api_cancel(cancel);
+
+  if (!out || !store) return base_fail(err, QUOIN_ERR_ARGUMENT, "out or store is NULL");
+  *out = 0;
+  quoin_status st = api_enter(store, err);
+  if (st) return st;
+  st = quad_store_dead_terms(out, store->quads, &stop, err);
+  api_leave(store);
+  return st;
 }

@@ -86,6 +86,7 @@ int cli_update(cli_args *args);
 int cli_dump(cli_args *args);
 int cli_stats(cli_args *args);
 int cli_check(cli_args *args);
+int cli_compact(cli_args *args);
 int cli_show_help(cli_args *args);
 int cli_show_version(cli_args *args);
 

@@ -1,4 +1,4 @@
-/* create, stats and check. */
+/* create, stats, check and compact. */
 #include "cli/cli.h"
 
 #include <dirent.h>
@@ -96,7 +96,7 @@ print_files(const char *path, uint64_t quads)
 }
 
 static void
-print_stats(const quoin_stats *s, const char *path)
+print_stats(const quoin_stats *s, uint64_t dead, const char *path)
 {
   print_number("quads", s->quads);
   print_number("  in default graph", s->default_quads);
@@ -104,6 +104,7 @@ print_stats(const quoin_stats *s, const char *path)
   if (s->graphs != UINT64_MAX) print_number("named graphs", s->graphs);
   print_number("predicates", s->predicates);
   print_number("terms", s->terms);
+  print_number("  that nothing uses", dead);
   print_number("blank nodes", s->blank_nodes);
   print_number("runs on disk", s->disk_runs);
   print_number("runs in memory", s->memory_runs);
@@ -124,14 +125,16 @@ cli_stats(cli_args *args)
   quoin_store *store = NULL;
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_stats stats = QUOIN_STATS_INIT;
+  uint64_t dead = 0;
   const char *path = args->option[OPT_STORE].text;
 
   int status = cli_open(&store, args, QUOIN_READ_ONLY);
   if (status) return status;
-  if (quoin_store_stats(&stats, store, true, &err))
+  if (quoin_store_stats(&stats, store, true, &err) ||
+      quoin_store_dead_terms(&dead, store, args->cancel, &err))
     status = cli_report(&err, path);
   else
-    print_stats(&stats, path);
+    print_stats(&stats, dead, path);
   quoin_close(store);
   if (fflush(stdout) || ferror(stdout)) {
     cli_complain("standard output cannot be written");
@@ -162,6 +165,37 @@ cli_check(cli_args *args)
     status = cli_report(&err, path);
   else
     fprintf(stderr, "%s: no fault found\n", path);
+  quoin_close(store);
+  return status;
+}
+
+/* ---- compact --------------------------------------------------------------------------------- */
+
+static uint64_t
+used_bytes(const quoin_stats *s)
+{
+  return s->run_bytes + s->term_bytes + s->offset_bytes + s->table_bytes + s->log_bytes;
+}
+
+int
+cli_compact(cli_args *args)
+{
+  quoin_store *store = NULL;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_stats before = QUOIN_STATS_INIT, after = QUOIN_STATS_INIT;
+  const char *path = args->option[OPT_STORE].text;
+  char count[4][32];
+
+  int status = cli_open(&store, args, QUOIN_READ_WRITE);
+  if (status) return status;
+  if (quoin_store_stats(&before, store, false, &err) ||
+      quoin_store_compact(store, args->option[OPT_MEMORY].number, args->cancel, &err) ||
+      quoin_store_stats(&after, store, false, &err))
+    status = cli_report(&err, path);
+  else
+    fprintf(stderr, "%s: %s of %s terms stay, %s of %s bytes\n", path,
+            cli_count(count[0], after.terms), cli_count(count[1], before.terms),
+            cli_count(count[2], used_bytes(&after)), cli_count(count[3], used_bytes(&before)));
   quoin_close(store);
   return status;
 }

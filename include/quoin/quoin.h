@@ -179,6 +179,22 @@ QUOIN_API void quoin_shutdown(quoin_store *store);
 /** Bring all that is committed into the store's files and drop the log. Errors: READ_ONLY,
  * POISONED, NO_SPACE. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_checkpoint(quoin_store *store, quoin_error *err);
+/** Remove everything in all graphs at once, whatever it is: the time does not depend on how much
+ * there was. Cursors and iterators go on with what they see; an open transaction that has read or
+ * removed something then fails with QUOIN_ERR_CONFLICT. Labels of blank nodes are not used again.
+ * Waits for other writers. A failure leaves the store as it was. Errors: READ_ONLY, POISONED,
+ * NO_SPACE. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_clear(quoin_store *store, quoin_error *err);
+/** Rewrite the store without the terms that nothing uses and the quads that were removed. Queries
+ * go on, and so does what they opened; commits wait. A transaction open meanwhile commits as if
+ * nothing had happened, or fails with QUOIN_ERR_CONFLICT when it has read something. Takes as much
+ * disk again as the store will have, while it runs. A failure leaves the store as it was.
+ * @param memory_bytes  0: no bound. It needs two bits for each term the store has, and some MiB.
+ * @param cancel  May be NULL.
+ * Errors: LIMIT (memory), READ_ONLY, POISONED, NO_SPACE, CANCELLED, CORRUPT. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_compact(quoin_store *store,
+                                                           uint64_t memory_bytes,
+                                                           quoin_cancel *cancel, quoin_error *err);
 
 typedef struct quoin_stats {
   size_t struct_size;
@@ -208,11 +224,13 @@ typedef struct quoin_stats {
   uint64_t commits;     /**< quoin_txn_commit(), whether or not it changed anything. */
   uint64_t conflicts;   /**< quoin_txn_commit() that failed with QUOIN_ERR_CONFLICT. */
   uint64_t checkpoints; /**< quoin_checkpoint(). */
+  uint64_t clears;      /**< quoin_store_clear(). */
+  uint64_t compactions; /**< quoin_store_compact(). */
 } quoin_stats;
 #define QUOIN_STATS_INIT                                                                           \
   {                                                                                                \
     sizeof(quoin_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,   \
-        0, 0                                                                                       \
+        0, 0, 0, 0                                                                                 \
   }
 /** @param[in,out] out  struct_size is read, the rest is filled. On a store that was shut down the
  * call fails with QUOIN_ERR_CLOSED, and fills the counts of calls all the same.
@@ -220,6 +238,12 @@ typedef struct quoin_stats {
  */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_stats(quoin_stats *out, quoin_store *store,
                                                          bool count_graphs, quoin_error *err);
+
+/** How many of the store's terms no quad needs, so that quoin_store_compact() would drop them.
+ * Exact for the moment of the call; reads every quad once. @param cancel  May be NULL. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_dead_terms(uint64_t *out, quoin_store *store,
+                                                              quoin_cancel *cancel,
+                                                              quoin_error *err);
 
 /** Verify every byte stored: checksums, order, counts, that each term is found by its text.
  * Changes nothing. @param report  Gets a line per step; may be NULL. @param cancel  May be NULL.

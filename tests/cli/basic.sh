@@ -17,7 +17,7 @@ run 2
 err_has 'usage: quoin COMMAND'
 run 0 help
 out_has '  load '
-out_has 'Not in this version: compact'
+out_has 'Not in this version: backup'
 err_empty
 run 0 --help
 for command in create load query update dump stats check parse help version; do
@@ -34,7 +34,7 @@ run 0 --version
 # usage errors are 2, and say what was expected
 run 2 nonsense
 err_has 'no command "nonsense"'
-for command in compact backup restore vector pool shell; do
+for command in backup restore vector pool shell; do
   run 2 "$command"
   err_has 'not in this version'
 done

@@ -122,7 +122,7 @@ test_clear__open_transactions(void **state)
   text expected = {NULL, 0, 0};
   for (unsigned n = 40; n < 60; n++)
     text_add_number(&expected, n);
-  qsort(expected.line, expected.n, sizeof *expected.line, text_compare);
+  text_sort(&expected);
   assert_store(store, &expected);
   store_close(store);
   text_free(&expected);
@@ -157,7 +157,9 @@ test_clear__takes_no_longer_for_more(void **state)
   uint64_t few = clear_ns(store, 100), many = clear_ns(store, 40000);
   printf("clear: %llu us of 100 quads, %llu us of 40000\n", (unsigned long long)few / 1000,
          (unsigned long long)many / 1000);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* theirs to unmap is slow */
   assert_true(many < 20 * few + 20000000);
+#endif
   store_close(store);
   support_dir_remove(&d);
 }

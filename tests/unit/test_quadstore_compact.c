@@ -155,7 +155,7 @@ test_compact__an_open_transaction_commits(void **state)
   assert_ok(quad_txn_commit(&added, &removed, txn, &err));
   for (unsigned n = 0; n < 310; n++)
     if (n < 100 || (n >= 150 && n < 160) || n >= 250) text_add_number(&expected, n);
-  qsort(expected.line, expected.n, sizeof *expected.line, text_compare);
+  text_sort(&expected);
   assert_int_equal(removed, 50);
   assert_int_equal(added, 20);
   assert_store(store, &expected);
@@ -287,7 +287,7 @@ model_text(const bool there[MODEL_QUADS])
   text t = {NULL, 0, 0};
   for (unsigned n = 0; n < MODEL_QUADS; n++)
     if (there[n]) text_add_number(&t, n);
-  qsort(t.line, t.n, sizeof *t.line, text_compare);
+  text_sort(&t);
   return t;
 }
 

@@ -156,6 +156,12 @@ text_add(text *t, const rdf_term terms[4])
 }
 
 static inline void
+text_sort(text *t)
+{
+  if (t->n) qsort(t->line, t->n, sizeof *t->line, text_compare);
+}
+
+static inline void
 text_free(text *t)
 {
   for (size_t i = 0; i < t->n; i++)
@@ -200,7 +206,7 @@ text_of(const quad_snapshot *s, quad_order order)
   if (st != QUOIN_DONE) fail_msg("%s", err.message);
   quad_scan_close(scan);
   base_arena_clear(&arena);
-  qsort(t.line, t.n, sizeof *t.line, text_compare);
+  text_sort(&t);
   return t;
 }
 

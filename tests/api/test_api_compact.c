@@ -1,0 +1,160 @@
+/* Clear and compact through the public header. */
+#include "api/fixture.h"
+
+enum { STATEMENTS = 400 };
+
+static void
+load_many(fixture *f, unsigned from, unsigned to)
+{
+  static char buffer[STATEMENTS * 96];
+  size_t len = 0;
+
+  for (unsigned n = from; n < to; n++)
+    len += (size_t)snprintf(
+        buffer + len, sizeof(buffer) - len,
+        "<http://e.org/s/%u> <http://e.org/p> \"value %u\" <http://e.org/g> .\n", n / 2, n);
+  load_text(f, QUOIN_NQUADS, buffer);
+}
+
+static uint64_t
+count(fixture *f)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  uint64_t n = 0;
+  good(quoin_count(&n, f->store, NULL, QUOIN_ANY_GRAPH, &err), &err);
+  return n;
+}
+
+/* Remove all whose object is in [from, to). */
+static void
+remove_many(fixture *f, unsigned from, unsigned to)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_txn *txn = NULL;
+
+  good(quoin_txn_begin(&txn, f->store, &err), &err);
+  for (unsigned n = from; n < to; n++) {
+    char s[64], o[64];
+    snprintf(s, sizeof(s), "http://e.org/s/%u", n / 2);
+    snprintf(o, sizeof(o), "value %u", n);
+    const quoin_statement q = {iri(s), iri("http://e.org/p"), literal(o), iri("http://e.org/g")};
+    good(quoin_txn_remove(txn, &q, &err), &err);
+  }
+  good(quoin_txn_commit(NULL, NULL, txn, &err), &err);
+}
+
+static void
+test_compact__while_a_cursor_and_transactions_are_open(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_matches *matches = NULL;
+  const quoin_statement *found = NULL;
+  quoin_txn *blind = NULL, *reader = NULL;
+  quoin_stats stats = QUOIN_STATS_INIT;
+  uint64_t dead = 0, n = 0;
+  quoin_status st;
+
+  load_many(f, 0, STATEMENTS);
+  good(quoin_match(&matches, f->store, NULL, QUOIN_ANY_GRAPH, &err), &err);
+  good(quoin_matches_next(&found, matches, &err), &err);
+  remove_many(f, 0, STATEMENTS / 2);
+  const quoin_statement s = {
+      iri("http://e.org/s/0"), iri("http://e.org/p"), literal("value 0"), {0}};
+  good(quoin_txn_begin(&blind, f->store, &err), &err);
+  good(quoin_txn_add(blind, &s, &err), &err);
+  good(quoin_txn_begin(&reader, f->store, &err), &err);
+  good(quoin_txn_add(reader, &s, &err), &err);
+  quoin_matches *mine = NULL;
+  good(quoin_txn_match(&mine, reader, NULL, QUOIN_ANY_GRAPH, &err), &err);
+  good(quoin_store_dead_terms(&dead, f->store, NULL, &err), &err);
+  assert_true(dead >= STATEMENTS / 2);
+
+  good(quoin_store_compact(f->store, 0, NULL, &err), &err);
+  good(quoin_store_dead_terms(&dead, f->store, NULL, &err), &err);
+  assert_int_equal(dead, 0);
+  for (n = 1; !(st = quoin_matches_next(&found, matches, &err)); n++)
+    assert_memory_equal(found->object.value.ptr, "value ", 6);
+  assert_int_equal(st, QUOIN_DONE);
+  assert_int_equal(n, STATEMENTS);
+  quoin_matches_close(matches);
+  for (n = 0; !(st = quoin_matches_next(&found, mine, &err));)
+    n++;
+  assert_int_equal(n, STATEMENTS / 2 + 1);
+  quoin_matches_close(mine);
+  assert_int_equal(quoin_txn_commit(NULL, NULL, reader, &err), QUOIN_ERR_CONFLICT);
+  good(quoin_txn_commit(&n, NULL, blind, &err), &err);
+  assert_int_equal(n, 1);
+  assert_int_equal(count(f), STATEMENTS / 2 + 1);
+  good(quoin_store_stats(&stats, f->store, false, &err), &err);
+  assert_int_equal(stats.compactions, 1);
+  good(quoin_check(f->store, NULL, NULL, NULL, &err), &err);
+}
+
+static void
+test_clear__removes_everything(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_stats stats = QUOIN_STATS_INIT;
+  quoin_matches *matches = NULL;
+  const quoin_statement *found = NULL;
+  unsigned n = 0;
+
+  load_many(f, 0, STATEMENTS);
+  good(quoin_match(&matches, f->store, NULL, QUOIN_ANY_GRAPH, &err), &err);
+  good(quoin_store_clear(f->store, &err), &err);
+  assert_int_equal(count(f), 0);
+  good(quoin_store_stats(&stats, f->store, true, &err), &err);
+  assert_int_equal(stats.terms + stats.graphs + stats.predicates + stats.disk_runs, 0);
+  assert_int_equal(stats.clears, 1);
+  assert_int_equal(stats.modification, stats.saved);
+  load_many(f, 0, 10);
+  while (!quoin_matches_next(&found, matches, &err))
+    n++;
+  assert_int_equal(n, STATEMENTS);
+  quoin_matches_close(matches);
+  quoin_close(f->store);
+  good(open_store(f, QUOIN_READ_WRITE, &err), &err);
+  assert_int_equal(count(f), 10);
+}
+
+static void
+test_compact__refusals(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  uint64_t n = 0;
+
+  assert_int_equal(quoin_store_clear(NULL, &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(quoin_store_compact(NULL, 0, NULL, &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(quoin_store_dead_terms(NULL, f->store, NULL, &err), QUOIN_ERR_ARGUMENT);
+  load_many(f, 0, 20);
+  assert_int_equal(quoin_store_compact(f->store, 1, NULL, &err), QUOIN_ERR_LIMIT);
+  quoin_cancel *cancel = NULL;
+  good(quoin_cancel_new(&cancel, &err), &err);
+  quoin_cancel_request(cancel);
+  assert_int_equal(quoin_store_compact(f->store, 0, cancel, &err), QUOIN_ERR_CANCELLED);
+  quoin_cancel_free(cancel);
+  quoin_close(f->store);
+  good(open_store(f, QUOIN_READ_ONLY, &err), &err);
+  assert_int_equal(quoin_store_clear(f->store, &err), QUOIN_ERR_READ_ONLY);
+  assert_int_equal(quoin_store_compact(f->store, 0, NULL, &err), QUOIN_ERR_READ_ONLY);
+  good(quoin_store_dead_terms(&n, f->store, NULL, &err), &err);
+  assert_int_equal(n, 0);
+  quoin_shutdown(f->store);
+  assert_int_equal(quoin_store_clear(f->store, &err), QUOIN_ERR_CLOSED);
+  assert_int_equal(quoin_store_compact(f->store, 0, NULL, &err), QUOIN_ERR_CLOSED);
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_compact__while_a_cursor_and_transactions_are_open, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(test_clear__removes_everything, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_compact__refusals, setup, teardown),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
