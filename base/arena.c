@@ -153,6 +153,14 @@ base_arena_bytes(base_arena *arena, size_t n)
   return take(arena, n, 1);
 }
 
+void
+base_arena_trim(base_arena *arena, char *at, size_t used)
+{
+  size_t kept = ARENA_ASAN ? (used + 15) & ~(size_t)7 : used; /* with the redzone: see take */
+  assert(at >= (char *)arena->block && kept <= (size_t)(arena->next - at));
+  use_from(arena, at + kept);
+}
+
 quoin_span
 base_arena_copy(base_arena *arena, quoin_span text)
 {

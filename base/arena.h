@@ -29,6 +29,8 @@ void *base_arena_new(base_arena *arena, size_t n, size_t size);
 void *base_arena_new_zero(base_arena *arena, size_t n, size_t size);
 /* Unaligned bytes; NULL on no memory. */
 char *base_arena_bytes(base_arena *arena, size_t n);
+/* Give back all but the first `used` bytes of what was allocated last, at `at`. */
+void base_arena_trim(base_arena *arena, char *at, size_t used);
 /* A copy of `text`, terminated by NUL (not counted in len). {NULL,0} on no memory. */
 quoin_span base_arena_copy(base_arena *arena, quoin_span text);
 /* printf into the arena; {NULL,0} on no memory. */

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/map.h"
+#include "base/shortest.h"
 #include "base/thread.h"
 #include "base/utf8.h"
 
