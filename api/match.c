@@ -93,8 +93,7 @@ read_term(api_rows *rows, size_t k, atom_id id, quoin_error *err)
   }
   if (atom_id_kind(id) == ATOM_LOCAL) {
     assert(rows->local);
-    atom_local_read(out, rows->local, id);
-    return QUOIN_OK;
+    return atom_local_term(out, rows->local, id, &rows->arena, err);
   }
   return atom_read(out, rows->atoms, id, &rows->arena, err);
 }

@@ -1,11 +1,11 @@
 /* atomstore/atomstore.h - RDF terms and their 64-bit ids. The door of the module.
  *
  * Each distinct term has exactly one id. Small values live in the id itself (atomstore/inline.c);
- * other terms are interned in three mapped files: term records (append-only), offsets by number,
- * and an open-addressing hash table. The files hold offsets, never pointers. One writer, many
- * readers: a slot is valid when its id is non-zero, the id is written last (release) and read first
- * (acquire). A reader passes the mark of its snapshot: numbers at or above it are absent to it.
- * Format: docs/format.md. Reasons and measurements: docs/adrs/0001-atom-ids.md. */
+ * other terms are interned in mapped files: term records (append-only), offsets by number, rows of
+ * vectors, and an open-addressing hash table. The files hold offsets, never pointers. One writer,
+ * many readers: a slot is valid when its id is non-zero, the id is written last (release) and read
+ * first (acquire). A reader passes the mark of its snapshot: numbers at or above it are absent to
+ * it. Format: docs/format.md. Reasons and measurements: docs/adrs/0001-atom-ids.md. */
 #ifndef QUOIN_ATOMSTORE_ATOMSTORE_H
 #define QUOIN_ATOMSTORE_ATOMSTORE_H
 
@@ -17,7 +17,8 @@ typedef enum rdf_kind {
   RDF_NONE = 0, /* no term: unbound, or the default graph */
   RDF_IRI,
   RDF_BLANK,
-  RDF_LITERAL
+  RDF_LITERAL,
+  RDF_VECTOR /* a well-formed literal of RDF_VEC_F32, by its floats: see below */
 } rdf_kind;
 
 /* Text is borrowed; UTF-8, U+0000 allowed inside. A simple literal has an empty datatype and
@@ -47,6 +48,39 @@ size_t rdf_string_escape(char out[6], char c);
 #define RDF_NS "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 #define RDF_VEC "urn:x-quoin:vec#"
 
+/* ---- vectors ------------------------------------------------------------------------------- */
+
+/* A literal of this datatype whose text is a JSON array of numbers, or b64: and little-endian
+ * floats, is known by its floats: whatever its spelling it is one term. As an rdf_term it has two
+ * forms: RDF_LITERAL with text, and RDF_VECTOR, where `value` is the floats. Both may be interned
+ * and looked for. Reading gives text, canonical; only atom_local_read gives an RDF_VECTOR. No float
+ * is NaN, infinite or -0. A text that is not well formed is an ordinary literal. */
+#define RDF_VEC_F32 RDF_VEC "f32"
+enum { RDF_VECTOR_MAX = 65535 }; /* numbers; more are QUOIN_ERR_LIMIT */
+
+static inline rdf_term
+rdf_vector(const float *values, uint32_t dimension)
+{
+  return (rdf_term){.kind = RDF_VECTOR,
+                    .value = {(const char *)values, dimension * sizeof(*values)}};
+}
+/* The vector that `text` says; RDF_NONE when it is not well formed. Floats go into `arena`. */
+quoin_status rdf_vector_parse(rdf_term *out, quoin_span text, base_arena *arena, quoin_error *err);
+/* Where *term is a well-formed literal of RDF_VEC_F32, `vector` becomes its RDF_VECTOR, made in
+ * `arena`, and *term points to that. */
+quoin_status rdf_vector_of(const rdf_term **term, rdf_term *vector, base_arena *arena,
+                           quoin_error *err);
+/* Makes -0 to 0; false when a value is not finite. */
+bool rdf_vector_normalize(float *values, size_t n);
+/* Whether these bytes may be the value of an RDF_VECTOR. */
+bool rdf_vector_is_normal(quoin_span floats);
+/* The canonical literal: [ numbers joined by , ] each the shortest that reads back. */
+quoin_status rdf_vector_text(rdf_term *out, const float *values, uint32_t dimension,
+                             base_arena *arena, quoin_error *err);
+/* One of its numbers, not terminated; its length. */
+enum { RDF_VECTOR_NUMBER = 24 };
+size_t rdf_vector_number(char out[RDF_VECTOR_NUMBER], float value);
+
 /* ---- ids --------------------------------------------------------------------------------- */
 
 /* A struct, so that a row number or a vector slot cannot be passed by mistake. 0: no atom. */
@@ -74,7 +108,7 @@ typedef enum atom_kind {
   ATOM_BOOLTEXT = 9, /* interned xsd:boolean: "1", "0" or ill-typed */
   ATOM_DIRLANG = 10, /* reserved: rdf:dirLangString */
   ATOM_TRIPLE = 11,  /* reserved: RDF 1.2 triple terms */
-  ATOM_VECTOR = 12,  /* reserved: vec:f32 */
+  ATOM_VECTOR = 12,  /* interned vec:f32 that is well formed */
   ATOM_PREFIX = 13,  /* an IRI prefix: internal to the store, never an id of a term */
   ATOM_DOUBLE = 32,  /* codes 32..47 */
   ATOM_BOOLEAN = 48, /* "true", "false" */
@@ -163,11 +197,12 @@ typedef struct atom_store atom_store;
 
 /* What the manifest keeps of an atom store. Term numbers are 1..terms; blank nodes 1..blanks. */
 typedef struct atom_marks {
-  uint64_t generation; /* names the files: terms-G, offsets-G, and the table table-G-T */
-  uint64_t table;      /* T */
-  uint64_t terms;      /* count of interned terms (prefixes included) that are durable */
-  uint64_t term_bytes; /* length of the term records up to there */
-  uint64_t blanks;     /* highest blank node number that is durable */
+  uint64_t generation;   /* names the files: terms-G, offsets-G, vectors-G, and table-G-T */
+  uint64_t table;        /* T */
+  uint64_t terms;        /* count of interned terms (prefixes included) that are durable */
+  uint64_t term_bytes;   /* length of the term records up to there */
+  uint64_t blanks;       /* highest blank node number that is durable */
+  uint64_t vector_bytes; /* length of the rows of these terms */
 } atom_marks;
 
 typedef enum atom_open_mode {
@@ -204,7 +239,8 @@ uint64_t atom_store_terms(const atom_store *store);
 uint64_t atom_store_blanks(const atom_store *store);
 /* Bytes: files and private memory, for statistics. */
 typedef struct atom_stats {
-  uint64_t terms, blanks, term_bytes, offset_bytes, table_bytes, table_slots, prefixes;
+  uint64_t terms, blanks, term_bytes, offset_bytes, table_bytes, table_slots, prefixes,
+      vector_bytes;
 } atom_stats;
 void atom_store_stats(atom_stats *out, const atom_store *store);
 
@@ -239,6 +275,11 @@ quoin_status atom_read(rdf_term *out, const atom_store *store, atom_id id, base_
                        quoin_error *err);
 /* Ask the processor for what atom_read(id) will touch. */
 void atom_prefetch(const atom_store *store, atom_id id);
+
+/* The floats of an ATOM_VECTOR, borrowed: aligned to 64 bytes, valid while pinned. CORRUPT. Cost:
+ * offset, record, and the row, which is verified. Any thread with a pin. */
+quoin_status atom_vector(const float **out, uint32_t *dimension, const atom_store *store,
+                         atom_id id, quoin_error *err);
 
 /* The id of the datatype IRI of an interned typed literal without reading its text; 0 for others.
  */
@@ -299,8 +340,15 @@ void atom_local_reset(atom_local *local); /* forgets all, keeps memory */
 /* The local id of `term`, added if new. Blank nodes by label. */
 quoin_status atom_local_intern(atom_id *out, atom_local *local, const rdf_term *term,
                                quoin_error *err);
-/* Spans are valid until reset or free. */
+/* Spans are valid until reset or free. A vector is an RDF_VECTOR. */
 void atom_local_read(rdf_term *out, const atom_local *local, atom_id id);
+/* The same with the text of a vector, made in `arena`. */
+quoin_status atom_local_term(rdf_term *out, const atom_local *local, atom_id id, base_arena *arena,
+                             quoin_error *err);
+/* A vector is an RDF_LITERAL. */
+rdf_kind atom_local_kind(const atom_local *local, atom_id id);
+/* The floats of a vector, valid until reset or free; false for other terms. */
+bool atom_local_vector(const float **out, uint32_t *dimension, const atom_local *local, atom_id id);
 uint64_t atom_local_count(const atom_local *local);
 size_t atom_local_bytes(const atom_local *local); /* memory held, for budgets */
 

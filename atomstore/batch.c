@@ -5,6 +5,7 @@
  * changes anything, in the order of the input, so that ids are those of single calls. What the
  * passes saw is a hint: a term that came in meanwhile is looked for again. */
 #include "atomstore/intern.h"
+#include "atomstore/vector.h"
 
 #include "base/poison.h"
 
@@ -39,6 +40,7 @@ typedef struct batch {
   atom_id *out;
   bool add;
   uint64_t mark;
+  base_arena vectors; /* of the group */
   datatype_cache cache;
   pending items[GROUP];
 } batch;
@@ -98,6 +100,7 @@ static quoin_status
 item_hash(batch *b, pending *item, size_t i, const atom_table *table, quoin_error *err)
 {
   const rdf_term *term = &b->terms[i];
+  rdf_term vector;
   quoin_status st;
   bool done;
   uint64_t datatype = 0;
@@ -112,6 +115,7 @@ item_hash(batch *b, pending *item, size_t i, const atom_table *table, quoin_erro
     return QUOIN_OK;
   }
   if ((st = atom_term_direct(&b->out[i], b->store, term, &done, err)) || done) return st;
+  if ((st = rdf_vector_of(&term, &vector, &b->vectors, err))) return st;
   if (atom_term_has_datatype(term)) {
     if ((st = datatype_find(&datatype, b, term->datatype, err))) return st;
     if (datatype == 0) { /* new, perhaps: single steps; or absent, and so is the literal */
@@ -203,10 +207,14 @@ batch_run(atom_id *out, atom_store *store, const rdf_term *terms, size_t n, bool
   b.out = out;
   b.add = add;
   b.mark = mark;
+  base_arena_init(&b.vectors, store->mem);
   for (size_t i = 0; i < CACHE_SLOTS; i++)
     b.cache.slots[i].number = 0;
-  for (size_t from = 0; !st && from < n; from += GROUP)
+  for (size_t from = 0; !st && from < n; from += GROUP) {
     st = group_run(&b, from, n - from < GROUP ? n - from : GROUP, err);
+    base_arena_reset(&b.vectors);
+  }
+  base_arena_clear(&b.vectors);
   return st;
 }
 

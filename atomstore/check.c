@@ -1,5 +1,5 @@
 /* atomstore/check.c - walks everything a store has. */
-#include "atomstore/store.h"
+#include "atomstore/vector.h"
 
 #include "base/poison.h"
 
@@ -8,6 +8,10 @@ record_check(const atom_store *store, const atom_record *rec, uint64_t number, q
 {
   atom_record other;
   uint16_t check;
+  if (rec->kind == ATOM_VECTOR)
+    return rdf_vector_is_normal(rec->value)
+               ? QUOIN_OK
+               : atom_corrupt_record(store, number, "the vector is not in its normal form", err);
   if (base_utf8_valid(rec->value.ptr, rec->value.len) != rec->value.len ||
       (rec->lang.len && base_utf8_valid(rec->lang.ptr, rec->lang.len) != rec->lang.len))
     return atom_corrupt_record(store, number, "the text is not UTF-8", err);
@@ -48,7 +52,7 @@ static quoin_status
 terms_check(const atom_store *store, uint64_t terms, base_buffer *scratch, base_cancel *cancel,
             quoin_error *err)
 {
-  uint64_t end = ATOM_HEAD;
+  uint64_t end = ATOM_HEAD, row = ATOM_HEAD;
   for (uint64_t n = 1; n <= terms; n++) {
     atom_record rec;
     uint16_t check;
@@ -59,6 +63,11 @@ terms_check(const atom_store *store, uint64_t terms, base_buffer *scratch, base_
       if (atom_record_begin(store, n) != end)
         return atom_corrupt_record(store, n, "the record does not follow the one before", err);
       end += rec.size;
+      if (rec.kind == ATOM_VECTOR) {
+        if (rec.place * ATOM_ROW < row)
+          return atom_corrupt_record(store, n, "the row lies in the one before", err);
+        row = rec.place * ATOM_ROW + atom_row_bytes(rec.link);
+      }
     }
     if ((st = term_check(store, &rec, check, n, scratch, err))) return st;
   }

@@ -1,5 +1,6 @@
 /* atomstore/intern.c - from a term to its id, one at a time: found, or added. */
 #include "atomstore/intern.h"
+#include "atomstore/vector.h"
 
 #include "base/poison.h"
 
@@ -11,6 +12,9 @@ atom_key_of(atom_key *out, const rdf_term *term, uint64_t datatype)
 {
   if (term->kind == RDF_IRI)
     *out = (atom_key){.kind = ATOM_IRI, .value = term->value};
+  else if (term->kind == RDF_VECTOR)
+    *out = (atom_key){
+        .kind = ATOM_VECTOR, .datatype = term->value.len / sizeof(float), .value = term->value};
   else
     *out = (atom_key){.kind = atom_datatype_kind(term->datatype, term->lang.len > 0),
                       .datatype = datatype,
@@ -59,13 +63,28 @@ atom_key_find(atom_id *out, const atom_store *store, const atom_key *key, uint64
   return atom_overlay_find(out, store, key, mark, err);
 }
 
-quoin_status
-atom_find(atom_id *out, const atom_store *store, const rdf_term *term, uint64_t mark,
-          quoin_error *err)
+/* An IRI, a vector or a literal that is not inline. */
+static quoin_status
+find_stored(atom_id *out, const atom_store *store, const rdf_term *term, uint64_t mark,
+            quoin_error *err)
 {
   quoin_status st;
   atom_key key;
   atom_id datatype = ATOM_NONE_ID;
+  if (atom_term_has_datatype(term)) {
+    key = datatype_key(term);
+    if ((st = atom_key_find(&datatype, store, &key, mark, err)) || !datatype.bits) return st;
+  }
+  atom_key_of(&key, term, atom_id_payload(datatype));
+  return atom_key_find(out, store, &key, mark, err);
+}
+
+quoin_status
+atom_find(atom_id *out, const atom_store *store, const rdf_term *term, uint64_t mark,
+          quoin_error *err)
+{
+  base_arena arena;
+  rdf_term vector;
   *out = ATOM_NONE_ID;
   if (term->kind == RDF_NONE) return QUOIN_OK;
   if (term->kind == RDF_BLANK) {
@@ -74,12 +93,11 @@ atom_find(atom_id *out, const atom_store *store, const rdf_term *term, uint64_t 
   }
   if ((*out = atom_inline(term)).bits) return QUOIN_OK;
   atom_assert_reader(store, "atom_find");
-  if (atom_term_has_datatype(term)) {
-    key = datatype_key(term);
-    if ((st = atom_key_find(&datatype, store, &key, mark, err)) || !datatype.bits) return st;
-  }
-  atom_key_of(&key, term, atom_id_payload(datatype));
-  return atom_key_find(out, store, &key, mark, err);
+  base_arena_init(&arena, store->mem);
+  quoin_status st = rdf_vector_of(&term, &vector, &arena, err);
+  if (!st) st = find_stored(out, store, term, mark, err);
+  base_arena_clear(&arena);
+  return st;
 }
 
 /* ---- adding -------------------------------------------------------------------------------------
@@ -102,14 +120,17 @@ record_append(atom_store *store, atom_id id, uint64_t hash, const atom_record *r
   quoin_status st;
   uint64_t at = atomic_load_explicit(&store->term_end, memory_order_relaxed);
   uint64_t number = atom_id_payload(id);
+  bool vector = rec->kind == ATOM_VECTOR;
   if (rec->size > (UINT64_C(1) << 48) - 1 - at)
     return base_fail(err, QUOIN_ERR_LIMIT, "the term records would exceed 2^48 bytes");
   if (!store->soiled && (st = soil(store, err))) return st;
   st = base_map_grow(&store->terms_map, &store->terms_file, (size_t)at + rec->size, err);
   if (st) return st;
+  if (vector && (st = atom_row_room(store, rec->link, err))) return st;
   st =
       base_map_grow(&store->offsets_map, &store->offsets_file, ATOM_HEAD + (size_t)number * 8, err);
   if (st) return st;
+  if (vector) atom_row_put(store, rec);
   atom_record_encode(base_map_at(&store->terms_map, (size_t)at), rec);
   atom_offset_put(store, number, at, hash);
   atom_table_put(atom_table_now(store), id, hash);
@@ -136,6 +157,8 @@ atom_key_add(atom_id *out, atom_store *store, const atom_key *key, quoin_error *
       return base_fail_nomem(err);
     }
   }
+  if (key->kind == ATOM_VECTOR && !store->overlay)
+    rec.place = atomic_load_explicit(&store->vector_end, memory_order_relaxed) / ATOM_ROW;
   if (!atom_record_measure(&rec)) return base_fail_nomem(err);
   uint64_t number = atomic_load_explicit(&store->terms, memory_order_relaxed) + 1;
   atom_id id = atom_id_make(key->kind, number);
@@ -153,8 +176,8 @@ atom_key_add(atom_id *out, atom_store *store, const atom_key *key, quoin_error *
   return QUOIN_OK;
 }
 
-quoin_status
-atom_term_intern(atom_id *out, atom_store *store, const rdf_term *term, quoin_error *err)
+static quoin_status
+intern_stored(atom_id *out, atom_store *store, const rdf_term *term, quoin_error *err)
 {
   quoin_status st;
   atom_key key;
@@ -167,6 +190,18 @@ atom_term_intern(atom_id *out, atom_store *store, const rdf_term *term, quoin_er
   atom_key_of(&key, term, atom_id_payload(datatype));
   if ((st = atom_key_find(out, store, &key, UINT64_MAX, err)) || out->bits) return st;
   return atom_key_add(out, store, &key, err);
+}
+
+quoin_status
+atom_term_intern(atom_id *out, atom_store *store, const rdf_term *term, quoin_error *err)
+{
+  base_arena arena;
+  rdf_term vector;
+  base_arena_init(&arena, store->mem);
+  quoin_status st = rdf_vector_of(&term, &vector, &arena, err);
+  if (!st) st = intern_stored(out, store, term, err);
+  base_arena_clear(&arena);
+  return st;
 }
 
 quoin_status
@@ -186,6 +221,7 @@ atom_term_direct(atom_id *out, const atom_store *store, const rdf_term *term, bo
     *out = atom_inline(term);
     break;
   case RDF_IRI:
+  case RDF_VECTOR:
     break;
   }
   *done = out->bits != 0;
@@ -247,6 +283,7 @@ atom_terms_rollback(atom_store *store, uint64_t terms)
     atom_overlay_rollback(store->overlay, terms);
     return;
   }
+  atom_rows_rollback(store, terms, now);
   atom_table *table = atom_table_now(store);
   bool bad;
   atom_grow_rollback(store, terms);

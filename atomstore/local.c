@@ -1,7 +1,5 @@
 /* atomstore/local.c - terms of one query or transaction that are not in the store. */
-#include "atomstore/atomstore.h"
-
-#include <assert.h>
+#include "atomstore/vector.h"
 
 #include "base/poison.h"
 
@@ -87,6 +85,26 @@ span_copy(quoin_span *out, base_arena *arena, quoin_span text)
   return out->ptr != NULL;
 }
 
+/* The same for floats, which must be aligned. */
+static bool
+floats_copy(quoin_span *out, base_arena *arena, quoin_span floats)
+{
+  char *at = base_arena_new(arena, floats.len, 1);
+  if (!at) return false;
+  memcpy(at, floats.ptr, floats.len);
+  *out = (quoin_span){at, floats.len};
+  return true;
+}
+
+static bool
+value_copy(rdf_term *out, base_arena *arena, const rdf_term *term)
+{
+  if (term->kind == RDF_VECTOR) return floats_copy(&out->value, arena, term->value);
+  return span_copy(&out->value, arena, term->value) &&
+         span_copy(&out->datatype, arena, term->datatype) &&
+         span_copy(&out->lang, arena, term->lang);
+}
+
 static bool
 term_add(atom_local *local, const rdf_term *term)
 {
@@ -97,9 +115,7 @@ term_add(atom_local *local, const rdf_term *term)
   if (!room) return false;
   rdf_term copy = {.kind = term->kind};
   base_arena_mark mark = base_arena_here(&local->text);
-  if (!span_copy(&copy.value, &local->text, term->value) ||
-      !span_copy(&copy.datatype, &local->text, term->datatype) ||
-      !span_copy(&copy.lang, &local->text, term->lang)) {
+  if (!value_copy(&copy, &local->text, term)) {
     base_arena_rewind(&local->text, mark);
     return false;
   }
@@ -107,11 +123,9 @@ term_add(atom_local *local, const rdf_term *term)
   return true;
 }
 
-quoin_status
-atom_local_intern(atom_id *out, atom_local *local, const rdf_term *term, quoin_error *err)
+static quoin_status
+local_intern(atom_id *out, atom_local *local, const rdf_term *term, quoin_error *err)
 {
-  *out = ATOM_NONE_ID;
-  if (term->kind == RDF_NONE) return QUOIN_OK;
   uint64_t hash = term_hash(term);
   if (!slots_grow(local)) return base_fail_nomem(err);
   size_t at = hash & (local->n_slots - 1);
@@ -125,6 +139,53 @@ atom_local_intern(atom_id *out, atom_local *local, const rdf_term *term, quoin_e
   local->slots[at] = (local_slot){hash, local->count};
   *out = atom_id_make(ATOM_LOCAL, local->count);
   return QUOIN_OK;
+}
+
+quoin_status
+atom_local_intern(atom_id *out, atom_local *local, const rdf_term *term, quoin_error *err)
+{
+  base_arena arena;
+  rdf_term vector;
+  *out = ATOM_NONE_ID;
+  if (term->kind == RDF_NONE) return QUOIN_OK;
+  base_arena_init(&arena, local->mem);
+  quoin_status st = rdf_vector_of(&term, &vector, &arena, err);
+  if (!st) st = local_intern(out, local, term, err);
+  base_arena_clear(&arena);
+  return st;
+}
+
+bool
+atom_local_vector(const float **out, uint32_t *dimension, const atom_local *local, atom_id id)
+{
+  rdf_term term;
+  atom_local_read(&term, local, id);
+  *out = NULL;
+  *dimension = 0;
+  if (term.kind != RDF_VECTOR) return false;
+  *out = (const float *)(const void *)term.value.ptr;
+  *dimension = (uint32_t)(term.value.len / sizeof(float));
+  return true;
+}
+
+quoin_status
+atom_local_term(rdf_term *out, const atom_local *local, atom_id id, base_arena *arena,
+                quoin_error *err)
+{
+  const float *values;
+  uint32_t dimension;
+  if (atom_local_vector(&values, &dimension, local, id))
+    return rdf_vector_text(out, values, dimension, arena, err);
+  atom_local_read(out, local, id);
+  return QUOIN_OK;
+}
+
+rdf_kind
+atom_local_kind(const atom_local *local, atom_id id)
+{
+  rdf_term term;
+  atom_local_read(&term, local, id);
+  return term.kind == RDF_VECTOR ? RDF_LITERAL : term.kind;
 }
 
 void

@@ -3,7 +3,7 @@
  * A process that reads beside the writer replays the log: the terms of its commits get the numbers
  * they will have in the files, but those it must not touch. Records are as in the files. One thread
  * adds, any may look up: nothing that a reader may have seen moves or is freed before the end. */
-#include "atomstore/store.h"
+#include "atomstore/vector.h"
 
 #include "base/poison.h"
 
@@ -165,6 +165,18 @@ table_grow(atom_overlay *overlay)
   return true;
 }
 
+/* The floats of a vector, at an address that is its place. */
+static bool
+row_copy(atom_record *rec, atom_overlay *overlay)
+{
+  char *room = base_arena_new(&overlay->records, rec->value.len + ATOM_ROW, 1);
+  if (!room) return false;
+  room += -(uintptr_t)room & (ATOM_ROW - 1);
+  memcpy(room, rec->value.ptr, rec->value.len);
+  rec->place = (uintptr_t)room;
+  return atom_record_measure(rec);
+}
+
 quoin_status
 atom_overlay_add(atom_overlay *overlay, atom_id id, uint64_t hash, const atom_record *rec,
                  quoin_error *err)
@@ -178,10 +190,12 @@ atom_overlay_add(atom_overlay *overlay, atom_id id, uint64_t hash, const atom_re
     if (!terms) return base_fail_nomem(err);
     atomic_store_explicit(&overlay->chunks[chunk], terms, memory_order_release);
   }
-  char *at = base_arena_bytes(&overlay->records, rec->size);
+  atom_record stored = *rec;
+  if (rec->kind == ATOM_VECTOR && !row_copy(&stored, overlay)) return base_fail_nomem(err);
+  char *at = base_arena_bytes(&overlay->records, stored.size);
   if (!at || !table_grow(overlay)) return base_fail_nomem(err);
-  atom_record_encode(at, rec);
-  terms[place] = (overlay_term){at, rec->size, hash};
+  atom_record_encode(at, &stored);
+  terms[place] = (overlay_term){at, stored.size, hash};
   table_put(atomic_load_explicit(&overlay->table, memory_order_relaxed), atom_id_payload(id), hash);
   overlay->count++;
   return QUOIN_OK;

@@ -1,7 +1,7 @@
 /* atomstore/read.c - from a number to its record, key and term. Everything read is checked first.
  */
 #include "atomstore/inline.h"
-#include "atomstore/store.h"
+#include "atomstore/vector.h"
 
 #include "base/poison.h"
 
@@ -53,7 +53,8 @@ atom_record_at(atom_record *out, uint16_t *check, const atom_store *store, uint6
       return offset_corrupt(store, number, "there is no such term", err);
     bool whole = atom_record_decode(out, at, room);
     assert(whole);
-    return whole ? QUOIN_OK : atom_corrupt_record(store, number, "bad record", err);
+    if (!whole) return atom_corrupt_record(store, number, "bad record", err);
+    return out->kind == ATOM_VECTOR ? atom_row_value(out, store, number, err) : QUOIN_OK;
   }
   if (!offset_entry(&entry, store, number))
     return offset_corrupt(store, number, "there is no such term", err);
@@ -64,7 +65,7 @@ atom_record_at(atom_record *out, uint16_t *check, const atom_store *store, uint6
   if (!atom_record_decode(out, base_map_at(&store->terms_map, (size_t)offset),
                           (size_t)(size - offset)))
     return atom_corrupt_record(store, number, "the record does not decode", err);
-  return QUOIN_OK;
+  return out->kind == ATOM_VECTOR ? atom_row_value(out, store, number, err) : QUOIN_OK;
 }
 
 quoin_status
@@ -129,8 +130,10 @@ quoin_status
 atom_record_key(atom_key *out, base_buffer *scratch, const atom_store *store,
                 const atom_record *rec, quoin_error *err)
 {
-  *out = (atom_key){.kind = rec->kind, .lang = rec->lang, .value = rec->value};
-  if (atom_kind_has_datatype(rec->kind)) out->datatype = rec->link;
+  *out = (atom_key){.kind = rec->kind,
+                    .datatype = atom_record_datatype(rec),
+                    .lang = rec->lang,
+                    .value = rec->value};
   if (rec->kind == ATOM_IRI && rec->link) {
     quoin_span prefix;
     quoin_status st = prefix_text(&prefix, store, rec, err);
@@ -219,8 +222,8 @@ verified(atom_record *rec, quoin_span *value, const atom_store *store, uint64_t 
   if (st) return st;
   *value = rec->value;
   if (rec->kind == ATOM_IRI && (st = iri_text(value, store, rec, arena, err))) return st;
-  atom_key key = {.kind = rec->kind, .lang = rec->lang, .value = *value};
-  if (atom_kind_has_datatype(rec->kind)) key.datatype = rec->link;
+  atom_key key = {
+      .kind = rec->kind, .datatype = atom_record_datatype(rec), .lang = rec->lang, .value = *value};
   atom_key_hash(&key);
   if (check != (uint16_t)(key.hash >> 48))
     return atom_corrupt_record(store, number, "the text does not match its check bits", err);
@@ -244,6 +247,9 @@ atom_read(rdf_term *out, const atom_store *store, atom_id id, base_arena *arena,
   if (st) return st;
   if (rec.kind != kind)
     return atom_corrupt_record(store, number, "the record is of another kind than the id", err);
+  if (kind == ATOM_VECTOR)
+    return rdf_vector_text(out, (const float *)(const void *)out->value.ptr, (uint32_t)rec.link,
+                           arena, err);
   out->kind = kind == ATOM_IRI ? RDF_IRI : RDF_LITERAL;
   out->lang = rec.lang;
   if (!atom_kind_has_datatype(kind)) return QUOIN_OK;

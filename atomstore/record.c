@@ -38,10 +38,16 @@ atom_record_decode(atom_record *out, const char *from, size_t room)
   const uint8_t *at = (const uint8_t *)from, *end = at + room;
   if (room < 3 || at[0] != ATOM_CODEC_RAW) return false;
   out->kind = (atom_kind)at[1];
-  out->link = 0;
+  out->link = out->place = 0;
   out->lang = (quoin_span){NULL, 0};
+  out->value = (quoin_span){NULL, 0};
   at += 2;
   if (!atom_kind_is_stored(out->kind)) return false;
+  if (out->kind == ATOM_VECTOR) {
+    if (!number_read(&out->link, &at, end) || !number_read(&out->place, &at, end)) return false;
+    out->size = (size_t)((const char *)at - from);
+    return true;
+  }
   if (out->kind == ATOM_IRI || atom_kind_has_datatype(out->kind)) {
     if (!number_read(&out->link, &at, end)) return false;
   } else if (out->kind == ATOM_LANG) {
@@ -64,6 +70,10 @@ number_size(uint64_t n)
 bool
 atom_record_measure(atom_record *rec)
 {
+  if (rec->kind == ATOM_VECTOR) {
+    rec->size = 2 + number_size(rec->link) + number_size(rec->place);
+    return true;
+  }
   size_t size = 2 + number_size(rec->value.len);
   if (rec->kind == ATOM_IRI || atom_kind_has_datatype(rec->kind)) size += number_size(rec->link);
   if (rec->kind == ATOM_LANG) {
@@ -95,6 +105,10 @@ atom_record_encode(char *at, const atom_record *rec)
 {
   *at++ = ATOM_CODEC_RAW;
   *at++ = (char)rec->kind;
+  if (rec->kind == ATOM_VECTOR) {
+    (void)number_put(number_put(at, rec->link), rec->place);
+    return;
+  }
   if (rec->kind == ATOM_IRI || atom_kind_has_datatype(rec->kind)) at = number_put(at, rec->link);
   if (rec->kind == ATOM_LANG) at = bytes_put(at, rec->lang);
   (void)bytes_put(at, rec->value);

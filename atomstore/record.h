@@ -2,7 +2,8 @@
  *
  * A record: codec (0: raw), kind, then for IRIs the number of the prefix (0: none), for typed
  * literals the number of the datatype's IRI, for language strings length and bytes of the tag; then
- * length and bytes of the value. Numbers are LEB128. See docs/format.md. */
+ * length and bytes of the value. For vectors: dimension and place of the row, no more. Numbers are
+ * LEB128. See docs/format.md. */
 #ifndef QUOIN_ATOMSTORE_RECORD_H
 #define QUOIN_ATOMSTORE_RECORD_H
 
@@ -12,9 +13,10 @@ enum { ATOM_CODEC_RAW = 0 };
 
 typedef struct atom_record {
   atom_kind kind;
-  uint64_t link;    /* prefix or datatype */
+  uint64_t link;    /* prefix, datatype or dimension */
+  uint64_t place;   /* of a vector's row */
   quoin_span lang;  /* tag */
-  quoin_span value; /* for an IRI what follows the prefix */
+  quoin_span value; /* for an IRI what follows the prefix; for a vector its floats */
   size_t size;      /* bytes of the whole record */
 } atom_record;
 
@@ -22,7 +24,7 @@ typedef struct atom_record {
  * record is stored. */
 typedef struct atom_key {
   atom_kind kind;
-  uint64_t datatype; /* number, 0 for kinds without */
+  uint64_t datatype; /* number, 0 for kinds without; the dimension of a vector */
   quoin_span lang, value;
   uint64_t hash;
 } atom_key;
@@ -37,12 +39,20 @@ atom_kind_has_datatype(atom_kind kind)
 static inline bool
 atom_kind_is_stored(atom_kind kind)
 {
-  return (kind >= ATOM_IRI && kind <= ATOM_BOOLTEXT) || kind == ATOM_PREFIX;
+  return (kind >= ATOM_IRI && kind <= ATOM_BOOLTEXT) || kind == ATOM_PREFIX || kind == ATOM_VECTOR;
+}
+
+/* What stands for the datatype in the key of a record. */
+static inline uint64_t
+atom_record_datatype(const atom_record *rec)
+{
+  return atom_kind_has_datatype(rec->kind) || rec->kind == ATOM_VECTOR ? rec->link : 0;
 }
 
 void atom_key_hash(atom_key *key); /* fills key->hash */
 
-/* False when [at, at+room) does not begin with a record. Spans point into it. */
+/* False when [at, at+room) does not begin with a record. Spans point into it; the value of a vector
+ * is left empty. */
 bool atom_record_decode(atom_record *out, const char *at, size_t room);
 /* Bytes that atom_record_encode will write; false on overflow. Fills rec->size. */
 bool atom_record_measure(atom_record *rec);

@@ -1,5 +1,5 @@
 /* atomstore/store.c - opening, closing and syncing the three files of a store. */
-#include "atomstore/store.h"
+#include "atomstore/vector.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,16 +7,18 @@
 #include "base/poison.h"
 
 /* Addresses reserved at first; a store that outgrows them moves once (base/map.h). */
-static const size_t TERMS_RESERVE = (size_t)16 << 30, OFFSETS_RESERVE = (size_t)4 << 30;
+static const size_t TERMS_RESERVE = (size_t)16 << 30, OFFSETS_RESERVE = (size_t)4 << 30,
+                    VECTORS_RESERVE = (size_t)64 << 30;
 
 /* ---- names and headers
  * ----------------------------------------------------------------------------- */
 
-static const char *const FILE_NAMES[] = {"terms", "offsets", "table"};
+static const char *const FILE_NAMES[] = {"terms", "offsets", "table", "vectors"};
 static const char FILE_MAGIC[][8] = {
     {'Q', 'U', 'O', 'I', 'N', 'T', 'R', 'M'},
     {'Q', 'U', 'O', 'I', 'N', 'O', 'F', 'F'},
     {'Q', 'U', 'O', 'I', 'N', 'T', 'A', 'B'},
+    {'Q', 'U', 'O', 'I', 'N', 'V', 'E', 'C'},
 };
 
 void
@@ -49,7 +51,7 @@ name_number(uint64_t *out, const char **at)
 static bool
 name_parse(atom_file *file, uint64_t *generation, uint64_t *table, const char *name)
 {
-  for (int i = ATOM_FILE_TERMS; i <= ATOM_FILE_TABLE; i++) {
+  for (int i = ATOM_FILE_TERMS; i <= ATOM_FILE_VECTORS; i++) {
     size_t len = strlen(FILE_NAMES[i]);
     if (strncmp(name, FILE_NAMES[i], len) != 0 || name[len] != '-') continue;
     const char *at = name + len + 1;
@@ -153,6 +155,7 @@ atom_store_create(const base_dir *dir, atom_marks *marks, quoin_error *err)
   *marks = (atom_marks){.generation = marks->generation, .table = 1};
   if ((st = head_file_create(dir, ATOM_FILE_TERMS, marks->generation, err))) goto done;
   if ((st = head_file_create(dir, ATOM_FILE_OFFSETS, marks->generation, err))) goto done;
+  if ((st = head_file_create(dir, ATOM_FILE_VECTORS, marks->generation, err))) goto done;
   st = atom_table_create(&table, &store, marks->table, atom_table_bits_for(0), err);
   if (st) goto done;
   if ((st = atom_table_mark(table, 0, true, err))) goto done;
@@ -265,6 +268,7 @@ static bool
 marks_are_possible(uint64_t *terms_end, uint64_t *offsets_end, const atom_marks *marks)
 {
   uint64_t limit = UINT64_C(1) << 48;
+  if (marks->vector_bytes > limit || marks->vector_bytes % ATOM_ROW) return false;
   if (marks->terms > limit / 8 || marks->term_bytes > limit || marks->blanks >> 58) return false;
   *terms_end = ATOM_HEAD + marks->term_bytes;
   *offsets_end = ATOM_HEAD + marks->terms * 8;
@@ -287,11 +291,13 @@ atom_store_open(atom_store **out, const base_dir *dir, const atom_marks *marks, 
   store->mode = mode;
   store->generation = marks->generation;
   store->file_terms = mode == ATOM_OPEN_WRITE ? UINT64_MAX : marks->terms;
-  store->terms_file = store->offsets_file = BASE_FILE_NONE;
+  store->terms_file = store->offsets_file = store->vectors_file = BASE_FILE_NONE;
   base_buffer_init(&store->scratch, mem);
   atomic_store(&store->terms, marks->terms);
   atomic_store(&store->blanks, marks->blanks);
   atomic_store(&store->term_end, terms_end);
+  atomic_store(&store->vector_end, ATOM_HEAD + marks->vector_bytes);
+  atomic_store(&store->synced_vectors, ATOM_HEAD + marks->vector_bytes);
   atomic_store(&store->named_table, marks->table);
   atomic_store(&store->synced_terms, marks->terms);
   atomic_store(&store->sync_floor, marks->terms);
@@ -301,6 +307,9 @@ atom_store_open(atom_store **out, const base_dir *dir, const atom_marks *marks, 
     goto done;
   if ((st = data_file_open(&store->offsets_file, &store->offsets_map, store, ATOM_FILE_OFFSETS,
                            OFFSETS_RESERVE, offsets_end, err)))
+    goto done;
+  if ((st = data_file_open(&store->vectors_file, &store->vectors_map, store, ATOM_FILE_VECTORS,
+                           VECTORS_RESERVE, ATOM_HEAD + marks->vector_bytes, err)))
     goto done;
   if ((st = marks_check(store, marks, err))) goto done;
   if ((st = table_start(store, marks, err))) goto done;
@@ -347,20 +356,29 @@ atom_store_close(atom_store *store)
   base_buffer_clear(&store->scratch);
   base_map_close(&store->terms_map);
   base_map_close(&store->offsets_map);
+  base_map_close(&store->vectors_map);
   base_file_close(&store->terms_file);
   base_file_close(&store->offsets_file);
+  base_file_close(&store->vectors_file);
   base_release(mem, store, 1, sizeof(*store));
 }
 
 static quoin_status
-sync_records(atom_store *store, uint64_t terms, uint64_t end, quoin_error *err)
+sync_records(atom_store *store, uint64_t terms, uint64_t end, uint64_t vectors, quoin_error *err)
 {
+  quoin_status st = QUOIN_OK;
+  uint64_t from_vectors = atomic_load(&store->synced_vectors);
+  if (from_vectors > vectors) from_vectors = 0;
+  if (from_vectors != vectors)
+    st = base_map_sync(&store->vectors_map, &store->vectors_file, (size_t)from_vectors,
+                       (size_t)(vectors - from_vectors), err);
+  if (st) return st;
   uint64_t from_terms = atomic_load(&store->synced_terms);
   uint64_t from_end = atomic_load(&store->synced_end);
   if (from_terms > terms) from_terms = 0;
   if (from_end > end) from_end = 0;
-  quoin_status st = base_map_sync(&store->terms_map, &store->terms_file, (size_t)from_end,
-                                  (size_t)(end - from_end), err);
+  st = base_map_sync(&store->terms_map, &store->terms_file, (size_t)from_end,
+                     (size_t)(end - from_end), err);
   if (st) return st;
   return base_map_sync(&store->offsets_map, &store->offsets_file,
                        ATOM_HEAD + (size_t)from_terms * 8, (size_t)(terms - from_terms) * 8, err);
@@ -384,6 +402,8 @@ atom_store_sync(atom_marks *marks, atom_store *store, quoin_error *err)
   atom_store_pin(store); /* the table may be retired by the writer meanwhile */
   uint64_t terms = floor_raise(store), end;
   uint64_t blanks = atom_store_blanks(store);
+  /* After the count: the rows of these terms, and perhaps of some that come in. */
+  uint64_t vectors = atomic_load(&store->vector_end);
   atom_table *table = atom_table_now(store); /* after the count: it holds all of these terms */
   if (store->mode == ATOM_OPEN_READ_ONLY) {
     st = base_fail(err, QUOIN_ERR_READ_ONLY, "the store was opened for reading");
@@ -391,7 +411,7 @@ atom_store_sync(atom_marks *marks, atom_store *store, quoin_error *err)
   }
   if ((st = atom_record_end(&end, store, terms, err))) goto done;
   if (terms != atomic_load(&store->synced_terms) || atomic_load(&table->synced) != terms) {
-    if ((st = sync_records(store, terms, end, err))) goto done;
+    if ((st = sync_records(store, terms, end, vectors, err))) goto done;
     st = base_map_sync(&table->map, &table->file, 0, SIZE_MAX, err);
     if (!st) st = atom_table_mark(table, terms, false, err);
     /* The table may be a file that the directory does not name durably yet. */
@@ -400,6 +420,7 @@ atom_store_sync(atom_marks *marks, atom_store *store, quoin_error *err)
     if (st) goto done;
     atomic_store(&store->synced_terms, terms);
     atomic_store(&store->synced_end, end);
+    atomic_store(&store->synced_vectors, vectors);
   }
   if (table->number > atomic_load(&store->named_table))
     atomic_store(&store->named_table, table->number);
@@ -407,7 +428,8 @@ atom_store_sync(atom_marks *marks, atom_store *store, quoin_error *err)
                         .table = table->number,
                         .terms = terms,
                         .term_bytes = end - ATOM_HEAD,
-                        .blanks = blanks};
+                        .blanks = blanks,
+                        .vector_bytes = vectors - ATOM_HEAD};
 
 done:
   atom_store_unpin(store);
@@ -443,7 +465,8 @@ atom_store_stats(atom_stats *out, const atom_store *store)
                       .offset_bytes = atom_store_terms(store) * 8,
                       .table_bytes = (table->mask + 1) * sizeof(atom_slot),
                       .table_slots = table->mask + 1,
-                      .prefixes = atomic_load(&s->prefixes)};
+                      .prefixes = atomic_load(&s->prefixes),
+                      .vector_bytes = atomic_load(&s->vector_end) - ATOM_HEAD};
   atom_store_unpin(s);
 }
 

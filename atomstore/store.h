@@ -1,8 +1,9 @@
 /* atomstore/store.h - the parts of an open store: what the files of this folder share.
  *
- * Three files of one generation G: terms-G (records, append-only), offsets-G (8 bytes a term) and
- * table-G-T (16 bytes a slot); each begins with an atom_file_head. A term is added in this order:
- * record, offset, tag of the slot, id of the slot (release), count of terms (release). */
+ * Files of one generation G: terms-G (records, append-only), offsets-G (8 bytes a term), vectors-G
+ * (rows of floats) and table-G-T (16 bytes a slot); each begins with an atom_file_head. A term is
+ * added in this order: row, record, offset, tag of the slot, id of the slot (release), count of
+ * terms (release). */
 #ifndef QUOIN_ATOMSTORE_STORE_H
 #define QUOIN_ATOMSTORE_STORE_H
 
@@ -11,9 +12,14 @@
 #include <assert.h>
 #include <stdatomic.h>
 
-enum { ATOM_FORMAT = 1, ATOM_HEAD = 64 };
+enum { ATOM_FORMAT = 2, ATOM_HEAD = 64 };
 
-typedef enum atom_file { ATOM_FILE_TERMS, ATOM_FILE_OFFSETS, ATOM_FILE_TABLE } atom_file;
+typedef enum atom_file {
+  ATOM_FILE_TERMS,
+  ATOM_FILE_OFFSETS,
+  ATOM_FILE_TABLE,
+  ATOM_FILE_VECTORS
+} atom_file;
 
 /* First 64 bytes of each file, little-endian. */
 typedef struct atom_file_head {
@@ -62,15 +68,16 @@ struct atom_store {
   atom_open_mode mode;
   uint64_t generation;
   uint64_t file_terms; /* numbers above are in the overlay; UINT64_MAX for the writer */
-  base_file terms_file, offsets_file;
-  base_map terms_map, offsets_map;
+  base_file terms_file, offsets_file, vectors_file;
+  base_map terms_map, offsets_map, vectors_map;
   _Atomic(atom_table *) table;     /* stored and, by readers, loaded seq_cst: see atom_store_pin */
   _Atomic(uint64_t) terms, blanks; /* release by the writer, acquire by readers */
   _Atomic(uint64_t) term_end;      /* file offset at which the next record begins */
+  _Atomic(uint64_t) vector_end;    /* and the next row */
   _Atomic(uint64_t) prefixes;      /* added or seen by this process: statistics */
   _Atomic(uint64_t) pins;
   _Atomic(uint64_t) named_table; /* highest T that a manifest may name */
-  _Atomic(uint64_t) synced_terms, synced_end;
+  _Atomic(uint64_t) synced_terms, synced_end, synced_vectors;
   _Atomic(uint64_t) sync_floor; /* terms up to here may be named by a manifest: they stay */
   atom_table *retired;
   atom_overlay *overlay;     /* read-only mode */

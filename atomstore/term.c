@@ -10,6 +10,20 @@ rdf_term_equal(const rdf_term *a, const rdf_term *b)
          base_span_equal(a->datatype, b->datatype) && base_span_equal(a->lang, b->lang);
 }
 
+static void
+write_vector(base_buffer *out, quoin_span floats)
+{
+  base_buffer_text(out, "\"[");
+  for (size_t i = 0; i < floats.len; i += sizeof(float)) {
+    char number[RDF_VECTOR_NUMBER];
+    float value;
+    memcpy(&value, floats.ptr + i, sizeof(value));
+    if (i) base_buffer_byte(out, ',');
+    base_buffer_add(out, number, rdf_vector_number(number, value));
+  }
+  base_buffer_text(out, "]\"^^<" RDF_VEC_F32 ">");
+}
+
 /* ---- N-Triples --------------------------------------------------------------------------------
  */
 
@@ -108,6 +122,9 @@ rdf_term_write(base_buffer *out, const rdf_term *term)
       base_buffer_text(out, "^^");
       write_iri(out, term->datatype);
     }
+    break;
+  case RDF_VECTOR:
+    write_vector(out, term->value);
     break;
   }
 }

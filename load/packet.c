@@ -97,6 +97,21 @@ add_iri(load_ref *out, load_packet *packet, const rdf_term *term, quoin_error *e
   return st;
 }
 
+/* Parsed here, beside the writer's thread; the floats are in packet->text already. */
+static quoin_status
+add_vector(load_ref *out, load_packet *packet, const rdf_term *vector, quoin_error *err)
+{
+  void *terms = packet->terms;
+  bool room = base_reserve(packet->mem, &terms, &packet->cap_terms, packet->n_terms + 1,
+                           sizeof(*packet->terms));
+  packet->terms = terms;
+  if (!room) return base_fail_nomem(err);
+  packet->terms[packet->n_terms] = *vector;
+  packet->text_bytes += vector->value.len;
+  out->bits = packet->n_terms++;
+  return QUOIN_OK;
+}
+
 static quoin_status
 add_term(load_ref *out, load_packet *packet, const rdf_term *term, load_blanks *blanks,
          quoin_error *err)
@@ -113,8 +128,14 @@ add_term(load_ref *out, load_packet *packet, const rdf_term *term, load_blanks *
     out->bits = LOAD_REF_BLANK | number;
     return st;
   }
-  case RDF_LITERAL:
-    return append(out, packet, term, err);
+  case RDF_LITERAL: {
+    rdf_term vector;
+    quoin_status st = rdf_vector_of(&term, &vector, &packet->text, err);
+    if (st) return st;
+    return term == &vector ? add_vector(out, packet, term, err) : append(out, packet, term, err);
+  }
+  case RDF_VECTOR:
+    break;
   }
   assert(false && "a term has one of these kinds");
   return base_fail(err, QUOIN_ERR_ARGUMENT, "a term of no known kind");

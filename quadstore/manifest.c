@@ -72,8 +72,8 @@ parse_body(quad_manifest *out, const uint8_t *p, size_t len, const char *name,
   out->lineage = base_load_u64(p + 48);
   out->version = base_load_u64(p + 56);
   out->orders = base_load_u32(p + 64);
-  out->atoms = (atom_marks){base_load_u64(p + 72), base_load_u64(p + 80), base_load_u64(p + 88),
-                            base_load_u64(p + 96), base_load_u64(p + 104)};
+  out->atoms = (atom_marks){base_load_u64(p + 72), base_load_u64(p + 80),  base_load_u64(p + 88),
+                            base_load_u64(p + 96), base_load_u64(p + 104), base_load_u64(p + 136)};
   out->log_first = base_load_u64(p + 112);
   out->next_run = base_load_u64(p + 120);
   n = base_load_u64(p + 128);
@@ -193,7 +193,7 @@ make_body(base_buffer *b, const quad_manifest *m)
   base_buffer_u64(b, m->log_first);
   base_buffer_u64(b, m->next_run);
   base_buffer_u64(b, m->n_runs);
-  base_buffer_u64(b, 0);
+  base_buffer_u64(b, m->atoms.vector_bytes);
   base_buffer_u64(b, 0);
   base_buffer_u64(b, 0);
   for (size_t i = 0; i < m->n_runs; i++) {

@@ -94,9 +94,10 @@ replay_terms(replay *p, reader *r, quoin_error *err)
     quoin_status st;
     if (!read_u64(&logged, r) || r->at == r->end || !logged) return bad_record(r, err);
     term.kind = (rdf_kind)*r->at++;
-    if ((term.kind != RDF_IRI && term.kind != RDF_LITERAL) || !read_span(&term.value, r) ||
-        !read_span(&term.datatype, r) || !read_span(&term.lang, r))
+    if ((term.kind != RDF_IRI && term.kind != RDF_LITERAL && term.kind != RDF_VECTOR) ||
+        !read_span(&term.value, r) || !read_span(&term.datatype, r) || !read_span(&term.lang, r))
       return bad_record(r, err);
+    if (term.kind == RDF_VECTOR && !rdf_vector_is_normal(term.value)) return bad_record(r, err);
     if ((st = atom_intern(&id, p->store->atoms, &term, err))) return st;
     if (id.bits != logged && (st = map_add(p, logged, id.bits, err))) return st;
   }

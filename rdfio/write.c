@@ -126,6 +126,21 @@ rdfio_out_string(rdfio_writer *w, quoin_span text)
   rdfio_out_byte(w, '"');
 }
 
+static void
+out_vector(rdfio_writer *w, quoin_span floats)
+{
+  rdfio_out(w, "\"[", 2);
+  for (size_t i = 0; i < floats.len; i += sizeof(float)) {
+    char number[RDF_VECTOR_NUMBER];
+    float value;
+    memcpy(&value, floats.ptr + i, sizeof(value));
+    if (i) rdfio_out_byte(w, ',');
+    rdfio_out(w, number, rdf_vector_number(number, value));
+  }
+  rdfio_out(w, "]\"^^", 4);
+  rdfio_out_iri(w, base_span(RDF_VEC_F32));
+}
+
 void
 rdfio_out_term(rdfio_writer *w, const rdf_term *t)
 {
@@ -148,6 +163,9 @@ rdfio_out_term(rdfio_writer *w, const rdf_term *t)
       rdfio_out(w, "^^", 2);
       rdfio_out_iri(w, t->datatype);
     }
+    break;
+  case RDF_VECTOR:
+    out_vector(w, t->value);
     break;
   }
 }

@@ -123,12 +123,10 @@ sparql_outer_value(const sparql_context *ctx, sparql_var var)
 rdf_kind
 sparql_id_kind(const sparql_context *ctx, atom_id id)
 {
-  rdf_term term;
   if (!id.bits) return RDF_NONE;
   switch (atom_id_kind(id)) {
   case ATOM_LOCAL:
-    atom_local_read(&term, ctx->local, id);
-    return term.kind;
+    return atom_local_kind(ctx->local, id);
   case ATOM_BLANK:
     return RDF_BLANK;
   case ATOM_IRI:

@@ -117,10 +117,7 @@ sparql_term(rdf_term *out, sparql_context *ctx, atom_id id, base_arena *arena, q
 {
   *out = (rdf_term){.kind = RDF_NONE};
   if (!id.bits) return QUOIN_OK;
-  if (atom_id_kind(id) == ATOM_LOCAL) {
-    atom_local_read(out, ctx->local, id);
-    return QUOIN_OK;
-  }
+  if (atom_id_kind(id) == ATOM_LOCAL) return atom_local_term(out, ctx->local, id, arena, err);
   if (atom_id_is_inline(id) || atom_id_kind(id) == ATOM_BLANK)
     return atom_inline_term(out, id, arena, err);
   assert(ctx->atoms);

@@ -188,6 +188,7 @@ tsv_term(results_out *out, const rdf_term *term)
     results_span(out, term->value);
     return;
   case RDF_LITERAL:
+  case RDF_VECTOR: /* sparql_term has made it a literal */
     break;
   }
   if (term->lang.len) {

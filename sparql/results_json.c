@@ -77,6 +77,7 @@ json_term(results_out *out, const rdf_term *term)
     results_text(out, "{\"type\":\"bnode\",\"value\":\"");
     break;
   case RDF_LITERAL:
+  case RDF_VECTOR: /* sparql_term has made it a literal */
     results_text(out, "{\"type\":\"literal\",\"value\":\"");
     break;
   }

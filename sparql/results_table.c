@@ -210,6 +210,7 @@ results_table_cell(results_table *t, results_out *out, const rdf_term *term, quo
     base_buffer_span(&t->text, term->value);
     break;
   case RDF_LITERAL:
+  case RDF_VECTOR: /* sparql_term has made it a literal */
     cell.right = add_literal(t, term);
     break;
   }

@@ -109,6 +109,7 @@ xml_term(results_out *out, const rdf_term *term)
     results_text(out, "</bnode>");
     return;
   case RDF_LITERAL:
+  case RDF_VECTOR: /* sparql_term has made it a literal */
     break;
   }
   if (term->lang.len) {

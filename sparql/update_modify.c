@@ -160,13 +160,11 @@ compile_template(modify *m, update_template *to, const sparql_quad_list *list, q
 static rdf_kind
 kind_of(const update_run *run, atom_id id)
 {
-  rdf_term term;
   switch (atom_id_kind(id)) {
   case ATOM_NONE:
     return RDF_NONE;
   case ATOM_LOCAL:
-    atom_local_read(&term, run->local, id);
-    return term.kind;
+    return atom_local_kind(run->local, id);
   case ATOM_BLANK:
     return RDF_BLANK;
   case ATOM_IRI:

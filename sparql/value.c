@@ -26,6 +26,7 @@ value_of_term(sparql_value *out, const rdf_term *term, base_arena *arena, quoin_
     out->kind = VALUE_BLANK;
     return QUOIN_OK;
   case RDF_LITERAL:
+  case RDF_VECTOR: /* sparql_term has made it a literal */
     break;
   }
   if (term->lang.len) {

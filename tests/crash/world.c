@@ -175,7 +175,11 @@ make_object(quad_text *q, uint32_t i)
     (void)snprintf(q->o, sizeof q->o, "0%u", i);
     o->datatype = base_span(RDF_XSD "integer");
     break;
-  default:
+  default: /* every other one a vector, of one of two dimensions, in its canonical form */
+    if (i % 2 == 0) break;
+    (void)snprintf(q->o, sizeof q->o,
+                   i % 4 == 1 ? "[%u,-0.5,1e-7]" : "[%u,1.5,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7]", i);
+    o->datatype = base_span(RDF_VEC_F32);
     break;
   }
   o->value = base_span(q->o);

@@ -1,0 +1,92 @@
+/* atomstore/vector.c - the rows of vectors: one mapped file for all dimensions. */
+#include "atomstore/vector.h"
+
+#include "base/poison.h"
+
+quoin_status
+rdf_vector_of(const rdf_term **term, rdf_term *vector, base_arena *arena, quoin_error *err)
+{
+  if ((*term)->kind != RDF_LITERAL || (*term)->datatype.len != sizeof(RDF_VEC_F32) - 1 ||
+      memcmp((*term)->datatype.ptr, RDF_VEC_F32, sizeof(RDF_VEC_F32) - 1) != 0)
+    return QUOIN_OK;
+  quoin_status st = rdf_vector_parse(vector, (*term)->value, arena, err);
+  if (vector->kind == RDF_VECTOR) *term = vector;
+  return st;
+}
+
+quoin_status
+atom_row_room(atom_store *store, uint64_t dimension, quoin_error *err)
+{
+  uint64_t end = atomic_load_explicit(&store->vector_end, memory_order_relaxed);
+  return base_map_grow(&store->vectors_map, &store->vectors_file,
+                       (size_t)(end + atom_row_bytes(dimension)), err);
+}
+
+void
+atom_row_put(atom_store *store, const atom_record *rec)
+{
+  uint64_t at = rec->place * ATOM_ROW, bytes = atom_row_bytes(rec->link);
+  char *row = base_map_at(&store->vectors_map, (size_t)at);
+  memcpy(row, rec->value.ptr, rec->value.len);
+  memset(row + rec->value.len, 0, (size_t)bytes - rec->value.len);
+  atomic_store(&store->vector_end, at + bytes);
+}
+
+quoin_status
+atom_row_value(atom_record *rec, const atom_store *store, uint64_t number, quoin_error *err)
+{
+  uint64_t bytes = rec->link * sizeof(float);
+  if (rec->link == 0 || rec->link > RDF_VECTOR_MAX)
+    return atom_corrupt_record(store, number, "a vector of an impossible dimension", err);
+  if (number > store->file_terms) {
+    rec->value = (quoin_span){(const char *)(uintptr_t)rec->place, (size_t)bytes};
+    return QUOIN_OK;
+  }
+  /* Acquire: pairs with the release in base_map_grow. */
+  uint64_t size = atomic_load_explicit(&((atom_store *)(uintptr_t)store)->vectors_map.size,
+                                       memory_order_acquire);
+  if (rec->place == 0 || rec->place >= size / ATOM_ROW || bytes > size - rec->place * ATOM_ROW)
+    return atom_corrupt_record(store, number, "the row is outside of the vectors", err);
+  size_t at = (size_t)rec->place * ATOM_ROW;
+  rec->value = (quoin_span){base_map_at(&store->vectors_map, at), (size_t)bytes};
+  return QUOIN_OK;
+}
+
+void
+atom_rows_rollback(atom_store *store, uint64_t terms, uint64_t now)
+{
+  for (uint64_t n = terms + 1; n <= now; n++) {
+    atom_record rec;
+    uint16_t check;
+    if (atom_record_at(&rec, &check, store, n, NULL) || rec.kind != ATOM_VECTOR) continue;
+    atomic_store(&store->vector_end, rec.place * ATOM_ROW);
+    return;
+  }
+}
+
+quoin_status
+atom_vector(const float **out, uint32_t *dimension, const atom_store *store, atom_id id,
+            quoin_error *err)
+{
+  atom_record rec;
+  uint16_t check;
+  uint64_t number = atom_id_payload(id);
+  *out = NULL;
+  *dimension = 0;
+  assert(atom_id_kind(id) == ATOM_VECTOR);
+  atom_assert_reader(store, "atom_vector");
+  if (number > atom_store_terms(store))
+    return base_fail(err, QUOIN_ERR_CORRUPT, "no term has the id %016llx",
+                     (unsigned long long)id.bits);
+  quoin_status st = atom_record_at(&rec, &check, store, number, err);
+  if (st) return st;
+  if (rec.kind != ATOM_VECTOR)
+    return atom_corrupt_record(store, number, "the record is of another kind than the id", err);
+  atom_key key = {.kind = ATOM_VECTOR, .datatype = rec.link, .value = rec.value};
+  atom_key_hash(&key);
+  if (check != (uint16_t)(key.hash >> 48))
+    return atom_corrupt_record(store, number, "the vector does not match its check bits", err);
+  *out = (const float *)(const void *)rec.value.ptr;
+  *dimension = (uint32_t)rec.link;
+  return QUOIN_OK;
+}
