@@ -1,6 +1,7 @@
 /* sparql/context.c - the ids and terms of one run of a query. */
 #include "sparql/context.h"
 
+#include "sparql/disk_memory.h"
 #include "sparql/expr_eval.h"
 #include "sparql/spill.h"
 
@@ -67,12 +68,13 @@ sparql_context_init(sparql_context *ctx, const sparql_query *query, quad_snapsho
   }
   base_arena_init(&ctx->arena, mem);
   base_arena_init(&ctx->scratch, mem);
+  if ((st = disk_memory_new(&ctx->disk, ctx, err))) goto done;
   if (options && options->local) {
     ctx->local = options->local;
     ctx->shares_local = true;
     ctx->local_stored = atom_local_count(ctx->local);
     ctx->blank_counter = (uint64_t)options->blank_scope << 40;
-  } else if ((st = atom_local_new(&ctx->local, mem, err))) {
+  } else if ((st = atom_local_new(&ctx->local, disk_memory_alloc(ctx->disk), err))) {
     goto done;
   }
   if ((st = expr_runtime_new(ctx, err))) goto done;
@@ -90,6 +92,7 @@ sparql_context_clear(sparql_context *ctx)
   expr_runtime_free(ctx);
   spill_free(ctx);
   if (!ctx->shares_local) atom_local_free(ctx->local);
+  disk_memory_free(ctx->disk);
   base_arena_clear(&ctx->scratch);
   base_arena_clear(&ctx->arena);
   *ctx = (sparql_context){0};

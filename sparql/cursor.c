@@ -3,6 +3,7 @@
  * A cursor fails once: after a failure every further call gives the same status, so that a caller
  * who overlooks one never takes the rows so far for all of them. */
 #include "sparql/construct.h"
+#include "sparql/disk_memory.h"
 #include "sparql/plan.h"
 
 #include <inttypes.h>
@@ -179,6 +180,7 @@ static quoin_status
 settle(sparql_cursor *c, quoin_status st, quoin_error *err)
 {
   if (st == QUOIN_DONE) c->done = true;
+  st = disk_memory_failure(c->ctx.disk, st, err);
   if (st < 0) {
     if (err) c->failure = *err;
     c->failure.struct_size = sizeof(quoin_error);

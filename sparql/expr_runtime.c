@@ -78,6 +78,7 @@ expr_runtime_scratch(sparql_context *ctx)
 quoin_status
 expr_runtime_charge_local(sparql_context *ctx, quoin_error *err)
 {
+  if (!ctx->shares_local) return QUOIN_OK; /* its allocator counts */
   expr_runtime *run = runtime(ctx);
   size_t now = atom_local_bytes(ctx->local);
   if (now == run->local_bytes) return QUOIN_OK;

@@ -1,6 +1,8 @@
 /* sparql/id_table.c - see id_table.h. */
 #include "sparql/id_table.h"
 
+#include "sparql/disk_memory.h"
+
 #include <assert.h>
 
 #include "base/poison.h"
@@ -12,10 +14,24 @@ enum { FIRST_BITS = 6, FIRST_ROWS = 32, MOST_BITS = 32, CHUNK = 256 };
 quoin_status
 sparql_id_table_init(sparql_id_table *table, sparql_context *ctx, unsigned width, quoin_error *err)
 {
-  *table = (sparql_id_table){.ctx = ctx, .width = width};
+  *table = (sparql_id_table){.ctx = ctx, .width = width, .mem = ctx->mem};
   if (!(table->column = base_arena_new_zero(&ctx->arena, width ? width : 1, sizeof(atom_id *))))
     return base_fail_nomem(err);
   return QUOIN_OK;
+}
+
+void
+sparql_id_table_on_disk(sparql_id_table *table)
+{
+  assert(!table->slots && !table->row_cap);
+  table->on_disk = true;
+  table->mem = disk_memory_alloc(table->ctx->disk);
+}
+
+static quoin_status
+charge(const sparql_id_table *table, int64_t bytes, quoin_error *err)
+{
+  return table->on_disk ? QUOIN_OK : sparql_charge(table->ctx, bytes, err);
 }
 
 static void
@@ -60,17 +76,17 @@ grow_slots(sparql_id_table *table, unsigned bits, quoin_error *err)
 {
   if (bits > MOST_BITS) return base_fail(err, QUOIN_ERR_LIMIT, "too many distinct rows");
   size_t n = (size_t)1 << bits, old_n = table->slots ? (size_t)1 << table->slot_bits : 0;
-  quoin_status st = sparql_charge(table->ctx, (int64_t)(n * sizeof(sparql_id_slot)), err);
+  quoin_status st = charge(table, (int64_t)(n * sizeof(sparql_id_slot)), err);
   if (st) return st;
-  sparql_id_slot *slots = base_new_zero(table->ctx->mem, n, sizeof(sparql_id_slot));
+  sparql_id_slot *slots = base_new_zero(table->mem, n, sizeof(sparql_id_slot));
   if (!slots) {
-    (void)sparql_charge(table->ctx, -(int64_t)(n * sizeof(sparql_id_slot)), NULL);
+    (void)charge(table, -(int64_t)(n * sizeof(sparql_id_slot)), NULL);
     return base_fail_nomem(err);
   }
   for (size_t i = 0; i < old_n; i++) {
     if (i % 1024 == 0 && (st = base_cancel_check(&table->ctx->cancel, err))) {
-      base_release(table->ctx->mem, slots, n, sizeof(sparql_id_slot));
-      (void)sparql_charge(table->ctx, -(int64_t)(n * sizeof(sparql_id_slot)), NULL);
+      base_release(table->mem, slots, n, sizeof(sparql_id_slot));
+      (void)charge(table, -(int64_t)(n * sizeof(sparql_id_slot)), NULL);
       return st;
     }
     if (!table->slots[i].row) continue;
@@ -79,8 +95,8 @@ grow_slots(sparql_id_table *table, unsigned bits, quoin_error *err)
       at = (at + 1) & (n - 1);
     slots[at] = table->slots[i];
   }
-  base_release(table->ctx->mem, table->slots, old_n, sizeof(sparql_id_slot));
-  (void)sparql_charge(table->ctx, -(int64_t)(old_n * sizeof(sparql_id_slot)), NULL);
+  base_release(table->mem, table->slots, old_n, sizeof(sparql_id_slot));
+  (void)charge(table, -(int64_t)(old_n * sizeof(sparql_id_slot)), NULL);
   table->slots = slots;
   table->slot_bits = bits;
   table->charged += (n - old_n) * sizeof(sparql_id_slot);
@@ -98,17 +114,17 @@ grow_rows(sparql_id_table *table, size_t need, quoin_error *err)
     return QUOIN_OK;
   }
   size_t bytes = (cap - table->row_cap) * sizeof(atom_id) * table->width;
-  quoin_status st = sparql_charge(table->ctx, (int64_t)bytes, err);
+  quoin_status st = charge(table, (int64_t)bytes, err);
   if (st) return st;
   table->charged += bytes; /* also when one of several fails below: clear gives all of it back */
   for (unsigned k = 0; k < table->width; k++) {
     atom_id *column =
-        base_resize(table->ctx->mem, table->column[k], table->row_cap, cap, sizeof(atom_id));
+        base_resize(table->mem, table->column[k], table->row_cap, cap, sizeof(atom_id));
     if (!column) {
       /* Those before k are longer than row_cap says: bring them back to one length. */
       for (unsigned j = 0; j < k; j++) {
         atom_id *shorter =
-            base_resize(table->ctx->mem, table->column[j], cap, table->row_cap, sizeof(atom_id));
+            base_resize(table->mem, table->column[j], cap, table->row_cap, sizeof(atom_id));
         if (shorter || !table->row_cap) table->column[j] = shorter;
       }
       return base_fail_nomem(err);
@@ -244,7 +260,7 @@ void
 sparql_id_table_clear(sparql_id_table *table)
 {
   if (!table->ctx) return;
-  const base_alloc *mem = table->ctx->mem;
+  const base_alloc *mem = table->mem;
   for (unsigned k = 0; k < table->width; k++) {
     base_release(mem, table->column[k], table->row_cap, sizeof(atom_id));
     table->column[k] = NULL;
@@ -254,6 +270,6 @@ sparql_id_table_clear(sparql_id_table *table)
   table->slots = NULL;
   table->slot_bits = 0;
   table->rows = table->row_cap = 0;
-  (void)sparql_charge(table->ctx, -(int64_t)table->charged, NULL);
+  (void)charge(table, -(int64_t)table->charged, NULL);
   table->charged = 0;
 }

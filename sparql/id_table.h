@@ -27,11 +27,16 @@ typedef struct sparql_id_table {
   sparql_id_slot *slots;
   unsigned slot_bits; /* log2 of their number; slots == NULL: none yet */
   uint64_t charged;   /* bytes given to sparql_charge */
+  const base_alloc *mem;
+  bool on_disk; /* past the budget: `mem` sees to that, and charges */
 } sparql_id_table;
 
 /* Holds no memory yet but the array of columns, from ctx->arena. */
 quoin_status sparql_id_table_init(sparql_id_table *table, sparql_context *ctx, unsigned width,
                                   quoin_error *err);
+/* Before anything is added: past the memory budget the table goes on in a mapped file
+ * (disk_memory.h). For sets that are looked up at random and cannot be divided. */
+void sparql_id_table_on_disk(sparql_id_table *table);
 /* The row number of each of n tuples into row[]: the tuple i is keys[0][i], keys[1][i]...; keys[k]
  * may be NULL: 0 in all. New ones are added, in order: tuple i was new when row[i] is the number of
  * rows at that moment (see sparql_id_table_new_rows). Errors: NOMEM; LIMIT (budget, 2^32-2 rows),

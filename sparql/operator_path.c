@@ -548,6 +548,7 @@ make_buffers(path_operator *op, quoin_error *err)
   if (st || (st = sparql_batch_init(&pulled, ctx, err))) return st;
   op->pulled = pulled.column;
   if ((st = sparql_id_table_init(&op->starts, ctx, 1, err))) return st;
+  sparql_id_table_on_disk(&op->starts);
   if ((st = path_cache_init(&op->cache, ctx, err))) return st;
   op->seeds.ctx = op->found.ctx = op->kept.ctx = ctx;
   op->out_end[0] = base_arena_new(&ctx->arena, SPARQL_BATCH, sizeof(atom_id));

@@ -15,7 +15,7 @@ typedef struct path_pair {
   uint32_t tag;
 } path_pair;
 
-/* A list of pairs; its memory is charged. */
+/* A list of pairs, of disk_memory.h. */
 typedef struct path_pairs {
   sparql_context *ctx;
   path_pair *at;

@@ -3,6 +3,7 @@
  * Rows come to a path in batches, and few nodes stand in many rows (the classes of ?x a ?class):
  * each is searched from once. When the lists have grown large they are all forgotten: the next
  * batch brings the frequent ones back. */
+#include "sparql/disk_memory.h"
 #include "sparql/operator_path.h"
 
 #include <assert.h>
@@ -16,7 +17,9 @@ quoin_status
 path_cache_init(path_cache *cache, sparql_context *ctx, quoin_error *err)
 {
   *cache = (path_cache){.ctx = ctx, .reached.ctx = ctx, .pool.ctx = ctx, .seeds.ctx = ctx};
-  return sparql_id_table_init(&cache->starts, ctx, 1, err);
+  quoin_status st = sparql_id_table_init(&cache->starts, ctx, 1, err);
+  if (!st) sparql_id_table_on_disk(&cache->starts);
+  return st;
 }
 
 static void
@@ -34,8 +37,7 @@ path_cache_clear(path_cache *cache)
   path_pairs_clear(&cache->pool);
   path_pairs_clear(&cache->reached);
   path_pairs_clear(&cache->seeds);
-  base_release(cache->ctx->mem, cache->end, cache->end_cap, sizeof(size_t));
-  (void)sparql_charge(cache->ctx, -(int64_t)(cache->end_cap * sizeof(size_t)), NULL);
+  base_release(disk_memory_alloc(cache->ctx->disk), cache->end, cache->end_cap, sizeof(size_t));
   cache->end = NULL;
   cache->end_cap = 0;
 }
@@ -47,14 +49,9 @@ reserve_ends(path_cache *cache, size_t n, quoin_error *err)
   size_t cap = cache->end_cap ? cache->end_cap : SPARQL_BATCH;
   while (cap < n)
     cap *= 2;
-  int64_t bytes = (int64_t)((cap - cache->end_cap) * sizeof(size_t));
-  quoin_status st = sparql_charge(cache->ctx, bytes, err);
-  if (st) return st;
-  size_t *end = base_resize(cache->ctx->mem, cache->end, cache->end_cap, cap, sizeof(size_t));
-  if (!end) {
-    (void)sparql_charge(cache->ctx, -bytes, NULL);
-    return base_fail_nomem(err);
-  }
+  const base_alloc *mem = disk_memory_alloc(cache->ctx->disk);
+  size_t *end = base_resize(mem, cache->end, cache->end_cap, cap, sizeof(size_t));
+  if (!end) return base_fail_nomem(err);
   cache->end = end;
   cache->end_cap = cap;
   return QUOIN_OK;

@@ -1,4 +1,5 @@
 /* sparql/operator_path_pairs.c - lists of (origin, node), and sorting them. */
+#include "sparql/disk_memory.h"
 #include "sparql/operator_path.h"
 
 #include "base/poison.h"
@@ -15,14 +16,9 @@ path_pairs_reserve(path_pairs *pairs, size_t extra, quoin_error *err)
     return base_fail_nomem(err);
   while (cap < need)
     cap *= 2;
-  int64_t bytes = (int64_t)((cap - pairs->cap) * sizeof(path_pair));
-  quoin_status st = sparql_charge(pairs->ctx, bytes, err);
-  if (st) return st;
-  path_pair *at = base_resize(pairs->ctx->mem, pairs->at, pairs->cap, cap, sizeof(path_pair));
-  if (!at) {
-    (void)sparql_charge(pairs->ctx, -bytes, NULL);
-    return base_fail_nomem(err);
-  }
+  const base_alloc *mem = disk_memory_alloc(pairs->ctx->disk);
+  path_pair *at = base_resize(mem, pairs->at, pairs->cap, cap, sizeof(path_pair));
+  if (!at) return base_fail_nomem(err);
   pairs->at = at;
   pairs->cap = cap;
   return QUOIN_OK;
@@ -40,8 +36,7 @@ void
 path_pairs_clear(path_pairs *pairs)
 {
   if (!pairs->ctx) return;
-  base_release(pairs->ctx->mem, pairs->at, pairs->cap, sizeof(path_pair));
-  (void)sparql_charge(pairs->ctx, -(int64_t)(pairs->cap * sizeof(path_pair)), NULL);
+  base_release(disk_memory_alloc(pairs->ctx->disk), pairs->at, pairs->cap, sizeof(path_pair));
   *pairs = (path_pairs){.ctx = pairs->ctx};
 }
 
@@ -104,15 +99,10 @@ path_pairs_sort(path_pairs *pairs, quoin_error *err)
     insertion_sort(pairs->at, pairs->n);
     return QUOIN_OK;
   }
-  int64_t bytes = (int64_t)(pairs->cap * sizeof(path_pair));
-  quoin_status st = sparql_charge(pairs->ctx, bytes, err);
-  if (st) return st;
-  path_pair *other = base_new(pairs->ctx->mem, pairs->cap, sizeof(path_pair));
-  if (other)
-    radix_sort(&pairs->at, &other, pairs->n);
-  else
-    st = base_fail_nomem(err);
-  base_release(pairs->ctx->mem, other, pairs->cap, sizeof(path_pair));
-  (void)sparql_charge(pairs->ctx, -bytes, NULL);
-  return st;
+  const base_alloc *mem = disk_memory_alloc(pairs->ctx->disk);
+  path_pair *other = base_new(mem, pairs->cap, sizeof(path_pair));
+  if (!other) return base_fail_nomem(err);
+  radix_sort(&pairs->at, &other, pairs->n);
+  base_release(mem, other, pairs->cap, sizeof(path_pair));
+  return QUOIN_OK;
 }

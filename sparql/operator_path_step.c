@@ -1,4 +1,5 @@
 /* sparql/operator_path_step.c - walking one path expression (9.3, 18.4). */
+#include "sparql/disk_memory.h"
 #include "sparql/operator_path.h"
 
 #include "base/poison.h"
@@ -62,6 +63,7 @@ compile(path_node **out, sparql_context *ctx, const sparql_path *path, unsigned 
   case PATH_ZERO_OR_MORE:
   case PATH_ONE_OR_MORE:
     if ((st = sparql_id_table_init(&node->seen, ctx, 2, err))) break;
+    sparql_id_table_on_disk(&node->seen);
     st = compile(&node->a, ctx, path->a, depth + 1, err);
     break;
   case PATH_INVERSE:
@@ -306,7 +308,7 @@ closure_step(path_pairs *out, path_node *node, const sparql_graph *graph, bool b
   if (st) return st;
   /* begin[k]: where the pairs of start k begin in `in`. */
   size_t n_starts = 0;
-  size_t *begin = base_new(ctx->mem, in->n + 1, sizeof(size_t));
+  size_t *begin = base_new(disk_memory_alloc(ctx->disk), in->n + 1, sizeof(size_t));
   if (!begin) return base_fail_nomem(err);
   node->inner.n = 0;
   for (size_t i = 0; i < in->n && !st; i++) {
@@ -322,7 +324,7 @@ closure_step(path_pairs *out, path_node *node, const sparql_graph *graph, bool b
     for (size_t i = begin[start]; i < begin[start + 1]; i++)
       out->at[out->n++] = (path_pair){.node = node->seen.column[1][row], .tag = in->at[i].tag};
   }
-  base_release(ctx->mem, begin, in->n + 1, sizeof(size_t));
+  base_release(disk_memory_alloc(ctx->disk), begin, in->n + 1, sizeof(size_t));
   return st;
 }
 

@@ -28,8 +28,8 @@ block_size(const sparql_context *ctx)
 }
 
 /* Where the environment says, and nowhere else; or in the usual places. */
-static quoin_status
-open_file(base_file *out, quoin_error *err)
+quoin_status
+spill_temp_file(base_file *out, quoin_error *err)
 {
   static const char *const usual[] = {"/var/tmp", "/tmp"};
   const char *set = getenv("TMPDIR");
@@ -46,7 +46,7 @@ make_file(sparql_context *ctx, quoin_error *err)
   sparql_spill *spill = base_new_zero(ctx->mem, 1, sizeof(*spill));
   if (!spill) return base_fail_nomem(err);
   spill->block = block_size(ctx);
-  quoin_status st = open_file(&spill->file, err);
+  quoin_status st = spill_temp_file(&spill->file, err);
   if (st) {
     base_release(ctx->mem, spill, 1, sizeof(*spill));
     return st;

@@ -13,6 +13,8 @@
 
 typedef struct sparql_spill sparql_spill;
 
+/* A temporary file as described above. */
+quoin_status spill_temp_file(base_file *out, quoin_error *err);
 /* Close the file of the query; NULL in ctx->spill is fine. */
 void spill_free(sparql_context *ctx);
 

@@ -1,5 +1,6 @@
 quoin_test(unit.sparql.operators SOURCES unit/test_sparql_operators.c MODULES sparql)
 quoin_test(unit.sparql.query SOURCES unit/test_sparql_query.c MODULES sparql)
+quoin_test(unit.sparql.disk_memory SOURCES unit/test_sparql_disk_memory.c MODULES sparql)
 quoin_test(unit.sparql.exists SOURCES unit/test_sparql_exists.c MODULES sparql)
 quoin_test(unit.sparql.dataset SOURCES unit/test_sparql_dataset.c MODULES sparql)
 quoin_test(unit.sparql.query_paths SOURCES unit/test_sparql_query_paths.c MODULES sparql)

@@ -184,6 +184,31 @@ test_spill__construct_drops_repeated_triples(void **state)
               false, SMALLER);
 }
 
+/* ---- what lies in a mapped file -------------------------------------------------------------- */
+
+static void
+test_spill__terms_that_the_query_makes(void **state)
+{
+  same_answer(*state, "SELECT (CONCAT(?n, \"/\", STR(?s)) AS ?t) { ?s :name ?n }", false, SMALL);
+  same_answer(*state, "SELECT DISTINCT (STRDT(CONCAT(?n, \"!\"), :t) AS ?t) { ?s :name ?n }", false,
+              SMALL);
+  same_answer(*state, "SELECT ?s ?t { ?s :name ?n BIND(CONCAT(STR(?s), ?n) AS ?t) } ORDER BY ?t",
+              true, SMALL);
+  same_answer(*state,
+              "SELECT (COUNT(DISTINCT ?t) AS ?c) { ?s :size ?z BIND(IRI(CONCAT(STR(?s), "
+              "\"/\", STR(?z))) AS ?t) }",
+              false, SMALL);
+}
+
+static void
+test_spill__what_paths_have_visited(void **state)
+{
+  same_answer(*state, "SELECT ?x { :i0 :next+ ?x }", false, SMALLER);
+  same_answer(*state, "SELECT ?x { ?x :next* :i7 }", false, SMALLER);
+  same_answer(*state, "SELECT (COUNT(*) AS ?c) { ?s :kind :k1 ; :next/:next? ?x }", false, SMALL);
+  same_answer(*state, "SELECT ?x { :i0 (:next|:group)* ?x }", false, SMALLER);
+}
+
 /* ---- failures -------------------------------------------------------------------------------- */
 
 static const char sorted[] = "SELECT * { ?s :name ?n ; :size ?z } ORDER BY ?n ?s";
@@ -204,6 +229,25 @@ test_spill__a_failed_write_ends_the_query(void **state)
   assert_int_equal(a.status, QUOIN_ERR_IO);
   assert_non_null(strstr(a.err.message, "written"));
   assert_int_equal(a.n, 0);
+  answer_free(&a);
+}
+
+/* The dictionary says why it cannot grow, not that memory is short. */
+static void
+test_spill__a_full_disk_under_the_dictionary_ends_the_query(void **state)
+{
+  struct rlimit before, small;
+  const sparql_run_options options = {.memory_bytes = SMALL};
+  void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+  small = before;
+  small.rlim_cur = 256 * 1024;
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+  answer a = world_run(*state, "SELECT (CONCAT(?n, STR(?s)) AS ?t) { ?s :name ?n }", &options);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+  (void)signal(SIGXFSZ, handler);
+  assert_int_equal(a.status, QUOIN_ERR_IO);
+  assert_true(a.n < ITEMS);
   answer_free(&a);
 }
 
@@ -238,7 +282,10 @@ main(void)
       cmocka_unit_test(test_spill__joins_as_in_memory),
       cmocka_unit_test(test_spill__optional_and_minus),
       cmocka_unit_test(test_spill__construct_drops_repeated_triples),
+      cmocka_unit_test(test_spill__terms_that_the_query_makes),
+      cmocka_unit_test(test_spill__what_paths_have_visited),
       cmocka_unit_test(test_spill__a_failed_write_ends_the_query),
+      cmocka_unit_test(test_spill__a_full_disk_under_the_dictionary_ends_the_query),
       cmocka_unit_test(test_spill__a_missing_directory_ends_the_query),
   };
   return cmocka_run_group_tests_name("sparql.spill", tests, setup, teardown);
