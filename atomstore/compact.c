@@ -4,7 +4,7 @@
  * within each kind the order of ids stays what it was, and runs can be rewritten without sorting.
  * The set is closed over what records refer to (prefixes, datatypes), which always comes before. A
  * kind of term whose record holds more than text and a link must say here how it is copied. */
-#include "atomstore/store.h"
+#include "atomstore/vector.h"
 
 #include "base/poison.h"
 
@@ -89,6 +89,13 @@ atom_kept_add(atom_kept *kept, const uint64_t *ids, size_t n, quoin_error *err)
   return QUOIN_OK;
 }
 
+/* The term that a record refers to, or 0. */
+static uint64_t
+link_of(const atom_record *rec)
+{
+  return rec->kind == ATOM_VECTOR ? 0 : rec->link; /* a vector's is its dimension */
+}
+
 quoin_status
 atom_kept_close(atom_kept *kept, const atom_store *store, base_cancel *cancel, quoin_error *err)
 {
@@ -100,9 +107,9 @@ atom_kept_close(atom_kept *kept, const atom_store *store, base_cancel *cancel, q
     if (st) return st;
     if (!is_kept(kept, number)) continue;
     if ((st = atom_record_at(&rec, &check, store, number, err))) return st;
-    if (rec.link >= number)
+    if (link_of(&rec) >= number)
       return atom_corrupt_record(store, number, "it refers to a term that is not before it", err);
-    if (rec.link) keep(kept, rec.link);
+    if (link_of(&rec)) keep(kept, rec.link);
   }
   kept->count = 0;
   for (size_t i = 0; i < kept->n; i++) {
@@ -192,63 +199,91 @@ stream_close(stream *s)
   base_file_close(&s->file);
 }
 
+/* The files that are written. */
+typedef struct copy {
+  stream terms, offsets, vectors;
+  base_buffer scratch;
+} copy;
+
+/* The row of a vector, which gets its new place. */
+static quoin_status
+copy_row(copy *c, atom_record *rec, quoin_error *err)
+{
+  static const char zeroes[ATOM_ROW];
+  stream *s = &c->vectors;
+  rec->place = (s->at + s->pending.len) / ATOM_ROW;
+  base_buffer_span(&s->pending, rec->value);
+  base_buffer_add(&s->pending, zeroes, (size_t)atom_row_bytes(rec->link) - rec->value.len);
+  return stream_step(s, err);
+}
+
 /* Append the record of `number` as it will be. */
 static quoin_status
-copy_one(stream *terms, stream *offsets, base_buffer *scratch, const atom_store *from,
-         const atom_kept *kept, uint64_t number, quoin_error *err)
+copy_one(copy *c, const atom_store *from, const atom_kept *kept, uint64_t number, quoin_error *err)
 {
   atom_record rec;
   atom_key key;
   uint16_t check;
   quoin_status st = atom_record_at(&rec, &check, from, number, err);
-  if (!st) st = atom_record_key(&key, scratch, from, &rec, err);
+  if (!st) st = atom_record_key(&key, &c->scratch, from, &rec, err);
   if (st) return st;
   if (check != (uint16_t)(key.hash >> 48))
     return atom_corrupt_record(from, number, "the text does not match its check bits", err);
-  if (rec.link) rec.link = place_of(kept, rec.link);
+  if (link_of(&rec)) rec.link = place_of(kept, rec.link);
+  if (rec.kind == ATOM_VECTOR && (st = copy_row(c, &rec, err))) return st;
   if (atom_kind_has_datatype(rec.kind)) {
     key.datatype = rec.link;
     atom_key_hash(&key);
   }
   if (!atom_record_measure(&rec)) return base_fail_nomem(err);
+  stream *terms = &c->terms;
   uint64_t at = terms->at + terms->pending.len;
   if (!base_buffer_reserve(&terms->pending, rec.size)) return base_fail_nomem(err);
   atom_record_encode(terms->pending.data + terms->pending.len, &rec);
   terms->pending.len += rec.size;
-  base_buffer_u64(&offsets->pending, at | (key.hash >> 48) << 48);
+  base_buffer_u64(&c->offsets.pending, at | (key.hash >> 48) << 48);
   if ((st = stream_step(terms, err))) return st;
-  return stream_step(offsets, err);
+  return stream_step(&c->offsets, err);
+}
+
+static quoin_status
+copy_open(copy *c, const atom_store *from, uint64_t generation, quoin_error *err)
+{
+  const base_dir *dir = from->dir;
+  quoin_status st = stream_open(&c->terms, dir, ATOM_FILE_TERMS, generation, from->mem, err);
+  if (!st) st = stream_open(&c->offsets, dir, ATOM_FILE_OFFSETS, generation, from->mem, err);
+  if (!st) st = stream_open(&c->vectors, dir, ATOM_FILE_VECTORS, generation, from->mem, err);
+  return st;
 }
 
 quoin_status
 atom_store_copy(atom_marks *marks, const atom_store *from, const atom_kept *kept,
                 base_cancel *cancel, quoin_error *err)
 {
-  stream terms = {.file = BASE_FILE_NONE}, offsets = {.file = BASE_FILE_NONE};
-  base_buffer scratch;
+  copy c = {{.file = BASE_FILE_NONE}, {.file = BASE_FILE_NONE}, {.file = BASE_FILE_NONE}, {0}};
   quoin_status st;
   atom_assert_reader(from, "atom_store_copy");
-  base_buffer_init(&scratch, from->mem);
-  if ((st = stream_open(&terms, from->dir, ATOM_FILE_TERMS, marks->generation, from->mem, err)))
-    goto done;
-  st = stream_open(&offsets, from->dir, ATOM_FILE_OFFSETS, marks->generation, from->mem, err);
-  if (st) goto done;
+  base_buffer_init(&c.scratch, from->mem);
+  if ((st = copy_open(&c, from, marks->generation, err))) goto done;
   for (uint64_t number = 1; number <= kept->terms; number++) {
     if (number % 4096 == 0 && (st = base_cancel_check(cancel, err))) goto done;
     if (!is_kept(kept, number)) continue;
-    if ((st = copy_one(&terms, &offsets, &scratch, from, kept, number, err))) goto done;
+    if ((st = copy_one(&c, from, kept, number, err))) goto done;
   }
-  if ((st = stream_finish(&terms, err))) goto done;
-  if ((st = stream_finish(&offsets, err))) goto done;
+  if ((st = stream_finish(&c.vectors, err))) goto done;
+  if ((st = stream_finish(&c.terms, err))) goto done;
+  if ((st = stream_finish(&c.offsets, err))) goto done;
   marks->table = 0; /* there is none: the opening makes it from the records */
   marks->terms = kept->count;
-  marks->term_bytes = terms.at - ATOM_HEAD;
+  marks->term_bytes = c.terms.at - ATOM_HEAD;
   marks->blanks = atom_store_blanks(from);
+  marks->vector_bytes = c.vectors.at - ATOM_HEAD;
 
 done:
-  base_buffer_clear(&scratch);
-  stream_close(&terms);
-  stream_close(&offsets);
+  base_buffer_clear(&c.scratch);
+  stream_close(&c.terms);
+  stream_close(&c.offsets);
+  stream_close(&c.vectors);
   return st;
 }
 
@@ -256,7 +291,7 @@ void
 atom_store_unlink(const base_dir *dir, uint64_t generation)
 {
   char name[64];
-  for (atom_file file = ATOM_FILE_TERMS; file <= ATOM_FILE_TABLE; file++) {
+  for (atom_file file = ATOM_FILE_TERMS; file <= ATOM_FILE_VECTORS; file++) {
     atom_file_name(name, file, generation, 1);
     if (base_dir_has(dir, name)) (void)base_dir_unlink(dir, name, NULL);
   }

@@ -52,7 +52,7 @@ static inline rdf_term
 object_number(char text[96], unsigned n)
 {
   rdf_term t = {.kind = RDF_LITERAL};
-  switch (n % 9) {
+  switch (n % 11) {
   case 0:
     t.value = spell(text, "text number ", n);
     return t;
@@ -79,6 +79,12 @@ object_number(char text[96], unsigned n)
   case 6:
     t.value = spell(text, "maybe ", n);
     t.datatype = base_span(RDF_XSD "boolean");
+    return t;
+  case 7: /* one row of 64 bytes, or two */
+    t.value.ptr = text;
+    t.value.len = (size_t)snprintf(
+        text, 96, n % 2 ? "[%u,0.5,-1]" : "[%u,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]", n);
+    t.datatype = base_span(RDF_VEC_F32);
     return t;
   default:
     return iri_number(text, n);
