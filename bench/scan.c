@@ -158,7 +158,6 @@ main(int argc, char **argv)
   const char *path = argc > 2 ? argv[2] : ".";
   const base_alloc *mem = base_alloc_default();
   quoin_error err = QUOIN_ERROR_INIT;
-  quad_records r = {.stride = 3, .keys = 3};
   uint64_t *rec = base_new(mem, 3 * n, 8), *data, *spare, start;
   base_dir dir;
   quad_writer *w;
@@ -166,25 +165,24 @@ main(int argc, char **argv)
   quad_version *v;
   quad_snapshot *s;
 
-  r.data = data = base_new(mem, 3 * n, 8);
-  r.spare = spare = base_new(mem, 3 * n, 8);
-  r.n = n;
+  data = base_new(mem, 3 * n, 8);
+  spare = base_new(mem, 3 * n, 8);
   if (!rec || !data || !spare) return 1;
   generate(rec, n);
   for (unsigned threads = 1; threads <= 2; threads++) {
+    quad_ranks ranks;
     double sorted;
-    memcpy(r.data, rec, 24 * n);
-    r.n = n;
     check(base_dir_open(&dir, path, &err), &err);
     start = base_clock_ns();
-    quad_records_survey(&r);
-    check(quad_records_sort(&r, spo, 3, mem, &err), &err);
-    quad_records_unique(&r);
+    check(quad_ranks_new(&ranks, rec, n, 3, threads, mem, &err), &err);
+    check(quad_ranks_sort(&ranks, spo, 3, &err), &err);
+    quad_ranks_unique(&ranks);
     sorted = seconds(start);
     (void)base_dir_unlink(&dir, "bench-run", NULL);
     check(quad_writer_open(&w, &dir, "bench-run", 1, 63, mem, &err), &err);
-    check(quad_build_orders(quad_writer_sink(w), 0, &r, threads, NULL, mem, &err), &err);
+    check(quad_build_orders(w, 0, &ranks, NULL, &err), &err);
     check(quad_writer_finish(w, false, &err), &err);
+    quad_ranks_clear(&ranks);
     (void)printf("build, %u thread(s): first sort %.2f s, all %.2f s, %.2f M triples/s\n", threads,
                  sorted, seconds(start), (double)n / seconds(start) * 1e-6);
   }

@@ -1,11 +1,18 @@
 /* quadstore/build.c - all orders of a run from records sorted by SPO.
  *
  * The orders form a chain: a stable sort of (x,y,z) by y gives (y,x,z), so each order of the six
- * comes from the one before by sorting one column. With a second thread the next order is sorted
- * (into a third buffer) while this one is encoded; what is written is the same. */
+ * comes from the one before by sorting one column. All threads sort an order together, then encode
+ * it together, some hundred blocks at a time; blocks are written where they would be if one thread
+ * did it all. */
+#include "quadstore/ranks.h"
 #include "quadstore/sort.h"
+#include "quadstore/team.h"
+
+#include <assert.h>
 
 #include "base/poison.h"
+
+enum { BATCH_ROWS = 128 * CODEC_BLOCK };
 
 const uint8_t quad_build_sequence[QUAD_ORDERS] = {
     QUAD_SPO, QUAD_PSO, QUAD_OPS, QUAD_SOP, QUAD_OSP, QUAD_POS, QUAD_GPOS, QUAD_GSPO, QUAD_GOSP};
@@ -18,68 +25,136 @@ static const chain_step steps[QUAD_ORDERS] = {
     {0, {0}},      {1, {QUAD_P}}, {1, {QUAD_O}},         {1, {QUAD_S}},        {1, {QUAD_O}},
     {1, {QUAD_P}}, {1, {QUAD_G}}, {2, {QUAD_G, QUAD_S}}, {2, {QUAD_G, QUAD_O}}};
 
+/* One order being encoded. */
+typedef struct emission {
+  quad_writer *writer;
+  const quad_ranks *ranks;
+  const uint8_t *keys; /* of the order */
+  base_cancel *cancel;
+
+  base_mutex lock;
+  base_cond turn;
+  size_t next; /* the batch whose blocks are the next to be appended */
+  quad_blocks idle[QUAD_TEAM_MAX];
+  size_t n_idle;
+  quoin_status status;
+  quoin_error *err;
+} emission;
+
+/* Encode rows [at, end), a block at a time. */
 static quoin_status
-emit_order(quad_sink *sink, unsigned part, unsigned order, const uint64_t *data,
-           const quad_records *r, base_cancel *cancel, const base_alloc *mem, quoin_error *err)
+encode_rows(quad_blocks *blocks, uint64_t *col, const emission *e, size_t at, size_t end,
+            quoin_error *err)
 {
-  const uint8_t *keys = quad_order_keys[order];
-  uint64_t *col = base_new(mem, 4 * (size_t)CODEC_BLOCK, sizeof *col);
-  uint8_t dead[CODEC_BLOCK];
+  const quad_ranks *r = e->ranks;
   const uint64_t *cols[4];
-  quoin_status st;
+  unsigned keys = r->keys;
+  quoin_status st = QUOIN_OK;
 
-  if (!col) return base_fail_nomem(err);
-  for (unsigned k = 0; k < 4; k++)
+  quad_blocks_start(blocks, keys);
+  for (unsigned k = 0; k < keys; k++)
     cols[k] = col + (size_t)k * CODEC_BLOCK;
-  if ((st = sink->begin(sink, part, order, err))) goto done;
-  for (size_t at = 0; at < r->n; at += CODEC_BLOCK) {
-    size_t n = r->n - at < CODEC_BLOCK ? r->n - at : CODEC_BLOCK;
-    const uint64_t *rec = data + at * r->stride;
-    for (unsigned k = 0; k < r->keys; k++)
+  for (; !st && at < end; at += CODEC_BLOCK) {
+    size_t n = end - at < CODEC_BLOCK ? end - at : CODEC_BLOCK;
+    const uint32_t *rec = r->data + at * keys;
+    for (unsigned k = 0; k < keys; k++) {
+      const uint64_t *ids = r->ids[e->keys[k]];
+      const uint32_t *from = rec + e->keys[k];
+      uint64_t *to = col + (size_t)k * CODEC_BLOCK;
       for (size_t i = 0; i < n; i++)
-        col[(size_t)k * CODEC_BLOCK + i] = rec[i * r->stride + keys[k]];
-    for (size_t i = 0; r->sign && i < n; i++)
-      dead[i] = (uint8_t)rec[i * r->stride + r->keys];
-    if ((st = sink->add(sink, cols, r->sign ? dead : NULL, n, err))) goto done;
-    if (cancel && (st = base_cancel_check(cancel, err))) goto done;
+        to[i] = ids[from[i * keys]];
+    }
+    st = quad_blocks_add(blocks, cols, NULL, (uint32_t)n, err);
   }
-  st = sink->end(sink, err);
-
-done:
-  base_release(mem, col, 4 * (size_t)CODEC_BLOCK, sizeof *col);
   return st;
 }
 
-/* One order being encoded on a thread of its own. */
-typedef struct emit_job {
-  quad_sink *sink;
-  unsigned part, order;
-  const uint64_t *data;
-  const quad_records *records;
-  const base_alloc *mem;
-  quoin_status status;
-  quoin_error *err;
-  pthread_t thread;
-  bool running;
-} emit_job;
-
-static void *
-emit_main(void *arg)
+/* With the lock: take the place of batch `i` in the file once those before have theirs. */
+static quoin_status
+take_turn(uint64_t *at, emission *e, size_t i, const quad_blocks *blocks, quoin_error *err)
 {
-  emit_job *job = arg;
+  quoin_status st;
 
-  job->status = emit_order(job->sink, job->part, job->order, job->data, job->records, NULL,
-                           job->mem, job->err);
-  return NULL;
+  while (e->next != i)
+    base_cond_wait(&e->turn, &e->lock);
+  st = e->status;
+  if (!st && e->cancel) st = base_cancel_check(e->cancel, err);
+  if (!st) st = quad_writer_append(at, e->writer, blocks, err);
+  return st;
+}
+
+static void
+emit_batch(void *user, size_t i)
+{
+  emission *e = user;
+  size_t at = i * BATCH_ROWS, n = e->ranks->n;
+  uint64_t place = 0;
+  uint64_t *col = base_new(e->ranks->mem, 4 * (size_t)CODEC_BLOCK, sizeof *col);
+  quoin_error error = QUOIN_ERROR_INIT;
+  quoin_status st = col ? QUOIN_OK : base_fail_nomem(&error);
+  quad_blocks blocks;
+
+  base_mutex_lock(&e->lock);
+  if (e->status) st = e->status;
+  if (e->n_idle)
+    blocks = e->idle[--e->n_idle];
+  else
+    quad_blocks_init(&blocks, e->ranks->mem);
+  base_mutex_unlock(&e->lock);
+  if (!st) st = encode_rows(&blocks, col, e, at, n - at < BATCH_ROWS ? n : at + BATCH_ROWS, &error);
+  base_release(e->ranks->mem, col, 4 * (size_t)CODEC_BLOCK, sizeof *col);
+
+  base_mutex_lock(&e->lock);
+  if (!st) {
+    st = take_turn(&place, e, i, &blocks, &error);
+  } else {
+    while (e->next != i)
+      base_cond_wait(&e->turn, &e->lock);
+  }
+  e->next++;
+  base_cond_broadcast(&e->turn);
+  base_mutex_unlock(&e->lock);
+  if (!st) st = quad_writer_put(e->writer, &blocks, place, &error);
+
+  base_mutex_lock(&e->lock);
+  if (st && !e->status) {
+    e->status = st;
+    if (e->err) *e->err = error;
+  }
+  assert(e->n_idle < QUAD_TEAM_MAX);
+  e->idle[e->n_idle++] = blocks;
+  base_mutex_unlock(&e->lock);
 }
 
 static quoin_status
-join(emit_job *job)
+emit_order(quad_writer *w, unsigned part, unsigned order, const quad_ranks *r, base_cancel *cancel,
+           quoin_error *err)
 {
-  if (!job->running) return QUOIN_OK;
-  (void)pthread_join(job->thread, NULL);
-  job->running = false;
-  return job->status;
+  quad_sink *sink = quad_writer_sink(w);
+  quoin_status st;
+  emission *e = base_new_zero(r->mem, 1, sizeof *e);
+
+  if (!e) return base_fail_nomem(err);
+  e->writer = w;
+  e->ranks = r;
+  e->keys = quad_order_keys[order];
+  e->cancel = cancel;
+  e->err = err;
+  if ((st = base_mutex_init(&e->lock, BASE_RANK_QUEUE, "encoding", err))) goto no_lock;
+  if ((st = base_cond_init(&e->turn, err))) goto no_turn;
+  if (!(st = sink->begin(sink, part, order, err))) {
+    quad_team_run(r->threads, (r->n + BATCH_ROWS - 1) / BATCH_ROWS, emit_batch, e);
+    st = e->status;
+  }
+  if (!st) st = sink->end(sink, err);
+  while (e->n_idle)
+    quad_blocks_clear(&e->idle[--e->n_idle]);
+  base_cond_destroy(&e->turn);
+no_turn:
+  base_mutex_destroy(&e->lock);
+no_lock:
+  base_release(r->mem, e, 1, sizeof *e);
+  return st;
 }
 
 static unsigned
@@ -95,60 +170,38 @@ last_step(uint32_t orders, unsigned part)
   return last;
 }
 
-/* The data that is being encoded must not be sorted in place: sort from it into the other two. */
+/* How many quads each predicate has. */
 static quoin_status
-next_order(quad_records *r, uint64_t **third, const chain_step *step, bool keep,
-           const base_alloc *mem, quoin_error *err)
+count_predicates(quad_writer *w, unsigned part, const quad_ranks *r, quoin_error *err)
 {
-  uint64_t *kept = r->data;
-  quoin_status st;
+  size_t n = r->distinct[QUAD_P];
+  uint64_t *count = base_new_zero(r->mem, n, sizeof *count);
+  quoin_status st = QUOIN_OK;
 
-  if (keep) r->third = *third;
-  st = quad_records_sort(r, step->by, step->n, mem, err);
-  if (keep && !r->third) *third = kept; /* free once its encoding has ended */
-  r->third = NULL;
+  if (!count) return base_fail_nomem(err);
+  for (size_t i = 0; i < r->n; i++)
+    count[r->data[i * r->keys + QUAD_P]]++;
+  for (size_t p = 0; !st && p < n; p++) /* duplicates and what is there already are gone: 0 */
+    if (count[p])
+      st = quad_tally_count(quad_writer_tally(w), part, r->ids[QUAD_P][p], count[p], err);
+  quad_tally_counted(quad_writer_tally(w), part);
+  base_release(r->mem, count, n, sizeof *count);
   return st;
 }
 
 quoin_status
-quad_build_orders(quad_sink *sink, unsigned part, quad_records *r, unsigned threads,
-                  base_cancel *cancel, const base_alloc *mem, quoin_error *err)
+quad_build_orders(quad_writer *w, unsigned part, quad_ranks *r, base_cancel *cancel,
+                  quoin_error *err)
 {
-  unsigned last = last_step(sink->orders, part);
-  size_t words = r->n * r->stride;
-  uint64_t *third = threads > 1 && r->n >= 100000 ? base_new(mem, words, 8) : NULL;
-  uint64_t *own = third;
-  /* `third` wanders among the three buffers: what is freed at the end is restored below */
-  uint64_t *data0 = r->data, *spare0 = r->spare;
-  emit_job job = {.sink = sink, .part = part, .records = r, .mem = mem, .err = err};
-  quoin_status st = QUOIN_OK, joined;
+  uint32_t orders = quad_writer_sink(w)->orders;
+  unsigned last = last_step(orders, part);
+  quoin_status st = count_predicates(w, part, r, err);
 
-  for (unsigned i = 0; i <= last; i++) {
+  for (unsigned i = 0; !st && i <= last; i++) {
     unsigned order = quad_build_sequence[i];
-    if (i) {
-      quoin_error *e = job.running ? NULL : err; /* the job may be writing to err */
-      st = next_order(r, &third, &steps[i], job.running, mem, e);
-      if ((joined = join(&job)))
-        st = joined;
-      else if (st && !e)
-        st = base_fail_nomem(err);
-      if (st) goto done;
-    }
-    if (!(sink->orders >> order & 1)) continue;
-    if (cancel && (st = base_cancel_check(cancel, err))) goto done;
-    job.order = order;
-    job.data = r->data;
-    job.running = third && i < last && pthread_create(&job.thread, NULL, emit_main, &job) == 0;
-    if (job.running) continue;
-    if ((st = emit_order(sink, part, order, r->data, r, cancel, mem, err))) goto done;
-  }
-
-done:
-  if ((joined = join(&job)) && !st) st = joined;
-  if (own) { /* give the caller its two buffers back; the records are used up */
-    r->data = data0;
-    r->spare = spare0;
-    base_release(mem, own, words, 8);
+    if (cancel && (st = base_cancel_check(cancel, err))) break;
+    if (i && (st = quad_ranks_sort(r, steps[i].by, steps[i].n, err))) break;
+    if (orders >> order & 1) st = emit_order(w, part, order, r, cancel, err);
   }
   return st;
 }

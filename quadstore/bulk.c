@@ -1,28 +1,34 @@
 /* quadstore/bulk.c - loading many quads: gather, sort, spill, merge, one run, one manifest.
  *
- * Quads gather in one array, with a spare one of the same size for sorting. When it is full, what
- * is not in the store yet is written as an unpublished run (spill-<n>) by the same builder that
- * makes the last run; at the end the spills are merged. Sections and blocks of the run do not
+ * Quads gather in an array for each partition. When the budget would be exceeded by sorting more,
+ * what is not in the store yet is written as an unpublished run (spill-<n>) by the same builder
+ * that makes the last run; at the end the spills are merged. Sections and blocks of the run do not
  * depend on how often it spilled, nor on the threads. */
 #include "quadstore/sort.h"
 #include "quadstore/store.h"
+#include "quadstore/team.h"
 
 #include <assert.h>
 #include <stdio.h>
 
 #include "base/poison.h"
 
-static_assert(sizeof(quad) == 32, "gathered as four words");
+static_assert(sizeof(quad) == 32, "a record is its first three or four words");
 
-enum { BULK_FIRST = 1 << 16, BULK_SPILLS = 64, BULK_LEAST = 4 << 20 };
+enum { BULK_FIRST = 1 << 14, BULK_SPILLS = 64, BULK_LEAST = 4 << 20 };
+
+/* The quads of one partition: records of 3 ids, or of 4 with the graph. */
+typedef struct gathered {
+  uint64_t *data;
+  size_t n, room;
+} gathered;
 
 struct quad_bulk {
   quad_store *store;
   unsigned threads;
   uint64_t memory_bytes;
   uint64_t terms, blanks; /* where to roll back to */
-  uint64_t *data, *spare; /* `room` quads of four words each, `n` gathered in data */
-  size_t n, room;
+  gathered part[QUAD_PARTS];
   quad_run *spill[BULK_SPILLS];
   char spill_name[BULK_SPILLS][64];
   size_t spills;
@@ -55,93 +61,180 @@ quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes, unsig
   return QUOIN_OK;
 }
 
+static unsigned
+part_keys(unsigned part)
+{
+  return part == QUAD_PART_DEFAULT ? 3 : 4;
+}
+
+static void
+free_part(quad_bulk *bulk, unsigned part)
+{
+  gathered *g = &bulk->part[part];
+
+  base_release(bulk->store->mem, g->data, g->room * part_keys(part), 8);
+  *g = (gathered){0};
+}
+
 static void
 free_records(quad_bulk *bulk)
 {
-  base_release(bulk->store->mem, bulk->data, bulk->room * 4, 8);
-  base_release(bulk->store->mem, bulk->spare, bulk->room * 4, 8);
-  bulk->data = bulk->spare = NULL;
-  bulk->n = bulk->room = 0;
+  for (unsigned part = 0; part < QUAD_PARTS; part++)
+    free_part(bulk, part);
 }
 
-/* Move what is gathered into the spare array, the default partition first, and give each part the
- * same stretch of the other array to sort with. */
-static void
-split(quad_records part[QUAD_PARTS], quad_bulk *bulk)
+static bool
+any_gathered(const quad_bulk *bulk)
 {
-  const uint64_t *q = bulk->data;
-  size_t triples = 0;
-  uint64_t *to[QUAD_PARTS];
+  return bulk->part[QUAD_PART_DEFAULT].n || bulk->part[QUAD_PART_NAMED].n;
+}
 
-  for (size_t i = 0; i < bulk->n; i++)
-    triples += q[4 * i + QUAD_G] == 0;
-  to[0] = bulk->spare;
-  to[1] = bulk->spare + 3 * triples;
-  for (unsigned p = 0; p < QUAD_PARTS; p++)
-    part[p] = (quad_records){.data = to[p],
-                             .spare = bulk->data + (p ? 3 * triples : 0),
-                             .n = p ? bulk->n - triples : triples,
-                             .stride = 3 + p,
-                             .keys = 3 + p};
-  for (size_t i = 0; i < bulk->n; i++, q += 4) {
-    unsigned p = q[QUAD_G] ? QUAD_PART_NAMED : QUAD_PART_DEFAULT;
-    memcpy(to[p], q, 8 * (3 + (size_t)p));
-    to[p] += 3 + p;
+/* ---- what is there already ------------------------------------------------------------------- */
+
+enum { CHECK_ROWS = 1 << 16 };
+
+/* Looking for the records of a load in the store, piece by piece. */
+typedef struct check_job {
+  const quad_bulk *bulk;
+  const quad_ranks *ranks;
+  unsigned part;
+  uint8_t *present; /* a byte a record */
+  base_mutex lock;
+  quoin_status status;
+  quoin_error *err;
+} check_job;
+
+/* Terms of the load itself are in no quad of the store. */
+static bool
+is_new(const quad_bulk *bulk, uint64_t id)
+{
+  atom_id atom = {id};
+
+  if (atom_id_is_inline(atom)) return false;
+  return atom_id_payload(atom) > (atom_id_kind(atom) == ATOM_BLANK ? bulk->blanks : bulk->terms);
+}
+
+/* The records [begin, ...) that may be there, as ids; where each comes from is in `row`. */
+static size_t
+candidates(uint64_t *ids, uint32_t *row, const check_job *job, size_t begin, size_t end)
+{
+  const quad_ranks *r = job->ranks;
+  size_t n = 0;
+
+  for (size_t i = begin; i < end; i++) {
+    const uint32_t *rec = r->data + i * r->keys;
+    uint64_t *to = ids + n * r->keys;
+    bool fresh = false;
+    for (unsigned k = 0; k < r->keys; k++) {
+      to[k] = r->ids[k][rec[k]];
+      fresh |= is_new(job->bulk, to[k]);
+    }
+    row[n] = (uint32_t)(i - begin);
+    n += !fresh;
   }
-  bulk->n = 0;
+  return n;
+}
+
+static void
+check_piece(void *user, size_t i)
+{
+  check_job *job = user;
+  const quad_store *store = job->bulk->store;
+  const base_alloc *mem = store->mem;
+  size_t begin = i * CHECK_ROWS, keys = job->ranks->keys, n;
+  size_t end = job->ranks->n - begin < CHECK_ROWS ? job->ranks->n : begin + CHECK_ROWS;
+  uint64_t *ids = base_new(mem, (end - begin) * keys, sizeof *ids);
+  uint32_t *row = base_new(mem, end - begin, sizeof *row);
+  uint8_t *found = base_new(mem, end - begin, 1);
+  quoin_error error = QUOIN_ERROR_INIT;
+  quoin_status st = ids && row && found ? QUOIN_OK : base_fail_nomem(&error);
+
+  if (!st && (n = candidates(ids, row, job, begin, end))) {
+    st = quad_version_present(found, store->version, job->part, ids, n, (unsigned)keys, mem,
+                              &error); /* the version is changed by the writer alone: by us */
+    for (size_t k = 0; !st && k < n; k++)
+      job->present[begin + row[k]] = found[k];
+  }
+  base_release(mem, ids, (end - begin) * keys, sizeof *ids);
+  base_release(mem, row, end - begin, sizeof *row);
+  base_release(mem, found, end - begin, 1);
+  if (!st) return;
+  base_mutex_lock(&job->lock);
+  if (!job->status) {
+    job->status = st;
+    if (job->err) *job->err = error;
+  }
+  base_mutex_unlock(&job->lock);
+}
+
+static void
+keep_absent(quad_ranks *r, const uint8_t *present)
+{
+  size_t kept = 0;
+
+  for (size_t i = 0; i < r->n; i++) {
+    if (present[i]) continue;
+    if (kept != i)
+      memcpy(r->data + kept * r->keys, r->data + i * r->keys, r->keys * sizeof *r->data);
+    kept++;
+  }
+  r->n = kept;
 }
 
 /* Keep the records that are not in the store. */
 static quoin_status
-drop_present(quad_records *r, quad_bulk *bulk, unsigned part, quoin_error *err)
+drop_present(quad_ranks *r, quad_bulk *bulk, unsigned part, quoin_error *err)
 {
-  const quad_version *v = bulk->store->version; /* only the writer, which we are, changes it */
+  const quad_version *v = bulk->store->version;
   const base_alloc *mem = bulk->store->mem;
+  check_job job = {.bulk = bulk, .ranks = r, .part = part, .err = err};
   uint64_t entries = 0;
-  size_t kept = 0, n = r->n;
-  uint8_t *present;
+  size_t n = r->n;
   quoin_status st;
 
   for (size_t i = 0; i < v->n_runs; i++)
     entries += v->runs[i]->section[part][QUAD_SPO].entries;
   if (!entries || !n) return QUOIN_OK;
-  if (!(present = base_new(mem, n, 1))) return base_fail_nomem(err);
-  st = quad_version_present(present, v, part, r->data, n, r->stride, mem, err);
-  for (size_t i = 0; !st && i < n; i++) {
-    if (present[i]) continue;
-    if (kept != i)
-      memcpy(r->data + kept * r->stride, r->data + i * r->stride, 8 * (size_t)r->stride);
-    kept++;
+  if ((st = base_mutex_init(&job.lock, BASE_RANK_QUEUE, "presence", err))) return st;
+  if ((job.present = base_new_zero(mem, n, 1))) {
+    quad_team_run(bulk->threads, (n + CHECK_ROWS - 1) / CHECK_ROWS, check_piece, &job);
+    st = job.status;
+  } else {
+    st = base_fail_nomem(err);
   }
-  if (!st) r->n = kept;
-  base_release(mem, present, n, 1);
+  if (!st) keep_absent(r, job.present);
+  base_release(mem, job.present, n, 1);
+  base_mutex_destroy(&job.lock);
   return st;
 }
 
-/* Sort what is gathered, leave out what is there, write it to `sink`; *n counts what was new. */
+/* ---- runs ------------------------------------------------------------------------------------ */
+
+/* Sort what is gathered, leave out what is there, write it; *n counts what was new. */
 static quoin_status
-build(quad_sink *sink, uint64_t *n, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
+build(quad_writer *w, uint64_t *n, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
 {
   static const uint8_t spo[4] = {QUAD_S, QUAD_P, QUAD_O, QUAD_G};
-  const base_alloc *mem = bulk->store->mem;
-  quad_records parts[QUAD_PARTS];
-  quoin_status st;
+  quoin_status st = QUOIN_OK;
 
   *n = 0;
-  if (!bulk->n) return QUOIN_OK;
-  split(parts, bulk);
-  for (unsigned part = 0; part < QUAD_PARTS; part++) {
-    quad_records *r = &parts[part];
-    if (!r->n) continue;
-    quad_records_survey(r);
-    if ((st = quad_records_sort(r, spo, r->keys, mem, err))) return st;
-    quad_records_unique(r);
-    if ((st = drop_present(r, bulk, part, err))) return st;
-    if (!r->n) continue;
-    *n += r->n;
-    if ((st = quad_build_orders(sink, part, r, bulk->threads, cancel, mem, err))) return st;
+  for (unsigned part = 0; !st && part < QUAD_PARTS; part++) {
+    gathered *g = &bulk->part[part];
+    unsigned keys = part_keys(part);
+    quad_ranks r;
+    if (!g->n) continue;
+    st = quad_ranks_new(&r, g->data, g->n, keys, bulk->threads, bulk->store->mem, err);
+    if (st) return st;
+    free_part(bulk, part); /* the sort has memory of its own */
+    if (!(st = quad_ranks_sort(&r, spo, keys, err))) {
+      quad_ranks_unique(&r);
+      st = drop_present(&r, bulk, part, err);
+    }
+    *n += r.n;
+    if (!st && r.n) st = quad_build_orders(w, part, &r, cancel, err);
+    quad_ranks_clear(&r);
   }
-  return QUOIN_OK;
+  return st;
 }
 
 static void
@@ -202,7 +295,7 @@ spill(quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
 
   if (bulk->spills == BULK_SPILLS && (st = merge_spills(bulk, cancel, err))) return st;
   if ((st = new_spill(&w, name, &generation, bulk, err))) return st;
-  if ((st = build(quad_writer_sink(w), &n, bulk, cancel, err))) {
+  if ((st = build(w, &n, bulk, cancel, err))) {
     quad_writer_abort(w);
     return st;
   }
@@ -220,51 +313,55 @@ spill(quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
   return QUOIN_OK;
 }
 
-/* Room for more quads; *full when the budget is used up. */
-static quoin_status
-grow(bool *full, quad_bulk *bulk, quoin_error *err)
+/* Bytes that a record takes from here to the end of its sorting. */
+static uint64_t
+record_cost(unsigned part)
 {
-  const base_alloc *mem = bulk->store->mem;
-  size_t next = bulk->room ? bulk->room * 2 : BULK_FIRST;
-  size_t arrays = bulk->threads > 1 ? 3 : 2; /* gathered, spare, and what is being encoded */
-  uint64_t limit = bulk->memory_bytes / arrays / 32;
+  return 8 * part_keys(part) + QUAD_RANKS_BYTES;
+}
+
+/* Room for more quads of a partition; *full when the budget is used up. */
+static quoin_status
+grow(bool *full, quad_bulk *bulk, unsigned part, quoin_error *err)
+{
+  gathered *g = &bulk->part[part];
+  size_t keys = part_keys(part), next = g->room ? g->room * 2 : BULK_FIRST;
+  uint64_t used = 0, limit = bulk->memory_bytes - bulk->memory_bytes / 4, left;
   uint64_t *data;
 
-  if (next > limit) next = (size_t)limit;
-  *full = next < bulk->room + bulk->room / 8 + 1;
+  for (unsigned p = 0; p < QUAD_PARTS; p++)
+    used += bulk->part[p].room * record_cost(p); /* the other one may fill what it has */
+  left = limit > used ? (limit - used) / record_cost(part) : 0;
+  *full = left < BULK_FIRST;
   if (*full) return QUOIN_OK;
-  base_release(mem, bulk->spare, bulk->room * 4, 8); /* nothing is in it */
-  bulk->spare = NULL;
-  if (!(data = base_resize(mem, bulk->data, bulk->room * 4, next * 4, 8))) {
-    base_release(mem, bulk->data, bulk->room * 4, 8);
-    bulk->data = NULL;
-    bulk->n = bulk->room = 0;
+  if (next - g->room > left) next = g->room + (size_t)left;
+  if (next > UINT32_MAX) next = UINT32_MAX; /* ranks are of 32 bits */
+  *full = next == g->room;
+  if (*full) return QUOIN_OK;
+  if (!(data = base_resize(bulk->store->mem, g->data, g->room * keys, next * keys, 8)))
     return base_fail_nomem(err);
-  }
-  bulk->data = data;
-  bulk->room = next;
-  if ((bulk->spare = base_new(mem, next * 4, 8))) return QUOIN_OK;
-  free_records(bulk);
-  return base_fail_nomem(err);
+  g->data = data;
+  g->room = next;
+  return QUOIN_OK;
 }
 
 quoin_status
 quad_bulk_add(quad_bulk *bulk, const quad *quads, size_t n, quoin_error *err)
 {
-  while (n && !bulk->failed) {
-    size_t fit = bulk->room - bulk->n < n ? bulk->room - bulk->n : n;
-    if (!fit) {
+  for (size_t i = 0; i < n && !bulk->failed; i++) {
+    const quad *q = &quads[i];
+    unsigned part = q->term[QUAD_G].bits ? QUAD_PART_NAMED : QUAD_PART_DEFAULT;
+    unsigned keys = part_keys(part);
+    gathered *g = &bulk->part[part];
+
+    assert(q->term[0].bits && q->term[1].bits && q->term[2].bits);
+    while (g->n == g->room && !bulk->failed) {
       bool full;
-      bulk->failed = grow(&full, bulk, err);
+      bulk->failed = grow(&full, bulk, part, err);
       if (!bulk->failed && full) bulk->failed = spill(bulk, NULL, err);
-      continue;
     }
-    for (size_t i = 0; i < fit; i++)
-      assert(quads[i].term[0].bits && quads[i].term[1].bits && quads[i].term[2].bits);
-    memcpy(bulk->data + 4 * bulk->n, quads, 32 * fit);
-    bulk->n += fit;
-    quads += fit;
-    n -= fit;
+    if (bulk->failed) break;
+    memcpy(g->data + keys * g->n++, q, 8 * (size_t)keys);
   }
   return bulk->failed;
 }
@@ -281,7 +378,7 @@ make_run(quad_run **run, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
 
   *run = NULL;
   if (bulk->spills) {
-    if (bulk->n && (st = spill(bulk, cancel, err))) return st;
+    if (any_gathered(bulk) && (st = spill(bulk, cancel, err))) return st;
     free_records(bulk);
   }
   (void)snprintf(name, sizeof name, "run-%llu", (unsigned long long)generation);
@@ -293,7 +390,7 @@ make_run(quad_run **run, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
     st = quad_merge_runs(quad_writer_sink(w), bulk->spill, bulk->spills, cancel, store->mem, err);
     n = 1;
   } else {
-    st = build(quad_writer_sink(w), &n, bulk, cancel, err);
+    st = build(w, &n, bulk, cancel, err);
   }
   if (st || !n) {
     quad_writer_abort(w);

@@ -134,6 +134,10 @@ quoin_status quad_tally_add(quad_tally *t, const uint64_t *const *cols, const ui
 quoin_status quad_tally_finish(quad_predicate_count **out, size_t *n, quad_tally *t,
                                quoin_error *err);
 void quad_tally_clear(quad_tally *t);
+/* The same from counts: partition `part` needs no more gathering. Each predicate once. */
+void quad_tally_counted(quad_tally *t, unsigned part);
+quoin_status quad_tally_count(quad_tally *t, unsigned part, uint64_t predicate, uint64_t n,
+                              quoin_error *err);
 
 /* Writes a run file. */
 typedef struct quad_writer quad_writer;
@@ -141,6 +145,27 @@ quoin_status quad_writer_open(quad_writer **out, const base_dir *dir, const char
                               uint64_t generation, uint32_t orders, const base_alloc *mem,
                               quoin_error *err);
 quad_sink *quad_writer_sink(quad_writer *w);
+quad_tally *quad_writer_tally(quad_writer *w);
+uint64_t quad_writer_bytes(const quad_writer *w); /* written or about to be */
+
+/* Blocks of one section, encoded by any thread. */
+typedef struct quad_blocks {
+  unsigned keys;
+  base_buffer bytes, index; /* offsets and counts in the index are from the first block on */
+  uint64_t blocks, rows, tombstones;
+} quad_blocks;
+void quad_blocks_init(quad_blocks *b, const base_alloc *mem);
+void quad_blocks_clear(quad_blocks *b);
+void quad_blocks_start(quad_blocks *b, unsigned keys); /* empty, keeps memory */
+/* Rows 1..1024, as codec_encode has them: one block. */
+quoin_status quad_blocks_add(quad_blocks *b, const uint64_t *const *cols, const uint8_t *dead,
+                             uint32_t rows, quoin_error *err);
+/* Between begin and end of the sink, instead of add: these blocks are the next, to be put at `*at`.
+ * One thread at a time; putting them (QUOIN_OK once for each append) is for any thread. */
+quoin_status quad_writer_append(uint64_t *at, quad_writer *w, const quad_blocks *b,
+                                quoin_error *err);
+quoin_status quad_writer_put(const quad_writer *w, const quad_blocks *b, uint64_t at,
+                             quoin_error *err);
 /* Footer and header; synced when asked. The writer is freed whatever happens. */
 quoin_status quad_writer_finish(quad_writer *w, bool sync, quoin_error *err);
 /* Closes and unlinks. NULL is fine. */

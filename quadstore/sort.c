@@ -96,7 +96,7 @@ quad_records_sort(quad_records *r, const uint8_t *by, unsigned n_by, const base_
   size_t slots = (size_t)1 << limit, *count;
 
   assert(r->stride >= 3 && r->stride <= 5);
-  if (r->n < SMALL && !r->third) {
+  if (r->n < SMALL) {
     sort_small(r, by, n_by);
     return QUOIN_OK;
   }
@@ -112,7 +112,7 @@ quad_records_sort(quad_records *r, const uint8_t *by, unsigned n_by, const base_
   }
   for (unsigned w = 0; w < n; w++) {
     size_t *at = count + slots * w, sum = 0;
-    uint64_t *next = r->third ? r->third : r->data;
+    uint64_t *next = r->data;
     for (size_t s = 0; s < slots; s++) {
       size_t here = at[s];
       at[s] = sum;
@@ -121,7 +121,6 @@ quad_records_sort(quad_records *r, const uint8_t *by, unsigned n_by, const base_
     scatter(r->spare, r->data, r->n, r->stride, windows[w], at);
     r->data = r->spare;
     r->spare = next;
-    r->third = NULL;
   }
   base_release(mem, count, slots * n, sizeof *count);
   return QUOIN_OK;

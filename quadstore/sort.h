@@ -2,14 +2,12 @@
 #ifndef QUOIN_QUADSTORE_SORT_H
 #define QUOIN_QUADSTORE_SORT_H
 
-#include "quadstore/run.h"
+#include "quadstore/ranks.h"
 
 /* Records of `stride` u64: S P O, then G in the named partition, then the sign where `sign`
  * (0 insertion, 1 tombstone). */
 typedef struct quad_records {
   uint64_t *data, *spare; /* `n` records each, swapped by sorting */
-  uint64_t *third; /* when not NULL, sorting leaves `data` as it is and takes this instead: it
-                    * is NULL afterwards, unless nothing was to be sorted */
   size_t n;
   unsigned stride, keys;
   bool sign;
@@ -28,11 +26,11 @@ void quad_records_unique(quad_records *r);
  * stable sorts of one column. Files hold their sections in this sequence. */
 extern const uint8_t quad_build_sequence[QUAD_ORDERS];
 
-/* Write all orders of `sink` from records sorted by SPO(G). */
-quoin_status quad_build_orders(quad_sink *sink, unsigned part, quad_records *r, unsigned threads,
-                               base_cancel *cancel, const base_alloc *mem, quoin_error *err);
+/* Write all orders of the writer from records sorted by SPO(G); they are in another order then. */
+quoin_status quad_build_orders(quad_writer *w, unsigned part, quad_ranks *r, base_cancel *cancel,
+                               quoin_error *err);
 
-/* The same for a run in memory: straight into its columns. */
+/* The same for a run in memory, straight into its columns. */
 quoin_status quad_build_memory(quad_memory *m, uint32_t orders, unsigned part, quad_records *r,
                                bool tombstones, quad_tally *tally, const base_alloc *mem,
                                quoin_error *err);

@@ -63,6 +63,26 @@ quad_tally_add(quad_tally *t, const uint64_t *const *cols, const uint8_t *dead, 
   return QUOIN_OK;
 }
 
+void
+quad_tally_counted(quad_tally *t, unsigned part)
+{
+  t->counted[part] = true;
+}
+
+quoin_status
+quad_tally_count(quad_tally *t, unsigned part, uint64_t predicate, uint64_t n, quoin_error *err)
+{
+  quad_predicate_count *s;
+  quoin_status st;
+
+  if (t->used * 2 >= t->slots && (st = grow(t, err))) return st;
+  s = find_slot(t->slot, t->slots, predicate);
+  if (!s->predicate.bits) t->used++;
+  s->predicate.bits = predicate;
+  s->triples[part] += n;
+  return QUOIN_OK;
+}
+
 /* Heap sort: no allocation, no recursion, and predicates are few. */
 static void
 sift(quad_predicate_count *v, size_t at, size_t n)

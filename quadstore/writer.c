@@ -14,9 +14,10 @@ struct quad_writer {
   char name[64];
   uint64_t generation;
   base_file file;
-  uint64_t offset;   /* where `out` will go */
-  base_buffer out;   /* not yet written */
-  base_buffer index; /* entries of the section's blocks */
+  uint64_t offset;    /* where `out` will go */
+  base_buffer out;    /* not yet written */
+  quad_blocks blocks; /* of the section, not yet appended */
+  base_buffer index;  /* entries of the section's blocks */
   quad_section section[QUAD_PARTS][QUAD_ORDERS];
   quad_section *now;
   int64_t net;
@@ -24,7 +25,6 @@ struct quad_writer {
   bool any_dead;
   uint64_t col[4][CODEC_BLOCK];
   uint8_t dead[CODEC_BLOCK];
-  uint8_t block[CODEC_MAX];
   quad_tally tally;
 };
 
@@ -54,46 +54,130 @@ add_words(base_buffer *buf, const uint64_t *words, size_t n)
   base_buffer_add(buf, words, 8 * n);
 }
 
-/* Encode the gathered rows and note them in the index. */
-static quoin_status
-write_block(quad_writer *w, quoin_error *err)
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+void
+quad_blocks_init(quad_blocks *b, const base_alloc *mem)
 {
-  quad_section *sec = w->now;
-  const uint64_t *cols[4] = {w->col[0], w->col[1], w->col[2], w->col[3]};
+  *b = (quad_blocks){0};
+  base_buffer_init(&b->bytes, mem);
+  base_buffer_init(&b->index, mem);
+}
+
+void
+quad_blocks_clear(quad_blocks *b)
+{
+  base_buffer_clear(&b->bytes);
+  base_buffer_clear(&b->index);
+}
+
+void
+quad_blocks_start(quad_blocks *b, unsigned keys)
+{
+  b->keys = keys;
+  b->bytes.len = b->index.len = 0;
+  b->rows = b->tombstones = b->blocks = 0;
+}
+
+quoin_status
+quad_blocks_add(quad_blocks *b, const uint64_t *const *cols, const uint8_t *dead, uint32_t rows,
+                quoin_error *err)
+{
   uint64_t first[4], last[4], min[4], max[4], tail[4];
   uint32_t tombstones = 0;
   size_t length;
 
-  if (!w->rows) return QUOIN_OK;
-  length = codec_encode(w->block, cols, sec->keys, w->any_dead ? w->dead : NULL, w->rows);
-  for (unsigned i = 0; i < sec->keys; i++) {
+  if (!base_buffer_reserve(&b->bytes, CODEC_MAX)) return base_fail_nomem(err);
+  length = codec_encode((uint8_t *)b->bytes.data + b->bytes.len, cols, b->keys, dead, rows);
+  for (unsigned i = 0; i < b->keys; i++) {
     first[i] = min[i] = max[i] = cols[i][0];
-    last[i] = cols[i][w->rows - 1];
-    for (uint32_t r = 1; r < w->rows; r++) {
+    last[i] = cols[i][rows - 1];
+    for (uint32_t r = 1; r < rows; r++) {
       min[i] = cols[i][r] < min[i] ? cols[i][r] : min[i];
       max[i] = cols[i][r] > max[i] ? cols[i][r] : max[i];
     }
   }
-  for (uint32_t r = 0; w->any_dead && r < w->rows; r++)
-    tombstones += w->dead[r];
-  tail[0] = position(w);
-  tail[1] = (uint64_t)length | (uint64_t)w->rows << 32;
+  for (uint32_t r = 0; dead && r < rows; r++)
+    tombstones += dead[r];
+  tail[0] = b->bytes.len;
+  tail[1] = (uint64_t)length | (uint64_t)rows << 32;
   tail[2] = tombstones;
-  tail[3] = (uint64_t)w->net;
-  add_words(&w->index, first, sec->keys);
-  add_words(&w->index, last, sec->keys);
-  add_words(&w->index, min, sec->keys);
-  add_words(&w->index, max, sec->keys);
-  add_words(&w->index, tail, 4);
+  tail[3] = b->rows - 2 * b->tombstones;
+  add_words(&b->index, first, b->keys);
+  add_words(&b->index, last, b->keys);
+  add_words(&b->index, min, b->keys);
+  add_words(&b->index, max, b->keys);
+  add_words(&b->index, tail, 4);
+  if (b->index.failed) return base_fail_nomem(err);
+  b->bytes.len += length;
+  b->rows += rows;
+  b->tombstones += tombstones;
+  b->blocks++;
+  return QUOIN_OK;
+}
+
+quoin_status
+quad_writer_append(uint64_t *at, quad_writer *w, const quad_blocks *b, quoin_error *err)
+{
+  size_t words = quad_entry_words(b->keys), from = w->index.len;
+  quoin_status st;
+
+  assert(w->now && w->now->keys == b->keys);
+  if ((st = flush(w, err))) return st;
+  base_buffer_add(&w->index, b->index.data, b->index.len);
   if (w->index.failed) return base_fail_nomem(err);
-  base_buffer_add(&w->out, w->block, length);
-  sec->blocks++;
-  sec->entries += w->rows;
-  sec->tombstones += tombstones;
-  w->net += (int64_t)w->rows - 2 * (int64_t)tombstones;
+  for (; from < w->index.len; from += 8 * words) {
+    char *tail = w->index.data + from + 8 * (words - 4);
+    uint64_t offset = base_load_u64(tail) + w->offset;
+    uint64_t net = base_load_u64(tail + 24) + (uint64_t)w->net;
+    memcpy(tail, &offset, 8);
+    memcpy(tail + 24, &net, 8);
+  }
+  *at = w->offset;
+  w->offset += b->bytes.len;
+  w->now->blocks += b->blocks;
+  w->now->entries += b->rows;
+  w->now->tombstones += b->tombstones;
+  w->net += (int64_t)(b->rows - 2 * b->tombstones);
+  return QUOIN_OK;
+}
+
+quoin_status
+quad_writer_put(const quad_writer *w, const quad_blocks *b, uint64_t at, quoin_error *err)
+{
+  quoin_status st = base_file_write(&w->file, b->bytes.data, b->bytes.len, at, err);
+
+  if (!st) base_file_writeback(&w->file, at, b->bytes.len);
+  return st;
+}
+
+/* ---- the sink -------------------------------------------------------------------------------- */
+
+static quoin_status
+flush_blocks(quad_writer *w, quoin_error *err)
+{
+  uint64_t at;
+  quoin_status st;
+
+  if (!w->blocks.blocks) return QUOIN_OK;
+  if ((st = quad_writer_append(&at, w, &w->blocks, err))) return st;
+  st = quad_writer_put(w, &w->blocks, at, err);
+  quad_blocks_start(&w->blocks, w->blocks.keys);
+  return st;
+}
+
+/* Encode the gathered rows. */
+static quoin_status
+write_block(quad_writer *w, quoin_error *err)
+{
+  const uint64_t *cols[4] = {w->col[0], w->col[1], w->col[2], w->col[3]};
+  quoin_status st;
+
+  if (!w->rows) return QUOIN_OK;
+  st = quad_blocks_add(&w->blocks, cols, w->any_dead ? w->dead : NULL, w->rows, err);
   w->rows = 0;
   w->any_dead = false;
-  return w->out.len >= WRITE_STEP || w->out.failed ? flush(w, err) : QUOIN_OK;
+  return !st && w->blocks.bytes.len >= WRITE_STEP ? flush_blocks(w, err) : st;
 }
 
 static quoin_status
@@ -110,6 +194,7 @@ writer_begin(quad_sink *self, unsigned part, unsigned order, quoin_error *err)
   w->rows = 0;
   w->any_dead = false;
   w->index.len = 0;
+  quad_blocks_start(&w->blocks, w->now->keys);
   quad_tally_begin(&w->tally, part, order);
   return QUOIN_OK;
 }
@@ -148,6 +233,7 @@ writer_end(quad_sink *self, quoin_error *err)
   quoin_status st;
 
   if ((st = write_block(w, err))) return st;
+  if ((st = flush_blocks(w, err))) return st;
   base_buffer_init(&tops, w->mem);
   sec->blocks_len = position(w) - sec->blocks_at;
   sec->pages_at = position(w);
@@ -189,6 +275,7 @@ quad_writer_open(quad_writer **out, const base_dir *dir, const char *name, uint6
   w->tally.mem = mem;
   base_buffer_init(&w->out, mem);
   base_buffer_init(&w->index, mem);
+  quad_blocks_init(&w->blocks, mem);
   if ((st = base_file_open(&w->file, dir, name, BASE_FILE_CREATE_NEW, err))) {
     base_release(mem, w, 1, sizeof *w);
     return st;
@@ -203,12 +290,25 @@ quad_writer_sink(quad_writer *w)
   return &w->sink;
 }
 
+quad_tally *
+quad_writer_tally(quad_writer *w)
+{
+  return &w->tally;
+}
+
+uint64_t
+quad_writer_bytes(const quad_writer *w)
+{
+  return position(w);
+}
+
 static void
 writer_free(quad_writer *w)
 {
   base_file_close(&w->file);
   base_buffer_clear(&w->out);
   base_buffer_clear(&w->index);
+  quad_blocks_clear(&w->blocks);
   quad_tally_clear(&w->tally);
   base_release(w->mem, w, 1, sizeof *w);
 }

@@ -1,5 +1,6 @@
 quoin_test(unit.quadstore.codec SOURCES unit/test_quadstore_codec.c MODULES quadstore)
 quoin_test(unit.quadstore.scan SOURCES unit/test_quadstore_scan.c MODULES quadstore)
+quoin_test(unit.quadstore.ranks SOURCES unit/test_quadstore_ranks.c MODULES quadstore)
 quoin_test(unit.quadstore.store SOURCES unit/test_quadstore_store.c MODULES quadstore)
 quoin_test(unit.quadstore.log SOURCES unit/test_quadstore_log.c MODULES quadstore TIMEOUT 900)
 quoin_test(crash.quadstore.kill SOURCES crash/test_quadstore_kill.c MODULES quadstore)
