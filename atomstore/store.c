@@ -384,12 +384,13 @@ sync_records(atom_store *store, uint64_t terms, uint64_t end, uint64_t vectors, 
                        ATOM_HEAD + (size_t)from_terms * 8, (size_t)(terms - from_terms) * 8, err);
 }
 
-/* The count to sync, made safe from a rollback: see count_lower in intern.c. */
+/* The count to sync, at most `most`, made safe from a rollback: see count_lower in intern.c. */
 static uint64_t
-floor_raise(atom_store *store)
+floor_raise(atom_store *store, uint64_t most)
 {
   for (;;) {
     uint64_t terms = atomic_load(&store->terms);
+    if (terms > most) terms = most;
     if (atomic_load(&store->sync_floor) < terms) atomic_store(&store->sync_floor, terms);
     if (atomic_load(&store->terms) >= terms) return terms;
   }
@@ -398,9 +399,15 @@ floor_raise(atom_store *store)
 quoin_status
 atom_store_sync(atom_marks *marks, atom_store *store, quoin_error *err)
 {
+  return atom_store_sync_to(marks, store, UINT64_MAX, err);
+}
+
+quoin_status
+atom_store_sync_to(atom_marks *marks, atom_store *store, uint64_t most, quoin_error *err)
+{
   quoin_status st = QUOIN_OK;
   atom_store_pin(store); /* the table may be retired by the writer meanwhile */
-  uint64_t terms = floor_raise(store), end;
+  uint64_t terms = floor_raise(store, most), end;
   uint64_t blanks = atom_store_blanks(store);
   /* After the count: the rows of these terms, and perhaps of some that come in. */
   uint64_t vectors = atomic_load(&store->vector_end);
