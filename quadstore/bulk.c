@@ -49,9 +49,9 @@ quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes, unsig
   bulk->threads = threads ? threads : 1;
   bulk->memory_bytes = memory_bytes ? memory_bytes : (uint64_t)1 << 30;
   if (bulk->memory_bytes < BULK_LEAST) bulk->memory_bytes = BULK_LEAST;
-  quad_store_enter(store);
-  if ((st = quad_store_may_write(store, err))) {
-    quad_store_leave(store);
+  st = quad_store_enter_idle(store, NULL, err); /* and so until the end: the manifest is ours */
+  if (!st && (st = quad_store_may_write(store, err))) quad_store_leave(store);
+  if (st) {
     base_release(store->mem, bulk, 1, sizeof *bulk);
     return st;
   }

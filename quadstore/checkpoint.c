@@ -52,13 +52,15 @@ run_name(char out[64], uint64_t generation)
   (void)snprintf(out, 64, "run-%llu", (unsigned long long)generation);
 }
 
-/* runs[0..n) as one new run file; *out NULL when they cancel out. */
-static quoin_status
-write_merged(quad_run **out, quad_store *store, quad_run *const *runs, size_t n, quoin_error *err)
+quoin_status
+quad_store_write_run(quad_run **out, quad_store *store, quad_run *const *runs, size_t n,
+                     quad_sink *(*through)(void *user, quad_sink *sink), void *user,
+                     quoin_error *err)
 {
   uint64_t generation = store->manifest.next_run;
   char name[64];
   quad_writer *w = NULL;
+  quad_sink *sink;
   quad_run *run;
   quoin_status st;
 
@@ -67,7 +69,9 @@ write_merged(quad_run **out, quad_store *store, quad_run *const *runs, size_t n,
   if (base_dir_has(&store->dir, name) && (st = base_dir_unlink(&store->dir, name, err))) return st;
   st = quad_writer_open(&w, &store->dir, name, generation, store->manifest.orders, store->mem, err);
   if (st) return st;
-  if ((st = quad_merge_runs(quad_writer_sink(w), runs, n, NULL, store->mem, err))) {
+  sink = quad_writer_sink(w);
+  if (through) sink = through(user, sink);
+  if ((st = quad_merge_runs(sink, runs, n, NULL, store->mem, err))) {
     quad_writer_abort(w);
     return st;
   }
@@ -82,10 +86,8 @@ write_merged(quad_run **out, quad_store *store, quad_run *const *runs, size_t n,
   return QUOIN_OK;
 }
 
-/* With too many runs: from which one on to merge. Sizes then fall by half or more from old to
- * new, so an entry is rewritten O(log) times. */
-static size_t
-merge_from(quad_run *const *runs, size_t n)
+size_t
+quad_merge_from(quad_run *const *runs, size_t n)
 {
   size_t from = n - 1;
   uint64_t sum = runs[from]->entries;
@@ -102,27 +104,33 @@ gather_runs(quad_version **out, quad_store *store, quad_run *extra, quoin_error 
   const quad_version *now = store->version;
   quad_version *next = NULL;
   quad_run *run = NULL;
-  size_t disk = 0, from;
+  size_t disk = quad_version_disk(now), from;
   quoin_status st;
 
   *out = NULL;
   if ((st = quad_version_like(&next, now, now->n_runs + 2, store->mem, err))) return st;
-  while (disk < now->n_runs && now->runs[disk]->disk)
-    quad_version_push(next, now->runs[disk++]);
+  next->frozen = 0;
+  for (size_t i = 0; i < disk; i++)
+    quad_version_push(next, now->runs[i]);
   if (disk < now->n_runs) {
-    st = write_merged(&run, store, now->runs + disk, now->n_runs - disk, err);
+    st = quad_store_write_run(&run, store, now->runs + disk, now->n_runs - disk, NULL, NULL, err);
     if (st) goto done;
     if (run) quad_version_push(next, run);
     quad_run_release(run);
   }
   if (extra) quad_version_push(next, extra);
   if (next->n_runs > QUAD_DISK_RUNS) {
-    from = merge_from(next->runs, next->n_runs);
-    if ((st = write_merged(&run, store, next->runs + from, next->n_runs - from, err))) goto done;
+    from = quad_merge_from(next->runs, next->n_runs);
+    st = quad_store_write_run(&run, store, next->runs + from, next->n_runs - from, NULL, NULL, err);
+    if (st) goto done;
     while (next->n_runs > from)
       quad_run_release(next->runs[--next->n_runs]);
     if (run) quad_version_push(next, run);
     quad_run_release(run);
+  }
+  if (extra) {
+    next->number++;
+    next->terms = atom_store_terms(store->atoms);
   }
   *out = next;
   next = NULL;
@@ -132,37 +140,53 @@ done:
   return st;
 }
 
-/* Write the manifest that names the runs of `next` and make it the store's. */
+quoin_status
+quad_store_write_manifest(quad_manifest *m, quad_store *store, quad_run *const *runs, size_t n,
+                          quoin_error *err)
+{
+  quoin_status st;
+
+  m->runs = NULL;
+  m->n_runs = n;
+  m->next_run = store->manifest.next_run;
+  if (n && !(m->runs = base_new(store->mem, n, sizeof *m->runs))) return base_fail_nomem(err);
+  for (size_t i = 0; i < n; i++)
+    m->runs[i] = (quad_run_ref){runs[i]->generation, runs[i]->bytes, runs[i]->footer_hash};
+  m->generation++;
+  st = quad_store_poison(store, base_dir_sync(&store->dir, err));
+  if (!st) st = quad_store_poison(store, quad_manifest_write(m, &store->dir, store->mem, err));
+  if (!st) return QUOIN_OK;
+  base_release(store->mem, m->runs, n, sizeof *m->runs);
+  m->runs = NULL;
+  return st;
+}
+
+void
+quad_store_take_manifest(quad_store *store, const quad_manifest *m)
+{
+  base_release(store->mem, store->manifest.runs, store->manifest.n_runs, sizeof *m->runs);
+  store->manifest = *m;
+  atomic_store(&store->saved, m->version);
+}
+
+/* Make a manifest of `next`, all of which is on disk, the store's; the log begins anew. */
 static quoin_status
 swap_manifest(quad_store *store, const quad_version *next, quoin_error *err)
 {
   quad_manifest m = store->manifest;
   quoin_status st;
 
-  m.runs = NULL;
-  m.n_runs = 0;
-  if (next->n_runs && !(m.runs = base_new(store->mem, next->n_runs, sizeof *m.runs)))
-    return base_fail_nomem(err);
-  m.n_runs = next->n_runs;
-  for (size_t i = 0; i < m.n_runs; i++)
-    m.runs[i] =
-        (quad_run_ref){next->runs[i]->generation, next->runs[i]->bytes, next->runs[i]->footer_hash};
-  m.generation++;
+  assert(!store->executor.busy);
   m.version = next->number;
   m.log_first = store->log.segment + (store->log.file.fd >= 0);
+  m.log_lineage = m.log_sequence = 0;
   st = quad_store_poison(store, atom_store_sync(&m.atoms, next->atoms->store, err));
-  if (!st) st = quad_store_poison(store, base_dir_sync(&store->dir, err));
-  if (!st) st = quad_store_poison(store, quad_manifest_write(&m, &store->dir, store->mem, err));
-  if (st) {
-    base_release(store->mem, m.runs, m.n_runs, sizeof *m.runs);
-    return st;
-  }
-  base_release(store->mem, store->manifest.runs, store->manifest.n_runs, sizeof *m.runs);
-  store->manifest = m;
+  if (!st) st = quad_store_write_manifest(&m, store, next->runs, next->n_runs, err);
+  if (st) return st;
+  quad_store_take_manifest(store, &m);
   quad_log_close(&store->log);
-  quad_log_init(&store->log, &store->dir, m.log_first, m.lineage, store->mem);
+  quad_log_init(&store->log, &store->dir, m.log_first, m.lineage, 1, store->mem);
   atomic_store(&store->log_bytes, 0);
-  atomic_store(&store->saved, m.version);
   return QUOIN_OK;
 }
 
@@ -184,6 +208,7 @@ quad_store_replace(quad_store *store, quad_version *next, quoin_error *err)
     atom_store_writer_leave(before->store);
   }
   quad_store_publish(store, next);
+  quad_executor_settle(store);
   if (store->shared != before) quad_atoms_release(before);
   return QUOIN_OK;
 }
@@ -194,27 +219,23 @@ quad_store_save(quad_store *store, quad_run *extra, quoin_error *err)
   quad_version *next = NULL;
   quoin_status st;
 
-  base_mutex_lock(&store->maintenance);
-  st = gather_runs(&next, store, extra, err);
-  if (!st && extra) {
-    next->number++;
-    next->terms = atom_store_terms(store->atoms);
-  }
-  if (!st) st = swap_manifest(store, next, err);
-  if (st)
+  if ((st = gather_runs(&next, store, extra, err))) return st;
+  if ((st = swap_manifest(store, next, err))) {
     quad_version_release(next);
-  else
-    quad_store_publish(store, next);
-  if (!st && extra) quad_history_forget(store->history, next->number);
-  base_mutex_unlock(&store->maintenance);
-  if (!st) (void)quad_store_collect(store, NULL); /* what stays is collected at the next open */
-  return st;
+    return st;
+  }
+  if (extra) quad_history_forget(store->history, next->number);
+  quad_store_publish(store, next);
+  quad_executor_settle(store);
+  (void)quad_store_collect(store, NULL); /* what stays is collected at the next open */
+  return QUOIN_OK;
 }
 
 quoin_status
 quad_store_checkpoint(quad_store *store, quoin_error *err)
 {
-  bool clean = store->version->number == atomic_load(&store->saved) && store->log.file.fd < 0;
+  bool clean = store->version->number == atomic_load(&store->saved) && !store->log.bytes &&
+               store->log.file.fd < 0;
 
   if (clean && store->version->n_runs == store->manifest.n_runs) return QUOIN_OK;
   return quad_store_save(store, NULL, err);
@@ -226,7 +247,7 @@ quad_checkpoint(quad_store *store, quoin_error *err)
   quoin_status st = quad_store_may_write(store, err);
 
   if (st) return st;
-  quad_store_enter(store);
+  if ((st = quad_store_enter_idle(store, NULL, err))) return st;
   st = quad_store_may_write(store, err);
   if (!st) st = quad_store_checkpoint(store, err);
   quad_store_leave(store);

@@ -19,7 +19,7 @@ fresh_atoms(quad_atoms **out, quad_store *store, quoin_error *err)
   return quad_atoms_new(out, atoms, store->mem, err);
 }
 
-/* With the writer role and the manifest lock. */
+/* With the role of quad_store_enter_idle. */
 static quoin_status
 clear(quad_store *store, quoin_error *err)
 {
@@ -46,11 +46,9 @@ quad_store_clear(quad_store *store, quoin_error *err)
   quoin_status st = quad_store_may_write(store, err);
 
   if (st) return st;
-  quad_store_enter(store);
-  base_mutex_lock(&store->maintenance);
+  if ((st = quad_store_enter_idle(store, NULL, err))) return st;
   st = quad_store_may_write(store, err);
   if (!st) st = clear(store, err);
-  base_mutex_unlock(&store->maintenance);
   if (!st) (void)quad_store_collect(store, NULL); /* what stays is collected at the next open */
   quad_store_leave(store);
   return st;

@@ -12,7 +12,7 @@
 
 #include "base/poison.h"
 
-enum { RELAXED_NS = 100 * 1000 * 1000, LOG_BYTES = 256 << 20, SCRATCH_KEPT = 1 << 16 };
+enum { RELAXED_NS = 100 * 1000 * 1000, SCRATCH_KEPT = 1 << 16 };
 
 struct quad_request {
   quad_request *next; /* first: the tests walk the queue by it */
@@ -39,6 +39,7 @@ typedef struct group {
   quad_version *version; /* with those applied so far; not published yet */
   uint64_t terms_before, blanks_before;
   uint64_t commits; /* that changed something */
+  uint64_t bytes;   /* of the runs they made */
 } group;
 
 quoin_status
@@ -96,6 +97,7 @@ typedef struct commit {
   size_t n_ids; /* scratch->ids[i] of local number i + 1: stored, or 0 while unknown */
   size_t n_terms;
   uint64_t terms_before, blanks_before;
+  uint64_t bytes; /* of its run */
 } commit;
 
 /* Look up what the transaction called new: another commit may have interned it meanwhile. */
@@ -281,6 +283,7 @@ prepare(quad_version **next, uint64_t *added, uint64_t *removed, commit *c, quoi
                      atom_store_blanks(store->atoms));
   if (scratch->payload.failed) return base_fail_nomem(err);
   if ((st = quad_changes_run(&run, &scratch->changes, c->base->orders, err))) return st;
+  c->bytes = run->bytes;
   st = quad_version_add_memory(next, c->base, run, store->mem, err);
   quad_run_release(run);
   if (st) return st;
@@ -320,6 +323,7 @@ apply(group *g, quad_request *r)
     quad_version_release(g->version);
     g->version = next;
     g->commits++;
+    g->bytes += c.bytes;
   }
 }
 
@@ -358,21 +362,8 @@ fail_group(quad_request *first, quoin_status st, const quoin_error *why)
   }
 }
 
-/* Past a bound of the memory runs or of the log, the runs go to disk and the log goes. */
-static quoin_status
-flush_if_full(quad_store *store)
-{
-  const quad_version *v = store->version;
-  uint64_t bytes = 0;
-
-  for (size_t i = 0; i < v->n_runs; i++)
-    if (!v->runs[i]->disk) bytes += v->runs[i]->bytes;
-  if (bytes <= store->memory_bytes && store->log.bytes <= LOG_BYTES) return QUOIN_OK;
-  return quad_store_checkpoint(store, NULL);
-}
-
-/* With the writer role: all requests from `first` on, in order. */
-static void
+/* With the writer role: all requests from `first` on, in order; how many bytes they added. */
+static uint64_t
 serve(quad_store *store, quad_request *first)
 {
   group g = {.store = store, .version = quad_version_retain(store->version)};
@@ -392,6 +383,7 @@ serve(quad_store *store, quad_request *first)
     atomic_fetch_add_explicit(&store->commits, g.commits, memory_order_relaxed);
   }
   quad_version_release(g.version);
+  return st ? 0 : g.bytes;
 }
 
 /* Wait until a leader has served `r`, or be the leader. */
@@ -399,6 +391,7 @@ static void
 queue_and_serve(quad_store *store, quad_request *r)
 {
   quad_request *first;
+  uint64_t bytes;
 
   base_mutex_lock(&store->queue);
   *store->last = r;
@@ -418,7 +411,7 @@ queue_and_serve(quad_store *store, quad_request *r)
   store->first = NULL;
   store->last = &store->first;
   base_mutex_unlock(&store->queue);
-  serve(store, first);
+  bytes = serve(store, first);
 
   base_mutex_lock(&store->queue);
   for (quad_request *each = first, *next; each; each = next) {
@@ -428,8 +421,7 @@ queue_and_serve(quad_store *store, quad_request *r)
   store->leading = false;
   base_cond_broadcast(&store->served);
   base_mutex_unlock(&store->queue);
-  /* The commits are safe whatever becomes of this; a failure poisons and shows up next time. */
-  (void)flush_if_full(store);
+  quad_store_maintain(store, bytes); /* the commits are safe whatever becomes of this */
   quad_store_leave(store);
 }
 
@@ -439,12 +431,10 @@ quad_txn_commit(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *
   quad_store *store = txn->store;
   quad_request r = {.txn = txn, .err = err};
 
-  if (txn->writer) {
-    serve(store, &r);
-    if (!r.status) (void)flush_if_full(store);
-  } else {
+  if (txn->writer)
+    quad_store_maintain(store, serve(store, &r));
+  else if (!(r.status = quad_store_delay(store, NULL, err)))
     queue_and_serve(store, &r);
-  }
   if (added) *added = r.status ? 0 : r.added;
   if (removed) *removed = r.status ? 0 : r.removed;
   quad_txn_abort(txn);

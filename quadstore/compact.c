@@ -205,7 +205,7 @@ unlink_run(quad_store *store, uint64_t generation)
   if (base_dir_has(&store->dir, name)) (void)base_dir_unlink(&store->dir, name, NULL);
 }
 
-/* With the writer role and the manifest lock. */
+/* With the role of quad_store_enter_idle. */
 static quoin_status
 compact(quad_store *store, uint64_t memory_bytes, base_cancel *cancel, quoin_error *err)
 {
@@ -238,11 +238,9 @@ quad_store_compact(quad_store *store, uint64_t memory_bytes, base_cancel *cancel
 {
   quoin_status st = quad_store_may_write(store, err);
 
-  if (st || (st = quad_store_enter_within(store, cancel, err))) return st;
-  base_mutex_lock(&store->maintenance);
+  if (st || (st = quad_store_enter_idle(store, cancel, err))) return st;
   st = quad_store_may_write(store, err);
   if (!st) st = compact(store, memory_bytes, cancel, err);
-  base_mutex_unlock(&store->maintenance);
   if (!st) (void)quad_store_collect(store, NULL); /* what stays is collected at the next open */
   quad_store_leave(store);
   return st;

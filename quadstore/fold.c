@@ -3,6 +3,9 @@
 
 #include "base/poison.h"
 
+/* What a commit merges by itself: under a millisecond. More is for the executor. */
+enum { COMMIT_BYTES = 1 << 20 };
+
 /* Row j of `from` to row i of `to`. */
 static inline __attribute__((always_inline)) void
 copy_row(quad_section *to, size_t i, const quad_section *from, size_t j, const unsigned keys)
@@ -100,10 +103,9 @@ add_counts(quad_predicate_count *out, const quad_run *a, const quad_run *b)
   return n;
 }
 
-/* a and b, its newer neighbour, as one; *out NULL when they cancel out. */
-static quoin_status
-merge_two(quad_run **out, const quad_run *a, const quad_run *b, const base_alloc *mem,
-          quoin_error *err)
+quoin_status
+quad_run_fold(quad_run **out, const quad_run *a, const quad_run *b, const base_alloc *mem,
+              quoin_error *err)
 {
   uint64_t entries[QUAD_PARTS];
   size_t n = add_counts(NULL, a, b);
@@ -135,34 +137,82 @@ merge_two(quad_run **out, const quad_run *a, const quad_run *b, const base_alloc
   return QUOIN_OK;
 }
 
-/* Sizes halve from old to new at least, so an entry is copied O(log) times. */
+/* Put runs i and i + 1 together. */
+static quoin_status
+fold_at(quad_version *v, size_t i, const base_alloc *mem, quoin_error *err)
+{
+  quad_run *both;
+  quoin_status st = quad_run_fold(&both, v->runs[i], v->runs[i + 1], mem, err);
+
+  if (st) return st;
+  quad_run_release(v->runs[i]);
+  quad_run_release(v->runs[i + 1]);
+  if (both) v->runs[i++] = both;
+  v->n_runs -= both ? 1 : 2;
+  for (; i < v->n_runs; i++)
+    v->runs[i] = v->runs[i + 1 + !both];
+  return QUOIN_OK;
+}
+
+/* Geometric: sizes halve from old to new at least, so an entry is copied O(log) times. */
+static bool
+belong_together(const quad_run *a, const quad_run *b)
+{
+  return a->entries <= 2 * b->entries;
+}
+
+/* Which of the runs from `from` on is cheapest to merge with the one after it. */
+static size_t
+cheapest(const quad_version *v, size_t from)
+{
+  size_t best = from;
+
+  for (size_t i = from + 1; i + 1 < v->n_runs; i++)
+    if (v->runs[i]->bytes + v->runs[i + 1]->bytes < v->runs[best]->bytes + v->runs[best + 1]->bytes)
+      best = i;
+  return best;
+}
+
 quoin_status
 quad_version_add_memory(quad_version **out, const quad_version *base, quad_run *run,
                         const base_alloc *mem, quoin_error *err)
 {
   quad_version *v;
-  size_t disk = 0;
+  size_t fixed = quad_version_disk(base) + base->frozen;
   quoin_status st = quad_version_like(&v, base, base->n_runs + 1, mem, err);
 
   *out = NULL;
   if (st) return st;
-  for (size_t i = 0; i < base->n_runs; i++) {
-    disk += base->runs[i]->disk;
+  for (size_t i = 0; i < base->n_runs; i++)
     quad_version_push(v, base->runs[i]);
-  }
   quad_version_push(v, run);
-  while (v->n_runs - disk > 1) {
-    quad_run *a = v->runs[v->n_runs - 2], *b = v->runs[v->n_runs - 1], *both;
-    if (v->n_runs - disk <= QUAD_MEMORY_RUNS && a->entries > 2 * b->entries) break;
-    if ((st = merge_two(&both, a, b, mem, err))) {
+  while (v->n_runs - fixed > 1) {
+    size_t last = v->n_runs - 2;
+    const quad_run *a = v->runs[last], *b = v->runs[last + 1];
+    bool few = v->n_runs - fixed <= QUAD_MEMORY_RUNS / 2;
+    if (belong_together(a, b) && a->bytes + b->bytes <= COMMIT_BYTES)
+      st = fold_at(v, last, mem, err);
+    else if (!few) /* the executor is behind */
+      st = fold_at(v, cheapest(v, fixed), mem, err);
+    else
+      break;
+    if (st) {
       quad_version_release(v);
       return st;
     }
-    quad_run_release(a);
-    quad_run_release(b);
-    v->n_runs -= 2;
-    if (both) v->runs[v->n_runs++] = both;
   }
   *out = v;
   return QUOIN_OK;
+}
+
+size_t
+quad_version_foldable(const quad_version *v)
+{
+  size_t fixed = quad_version_disk(v) + v->frozen;
+
+  for (size_t i = v->n_runs; i-- > fixed + 1;)
+    if (belong_together(v->runs[i - 1], v->runs[i]) &&
+        v->runs[i - 1]->bytes + v->runs[i]->bytes > COMMIT_BYTES)
+      return i - 1;
+  return SIZE_MAX;
 }

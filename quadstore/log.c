@@ -4,7 +4,7 @@
  * the sequence known to be synced when it was written), payload, XXH3 of the payload; aligned to 8.
  * Files are extended in steps ahead of the records, so that a sync need not write the length; what
  * follows the last record is zero. Segments are never reused, so a header found behind a bad record
- * was written after it. */
+ * was written after it. A segment ends without a sync; the next sync is for it too. */
 #include "quadstore/store.h"
 
 #include <assert.h>
@@ -29,24 +29,43 @@ segment_name(char out[64], uint64_t segment)
 
 void
 quad_log_init(quad_log *log, const base_dir *dir, uint64_t segment, uint64_t lineage,
-              const base_alloc *mem)
+              uint64_t sequence, const base_alloc *mem)
 {
-  *log = (quad_log){
-      .dir = dir, .file = BASE_FILE_NONE, .segment = segment, .lineage = lineage, .sequence = 1};
+  *log = (quad_log){.dir = dir,
+                    .file = BASE_FILE_NONE,
+                    .segment = segment,
+                    .lineage = lineage,
+                    .sequence = sequence,
+                    .synced = sequence - 1};
   base_buffer_init(&log->staged, mem);
+}
+
+/* Close the ended segments up to `last`. */
+static void
+drop_ended(quad_log *log, uint64_t last)
+{
+  size_t kept = 0;
+
+  for (size_t i = 0; i < log->n_ended; i++)
+    if (log->ended[i].segment <= last)
+      base_file_close(&log->ended[i].file);
+    else
+      log->ended[kept++] = log->ended[i];
+  log->n_ended = kept;
 }
 
 void
 quad_log_close(quad_log *log)
 {
   base_buffer_clear(&log->staged);
+  drop_ended(log, UINT64_MAX);
   base_file_close(&log->file);
 }
 
 static void
 segment_header(uint8_t out[SEGMENT_HEADER], uint64_t segment, uint64_t lineage)
 {
-  uint32_t format = QUAD_FORMAT;
+  uint32_t format = QUAD_LOG_FORMAT;
   uint64_t sum;
 
   memset(out, 0, SEGMENT_HEADER);
@@ -88,17 +107,29 @@ record_bytes(uint64_t payload)
   return RECORD_HEADER + (payload + 7) / 8 * 8 + 8;
 }
 
-/* The segment is full: the next record begins another one. */
-static quoin_status
-end_segment(quad_log *log, quoin_error *err)
+quoin_status
+quad_log_rotate(quad_log *log, quoin_error *err)
 {
-  quoin_status st = quad_log_sync(log, err);
+  quoin_status st = quad_log_flush(log, err);
 
+  if (!st && log->n_ended == QUAD_LOG_ENDED) st = quad_log_sync(log, err);
   /* what was staged is lost with it: never a failure of the one record that is to come */
-  if (st) return base_fail(err, QUOIN_ERR_IO, "a full segment of the log cannot be synced");
-  base_file_close(&log->file);
+  if (st) return base_fail(err, QUOIN_ERR_IO, "a segment of the log cannot be written");
+  if (log->file.fd < 0) return QUOIN_OK;
+  if (log->synced + 1 == log->sequence)
+    base_file_close(&log->file);
+  else /* the next sync is for it too, before that of later records */
+    log->ended[log->n_ended++] = (quad_log_ended){log->segment, log->file};
+  log->file = BASE_FILE_NONE;
   log->segment++;
   return QUOIN_OK;
+}
+
+void
+quad_log_forget(quad_log *log, uint64_t segment, uint64_t sequence)
+{
+  drop_ended(log, segment - 1);
+  if (log->synced < sequence - 1) log->synced = sequence - 1;
 }
 
 static void
@@ -127,7 +158,8 @@ quad_log_append(quad_log *log, const void *payload, size_t len, quoin_error *err
   uint64_t total = record_bytes(len);
   quoin_status st;
 
-  if (log->file.fd >= 0 && log->offset >= SEGMENT_BYTES && (st = end_segment(log, err))) return st;
+  if (log->file.fd >= 0 && log->offset >= SEGMENT_BYTES && (st = quad_log_rotate(log, err)))
+    return st;
   if (log->file.fd < 0 && (st = begin_segment(log, err))) return st;
   if (log->offset + total > log->allocated) {
     uint64_t want = (log->offset + total + LOG_STEP - 1) / LOG_STEP * LOG_STEP;
@@ -163,9 +195,12 @@ quad_log_sync(quad_log *log, quoin_error *err)
 {
   quoin_status st;
 
-  if (log->file.fd < 0 || log->synced + 1 == log->sequence) return QUOIN_OK;
+  if (log->synced + 1 == log->sequence) return QUOIN_OK;
   if ((st = quad_log_flush(log, err))) return st;
-  if ((st = base_file_sync(&log->file, err))) return st;
+  for (size_t i = 0; i < log->n_ended; i++)
+    if ((st = base_file_sync(&log->ended[i].file, err))) return st;
+  if (log->file.fd >= 0 && (st = base_file_sync(&log->file, err))) return st;
+  drop_ended(log, UINT64_MAX);
   log->synced = log->sequence - 1;
   log->syncs++;
   return QUOIN_OK;
@@ -292,12 +327,12 @@ all_zero(const segment_data *s, size_t at)
 
 quoin_status
 quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first, uint64_t lineage,
+              uint64_t sequence,
               quoin_status (*each)(void *user, const uint8_t *payload, size_t len, const char *file,
                                    uint64_t offset, quoin_error *err),
               void *user, const base_alloc *mem, quoin_error *err)
 {
   segment_data s = {0};
-  uint64_t sequence = 1;
   quoin_status st = QUOIN_OK;
 
   *out = (quad_log_replay){.cut_offset = UINT64_MAX};

@@ -28,10 +28,10 @@ parse_slot(slot *out, const uint8_t *at, quoin_error *err)
 {
   *out = (slot){0};
   if (memcmp(at, "QUOINMAN", 8) || base_hash(at, 40) != base_load_u64(at + 40)) return QUOIN_OK;
-  if (base_load_u32(at + 8) > QUAD_FORMAT)
+  if (base_load_u32(at + 8) > QUAD_MANIFEST_FORMAT)
     return base_fail_at(err, QUOIN_ERR_VERSION, "manifest", 8,
                         "store format %u is newer than this library reads (%d)",
-                        base_load_u32(at + 8), QUAD_FORMAT);
+                        base_load_u32(at + 8), QUAD_MANIFEST_FORMAT);
   *out = (slot){true, base_load_u64(at + 16), base_load_u64(at + 24), base_load_u64(at + 32)};
   return QUOIN_OK;
 }
@@ -39,7 +39,7 @@ parse_slot(slot *out, const uint8_t *at, quoin_error *err)
 static void
 write_slot(uint8_t out[SLOT_BYTES], uint64_t generation, uint64_t length, uint64_t hash)
 {
-  uint32_t format = QUAD_FORMAT;
+  uint32_t format = QUAD_MANIFEST_FORMAT;
   uint64_t sum;
 
   memset(out, 0, SLOT_BYTES);
@@ -65,7 +65,7 @@ parse_body(quad_manifest *out, const uint8_t *p, size_t len, const char *name,
   uint64_t n;
 
   if (len < BODY_FIXED || memcmp(p, "QUOINMBD", 8)) return corrupt(name, 0, "no manifest", err);
-  if (base_load_u32(p + 8) > QUAD_FORMAT || base_load_u64(p + 32))
+  if (base_load_u32(p + 8) > QUAD_MANIFEST_FORMAT || base_load_u64(p + 32))
     return base_fail_at(err, QUOIN_ERR_VERSION, name, 32,
                         "the store uses features that this library does not know");
   out->generation = base_load_u64(p + 40);
@@ -77,8 +77,12 @@ parse_body(quad_manifest *out, const uint8_t *p, size_t len, const char *name,
   out->log_first = base_load_u64(p + 112);
   out->next_run = base_load_u64(p + 120);
   n = base_load_u64(p + 128);
+  out->log_lineage = base_load_u64(p + 144);
+  out->log_sequence = base_load_u64(p + 152);
   if (n != (len - BODY_FIXED) / 24 || (len - BODY_FIXED) % 24)
     return corrupt(name, 128, "number of runs disagrees with the length", err);
+  if (!out->log_lineage != !out->log_sequence)
+    return corrupt(name, 144, "lineage and sequence of the log disagree", err);
   if (!(out->orders & 1u << QUAD_SPO) || out->orders >= 1u << QUAD_ORDERS)
     return corrupt(name, 64, "unknown key orders", err);
   if (n && !(out->runs = base_new(mem, (size_t)n, sizeof *out->runs))) return base_fail_nomem(err);
@@ -175,7 +179,7 @@ static void
 make_body(base_buffer *b, const quad_manifest *m)
 {
   base_buffer_text(b, "QUOINMBD");
-  base_buffer_u32(b, QUAD_FORMAT);
+  base_buffer_u32(b, QUAD_MANIFEST_FORMAT);
   base_buffer_u32(b, 0);
   base_buffer_u64(b, 0); /* features: ignore what is not known */
   base_buffer_u64(b, 0); /* ... only read */
@@ -194,8 +198,8 @@ make_body(base_buffer *b, const quad_manifest *m)
   base_buffer_u64(b, m->next_run);
   base_buffer_u64(b, m->n_runs);
   base_buffer_u64(b, m->atoms.vector_bytes);
-  base_buffer_u64(b, 0);
-  base_buffer_u64(b, 0);
+  base_buffer_u64(b, m->log_lineage);
+  base_buffer_u64(b, m->log_sequence);
   for (size_t i = 0; i < m->n_runs; i++) {
     base_buffer_u64(b, m->runs[i].generation);
     base_buffer_u64(b, m->runs[i].bytes);

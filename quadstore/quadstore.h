@@ -49,9 +49,15 @@ typedef struct quad_store_options {
   bool must_create; /* EXISTS when there is one */
   bool read_only;   /* take no lock, write nothing; replays the log into memory */
   quad_durability durability;
-  uint32_t orders;       /* bit set of quad_order for a new store; 0: all nine */
-  uint64_t memory_bytes; /* of one memory run before it goes to disk; 0: 64 MiB */
-  void (*log)(void *user, const char *line); /* what recovery and maintenance did; may be NULL */
+  uint32_t orders; /* bit set of quad_order for a new store; 0: all nine */
+  /* Of the runs in memory that take writes, before they freeze and go to disk; as much again may be
+   * on its way there. 0: 64 MiB. */
+  uint64_t memory_bytes;
+  /* Flushes and merges run in the thread whose commit makes them due, and no other thread is
+   * started: for tests that must repeat. */
+  bool inline_maintenance;
+  /* What recovery and maintenance did; may be NULL. Called by the store's own thread too. */
+  void (*log)(void *user, const char *line);
   void *log_user;
 } quad_store_options;
 
@@ -230,6 +236,8 @@ typedef struct quad_stats {
   uint64_t disk_runs, memory_runs, run_bytes, log_bytes, tombstones;
   uint64_t modification, saved; /* generations: equal when nothing is unsaved */
   uint64_t commits, log_syncs;  /* since the open: that changed something; syncs of the log */
+  uint64_t flushes, merges;     /* by maintenance, since the open: of runs in memory, on disk */
+  uint64_t folds, delayed;      /* merges within memory; commits held back for maintenance */
   atom_stats atoms;
 } quad_stats;
 quoin_status quad_store_stats(quad_stats *out, quad_store *store, quoin_error *err);

@@ -190,8 +190,9 @@ quad_store_recover(quad_store *store, uint64_t *records, quoin_error *err)
   quoin_status st;
 
   atom_store_writer_enter(store->atoms);
-  st = quad_log_read(&result, &store->dir, store->manifest.log_first, store->manifest.lineage,
-                     replay_record, &p, store->mem, err);
+  st = quad_log_read(
+      &result, &store->dir, store->manifest.log_first, quad_manifest_log_lineage(&store->manifest),
+      quad_manifest_log_sequence(&store->manifest), replay_record, &p, store->mem, err);
   *records = result.records;
   if (st) goto done;
   if (result.cut_offset != UINT64_MAX && !store->read_only)

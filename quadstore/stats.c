@@ -26,6 +26,10 @@ quad_store_stats(quad_stats *out, quad_store *store, quoin_error *err)
   out->log_bytes = atomic_load_explicit(&store->log_bytes, memory_order_relaxed);
   out->commits = atomic_load_explicit(&store->commits, memory_order_relaxed);
   out->log_syncs = atomic_load_explicit(&store->log_syncs, memory_order_relaxed);
+  out->flushes = atomic_load_explicit(&store->executor.flushes, memory_order_relaxed);
+  out->merges = atomic_load_explicit(&store->executor.merges, memory_order_relaxed);
+  out->folds = atomic_load_explicit(&store->executor.folds, memory_order_relaxed);
+  out->delayed = atomic_load_explicit(&store->executor.delayed, memory_order_relaxed);
   out->modification = v->number;
   out->saved = atomic_load(&store->saved);
   atom_store_stats(&out->atoms, v->atoms->store);

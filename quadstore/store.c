@@ -303,8 +303,8 @@ destroy_locks(quad_store *store)
 {
   base_cond_destroy(&store->served);
   base_mutex_destroy(&store->queue);
+  quad_executor_destroy(&store->executor);
   base_rwlock_destroy(&store->publish);
-  base_mutex_destroy(&store->maintenance);
   base_mutex_destroy(&store->writer);
 }
 
@@ -333,8 +333,9 @@ open_content(quad_store *store, const quad_store_options *options, quoin_error *
   if (!st) st = quad_atoms_new(&store->shared, store->atoms, store->mem, err);
   if (!st) st = open_runs(store, err);
   if (st) return named(st, err);
-  quad_log_init(&store->log, &store->dir, store->manifest.log_first, store->manifest.lineage,
-                store->mem);
+  quad_log_init(&store->log, &store->dir, store->manifest.log_first,
+                quad_manifest_log_lineage(&store->manifest),
+                quad_manifest_log_sequence(&store->manifest), store->mem);
   atomic_store(&store->saved, store->manifest.version);
   return quad_store_recover(store, &records, err);
 }
@@ -413,11 +414,10 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   store->log_line = options->log;
   store->log_user = options->log_user;
   if ((st = base_mutex_init(&store->writer, BASE_RANK_WRITER, "writer role", err))) goto done;
-  if ((st = base_mutex_init(&store->maintenance, BASE_RANK_MANIFEST, "manifest lock", err)))
-    goto done;
   if ((st = base_rwlock_init(&store->publish, BASE_RANK_STORE, "store lock", err))) goto done;
   if ((st = base_mutex_init(&store->queue, BASE_RANK_QUEUE, "commit queue", err))) goto done;
   if ((st = base_cond_init(&store->served, err))) goto done;
+  if ((st = quad_executor_init(&store->executor, options->inline_maintenance, err))) goto done;
   store->last = &store->first;
   locks = true;
   if ((st = quad_scratch_new(&store->scratch, store->mem, err))) goto done;
@@ -450,6 +450,7 @@ quad_store_close(quad_store *store, quoin_error *err)
   quoin_status st = QUOIN_OK;
 
   if (!store) return QUOIN_OK;
+  quad_executor_stop(store);
   if (!store->read_only && !atomic_load(&store->poisoned)) st = quad_checkpoint(store, err);
   forget(store);
   quad_scratch_free(store->scratch);

@@ -18,12 +18,27 @@ typedef struct quad_manifest {
   uint32_t orders;
   atom_marks atoms;
   uint64_t log_first; /* the first log segment not contained in the runs */
-  uint64_t next_run;  /* generation of the next run file */
+  /* Of that segment: 0 and 0 when it begins with this manifest (its lineage, sequence 1); else the
+   * log went on while this manifest was made, under the lineage of an older one. */
+  uint64_t log_lineage, log_sequence;
+  uint64_t next_run; /* generation of the next run file */
   quad_run_ref *runs;
   size_t n_runs;
 } quad_manifest;
 
-enum { QUAD_FORMAT = 1 };
+enum { QUAD_MANIFEST_FORMAT = 2, QUAD_LOG_FORMAT = 1 };
+
+static inline uint64_t
+quad_manifest_log_lineage(const quad_manifest *m)
+{
+  return m->log_lineage ? m->log_lineage : m->lineage;
+}
+
+static inline uint64_t
+quad_manifest_log_sequence(const quad_manifest *m)
+{
+  return m->log_sequence ? m->log_sequence : 1;
+}
 
 /* The newest manifest of `dir`. NOT_FOUND when there is no file `manifest`. A bad slot is restored
  * from the other one when `repair`. */
@@ -37,6 +52,14 @@ void quad_manifest_clear(quad_manifest *m, const base_alloc *mem);
 
 /* ---- log ------------------------------------------------------------------------------------ */
 
+enum { QUAD_LOG_ENDED = 8 };
+
+/* A segment that is complete but not synced. */
+typedef struct quad_log_ended {
+  uint64_t segment;
+  base_file file;
+} quad_log_ended;
+
 typedef struct quad_log {
   const base_dir *dir;
   base_file file;
@@ -49,10 +72,17 @@ typedef struct quad_log {
   uint64_t bytes;     /* of records in all segments since the checkpoint */
   uint64_t syncs;     /* made so far */
   base_buffer staged; /* records that end at `offset` and are not written yet */
+  quad_log_ended ended[QUAD_LOG_ENDED];
+  size_t n_ended;
 } quad_log;
 
 void quad_log_init(quad_log *log, const base_dir *dir, uint64_t segment, uint64_t lineage,
-                   const base_alloc *mem);
+                   uint64_t sequence, const base_alloc *mem);
+/* Write what is staged and end the segment, if there is one: what follows goes into log->segment.
+ * After a failure the log can be used no more. */
+quoin_status quad_log_rotate(quad_log *log, quoin_error *err);
+/* The records before `sequence`, all in segments before `segment`, are durable elsewhere. */
+void quad_log_forget(quad_log *log, uint64_t segment, uint64_t sequence);
 /* Stage one record, with room for it in the file. Makes the segment when there is none. NOMEM and
  * NO_SPACE leave the log as it was; after any other failure it can be used no more. */
 quoin_status quad_log_append(quad_log *log, const void *payload, size_t len, quoin_error *err);
@@ -69,17 +99,44 @@ typedef struct quad_log_replay {
   uint64_t records, segments, bytes;
   uint64_t cut_segment, cut_offset;
 } quad_log_replay;
-quoin_status
-quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first, uint64_t lineage,
-              quoin_status (*each)(void *user, const uint8_t *payload, size_t len, const char *file,
-                                   uint64_t offset, quoin_error *err),
-              void *user, const base_alloc *mem, quoin_error *err);
+quoin_status quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first,
+                           uint64_t lineage, uint64_t sequence,
+                           quoin_status (*each)(void *user, const uint8_t *payload, size_t len,
+                                                const char *file, uint64_t offset,
+                                                quoin_error *err),
+                           void *user, const base_alloc *mem, quoin_error *err);
 
 /* ---- the store ------------------------------------------------------------------------------ */
 
 typedef struct quad_request quad_request; /* a commit in the queue: commit.c */
 
+/* Of a version. Half of those in memory take writes while the other half, frozen, goes to disk. */
 enum { QUAD_MEMORY_RUNS = 16, QUAD_DISK_RUNS = 8 };
+
+/* The store's thread for flushes and merges, and what holds commits back when it is behind:
+ * executor.c. Under the mutex `writer` but for the atomics. */
+typedef struct quad_executor {
+  pthread_t thread;
+  base_cond work; /* there may be something to do */
+  base_cond idle; /* `busy` was cleared */
+  bool inline_jobs, started;
+  bool busy;  /* a job is under way: the disk runs, the manifest and its files belong to it */
+  bool flush; /* runs in memory are frozen and go to disk, with the log before the mark: */
+  struct {
+    uint64_t segment, sequence, bytes; /* of the log: where it goes on */
+    uint64_t version, terms;           /* what will be on disk */
+  } mark;
+  quoin_error failed; /* status OK, or why the last job failed: it is tried again at `retry_ns` */
+  uint64_t retry_ns;
+  double pace; /* ns that a byte of frozen runs takes to disk */
+  _Atomic bool stop;
+  _Atomic uint32_t wishes;                          /* what is due */
+  _Atomic uint32_t waiting;                         /* threads in quad_store_enter_idle */
+  _Atomic bool full;                                /* past a bound: commits wait ... */
+  _Atomic bool stuck;                               /* ... in vain: see `failed` */
+  _Atomic uint64_t free_ns;                         /* commits wait until then */
+  _Atomic uint64_t flushes, merges, folds, delayed; /* for statistics */
+} quad_executor;
 
 struct quad_store {
   base_alloc alloc;
@@ -92,9 +149,8 @@ struct quad_store {
   void (*log_line)(void *user, const char *line);
   void *log_user;
 
-  base_mutex writer;      /* being the writer */
-  base_mutex maintenance; /* checkpoint, load */
-  base_rwlock publish;    /* guards `version` */
+  base_mutex writer;   /* being the writer */
+  base_rwlock publish; /* guards `version` */
   quad_version *version;
   /* What new ids come from; replaced by clear and compact, with writer role and manifest lock. For
    * the writer: others go through a version. */
@@ -119,6 +175,8 @@ struct quad_store {
   base_cond served; /* a group has ended */
   quad_request *first, **last;
   bool leading; /* a thread serves the queue, or is about to */
+
+  quad_executor executor;
 };
 
 void quad_store_say(const quad_store *store, const char *fmt, ...) QUOIN_PRINTF(2, 3);
@@ -145,17 +203,49 @@ quad_version *quad_store_version(quad_store *store);
 /* Make `version` (taken over) the current one. */
 void quad_store_publish(quad_store *store, quad_version *version);
 
-/* With the writer role: everything into runs on disk, a new manifest of `version` (retained;
- * published when it is durable) and no log. */
+/* With the writer role from quad_store_enter_idle: everything into runs on disk, a new manifest
+ * and no log. */
 quoin_status quad_store_checkpoint(quad_store *store, quoin_error *err);
-/* With the writer role: the current runs (merged into at most QUAD_DISK_RUNS) and, when not NULL,
- * the run file `extra` become the manifest. */
+/* The same role: the current runs (merged into at most QUAD_DISK_RUNS) and, when not NULL, the run
+ * file `extra` become the manifest. */
 quoin_status quad_store_save(quad_store *store, quad_run *extra, quoin_error *err);
 /* With the writer role and the manifest lock: make `next` (taken over, on failure too) the store's,
  * durably; its runs are on disk. Its atom store becomes the one that new ids come from. */
 quoin_status quad_store_replace(quad_store *store, quad_version *next, quoin_error *err);
 /* Unlink what belongs to no manifest. */
 quoin_status quad_store_collect(quad_store *store, quoin_error *err);
+/* Parts of these, for who has the manifest: runs[0..n) as one new run file, what they cancel out
+ * apart; *out NULL when nothing is left. Written through `through(user, sink)` unless NULL. */
+quoin_status quad_store_write_run(quad_run **out, quad_store *store, quad_run *const *runs,
+                                  size_t n, quad_sink *(*through)(void *user, quad_sink *sink),
+                                  void *user, quoin_error *err);
+/* With too many runs on disk: from which one on to merge. Sizes then fall by half or more from old
+ * to new, so an entry is rewritten O(log) times. */
+size_t quad_merge_from(quad_run *const *runs, size_t n);
+/* Make *m, which is the store's but for what the caller changed, the next manifest, of these runs.
+ * m->runs is the caller's (store->mem). Poisons the store when it fails for good. */
+quoin_status quad_store_write_manifest(quad_manifest *m, quad_store *store, quad_run *const *runs,
+                                       size_t n, quoin_error *err);
+/* The store's manifest is *m. */
+void quad_store_take_manifest(quad_store *store, const quad_manifest *m);
+
+/* ---- executor.c ----------------------------------------------------------------------------- */
+
+quoin_status quad_executor_init(quad_executor *e, bool inline_jobs, quoin_error *err);
+void quad_executor_destroy(quad_executor *e);
+/* End the thread; a job under way may end first. */
+void quad_executor_stop(quad_store *store);
+/* As quad_store_enter_within, once no job is under way; none begins before the role is left. A
+ * merge of files that is under way is given up. */
+quoin_status quad_store_enter_idle(quad_store *store, base_cancel *cancel, quoin_error *err);
+/* After a group that added `bytes` to the runs in memory, with the writer role: begins what has
+ * become due. Never waits for a file. */
+void quad_store_maintain(quad_store *store, uint64_t bytes);
+/* Before a commit, without any lock: waits as long as maintenance is behind. Errors: what keeps
+ * maintenance from going on, once the bound is reached; those of `cancel` (may be NULL). */
+quoin_status quad_store_delay(quad_store *store, base_cancel *cancel, quoin_error *err);
+/* All is on disk: nothing is frozen or to be tried again. With the role of enter_idle. */
+void quad_executor_settle(quad_store *store);
 
 /* Replay the log onto the store's version. *records counts. */
 quoin_status quad_store_recover(quad_store *store, uint64_t *records, quoin_error *err);
@@ -164,9 +254,15 @@ quoin_status quad_store_recover(quad_store *store, uint64_t *records, quoin_erro
 quoin_status quad_merge_runs(quad_sink *sink, quad_run *const *runs, size_t n, base_cancel *cancel,
                              const base_alloc *mem, quoin_error *err);
 
-/* Add a run of net entries to the newest memory runs of `base`, merging small ones geometrically:
- * the next version. */
+/* Add a run of net entries to the newest memory runs of `base`, merging small ones geometrically
+ * and more of them when there are too many: the next version. */
 quoin_status quad_version_add_memory(quad_version **out, const quad_version *base, quad_run *run,
                                      const base_alloc *mem, quoin_error *err);
+/* Index of a run in memory that should be merged with the next one but is too large for a commit to
+ * do so; SIZE_MAX when there is none. */
+size_t quad_version_foldable(const quad_version *v);
+/* Two neighbours in memory, `b` the newer, as one; *out NULL when they cancel out. */
+quoin_status quad_run_fold(quad_run **out, const quad_run *a, const quad_run *b,
+                           const base_alloc *mem, quoin_error *err);
 
 #endif /* QUOIN_QUADSTORE_STORE_H */

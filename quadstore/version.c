@@ -60,6 +60,7 @@ quad_version_like(quad_version **out, const quad_version *base, size_t room, con
   (*out)->atoms = base->atoms ? quad_atoms_retain(base->atoms) : NULL;
   (*out)->terms = base->terms;
   (*out)->orders = base->orders;
+  (*out)->frozen = base->frozen;
   return QUOIN_OK;
 }
 

@@ -27,13 +27,25 @@ typedef struct quad_version {
   uint64_t terms;    /* the atom mark */
   uint32_t orders;
   size_t n_runs, room;
+  size_t frozen; /* runs in memory, the oldest, that are being written to disk */
   quad_run *runs[];
 } quad_version;
+
+/* The number of runs on disk. */
+static inline size_t
+quad_version_disk(const quad_version *v)
+{
+  size_t n = 0;
+
+  while (n < v->n_runs && v->runs[n]->disk)
+    n++;
+  return n;
+}
 
 /* Room for `room` runs, none in it. */
 quoin_status quad_version_new(quad_version **out, size_t room, const base_alloc *mem,
                               quoin_error *err);
-/* The same with number, atoms, mark and orders of `base`. */
+/* The same with number, atoms, mark, orders and frozen count of `base`. */
 quoin_status quad_version_like(quad_version **out, const quad_version *base, size_t room,
                                const base_alloc *mem, quoin_error *err);
 void quad_version_push(quad_version *v, quad_run *run); /* retains */

@@ -72,6 +72,14 @@ static const step flush_steps[] = {OPEN,
                                    {STEP_COMMIT, 40, 40, 0, 10},
                                    {STEP_COMMIT, 80, 2, 50, 3},
                                    CLOSE};
+/* Each commit is a flush; the sixth file begins a merge, and the removal leaves hardly anything. */
+#define ROW(i)                                                                                     \
+  {                                                                                                \
+    STEP_COMMIT, (i)*8, 8, (i)*8 - 3, 2                                                            \
+  }
+static const step upkeep_steps[] = {
+    OPEN,    {STEP_COMMIT, 0, 30, 0, 0},  ROW(4),  ROW(5), ROW(6), ROW(7), ROW(8), ROW(9), ROW(10),
+    ROW(11), {STEP_COMMIT, 96, 8, 0, 90}, ROW(13), CLOSE};
 static const step growth_steps[] = {OPEN,
                                     {STEP_COMMIT, 0, 500, 0, 0},
                                     {STEP_COMMIT, 500, 300, 0, 0},
@@ -127,6 +135,7 @@ const workload workloads[] = {
     {.name = "mixed", STEPS(mixed_steps)},
     {.name = "merge", STEPS(merge_steps)},
     {.name = "flush", STEPS(flush_steps), .memory_bytes = 3000},
+    {.name = "promise_h2: flushes and merges", STEPS(upkeep_steps), .memory_bytes = 1500},
     {.name = "growth", STEPS(growth_steps), .wide = true},
     {.name = "clear", STEPS(clear_steps)},
     {.name = "compact", STEPS(compact_steps)},
@@ -383,8 +392,10 @@ static quoin_status
 run_step(const workload *w, const step *s, quad_store **store, const char *path,
          const base_alloc *mem, quoin_error *err)
 {
-  const quad_store_options options = {
-      .create = true, .durability = w->durability, .memory_bytes = w->memory_bytes};
+  const quad_store_options options = {.create = true,
+                                      .durability = w->durability,
+                                      .memory_bytes = w->memory_bytes,
+                                      .inline_maintenance = true};
   quad_store *closing = *store;
   switch (s->kind) {
   case STEP_OPEN:

@@ -1,0 +1,620 @@
+/* quadstore/executor.c - the store's thread for flushes and merges, and what holds commits back.
+ *
+ * When the runs in memory, or the log, reach their bound, the writer freezes the runs and ends the
+ * segment of the log: both short. The thread writes them as one run file, then a manifest whose log
+ * begins at the next segment, and takes the writer role for as long as it takes to put the file
+ * into the version where the frozen runs were. Commits go on meanwhile, into a second set.
+ *
+ * One thread does all, so it looks up between batches of rows: a merge of files lets a flush come
+ * between, and both let merges in memory that are too large for a commit. What a merge of files
+ * reads, a flush does not touch: it adds a run behind.
+ *
+ * While `busy` the runs on disk, the manifest and its files belong to the thread. This is
+ * DESIGN.md's manifest lock; a flag, since it is given back under the writer role although that
+ * comes before it in the order: who wants both (a load, a checkpoint) waits without the role. */
+#include "quadstore/store.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <time.h>
+
+#include "base/poison.h"
+
+enum { WISH_FLUSH = 1, WISH_FOLD = 2, WISH_MERGE = 4 };
+enum {
+  LOG_BYTES = 256 << 20,         /* of the log that no frozen run holds */
+  MERGE_RUNS = 6,                /* so many files are merged */
+  RETRY_NS = 1000 * 1000 * 1000, /* a job that failed */
+  GRAIN_NS = 50 * 1000,          /* no shorter sleep: what the kernel adds to one */
+  SLICE_NS = 1000 * 1000
+};
+
+quoin_status
+quad_executor_init(quad_executor *e, bool inline_jobs, quoin_error *err)
+{
+  quoin_status st;
+
+  e->inline_jobs = inline_jobs;
+  e->failed = (quoin_error)QUOIN_ERROR_INIT;
+  e->pace = 10; /* until one was measured: 100 MB/s */
+  if ((st = base_cond_init(&e->work, err))) return st;
+  if ((st = base_cond_init(&e->idle, err))) base_cond_destroy(&e->work);
+  return st;
+}
+
+void
+quad_executor_destroy(quad_executor *e)
+{
+  base_cond_destroy(&e->idle);
+  base_cond_destroy(&e->work);
+}
+
+/* Jobs give the writer role back for their work; in the thread of a commit they keep it. */
+static void
+leave_role(quad_store *store)
+{
+  if (!store->executor.inline_jobs) base_mutex_unlock(&store->writer);
+}
+
+static void
+take_role(quad_store *store)
+{
+  if (!store->executor.inline_jobs) base_mutex_lock(&store->writer);
+}
+
+/* ---- what is due ---------------------------------------------------------------------------- */
+
+/* Bytes of the runs in memory that take writes. */
+static uint64_t
+memory_used(const quad_version *v)
+{
+  uint64_t bytes = 0;
+
+  for (size_t i = v->n_runs; i-- > 0 && !v->runs[i]->disk;)
+    bytes += v->runs[i]->bytes;
+  for (size_t i = quad_version_disk(v), end = i + v->frozen; i < end; i++)
+    bytes -= v->runs[i]->bytes;
+  return bytes;
+}
+
+/* More than half of the entries on disk are dead: tombstones, and the insertions that they cancel.
+ * Then the files hold more than twice of what lives. */
+static bool
+mostly_dead(const quad_version *v, size_t disk)
+{
+  uint64_t entries = 0, tombstones = 0;
+
+  for (size_t i = 0; i < disk; i++) {
+    entries += v->runs[i]->entries;
+    tombstones += v->runs[i]->tombstones;
+  }
+  return 4 * tombstones > entries;
+}
+
+static bool
+merge_is_due(const quad_version *v)
+{
+  size_t disk = quad_version_disk(v);
+
+  return disk >= MERGE_RUNS || (disk > 1 && mostly_dead(v, disk));
+}
+
+/* With the role: see again what is due. */
+static void
+look(quad_store *store)
+{
+  quad_executor *e = &store->executor;
+  const quad_version *v = store->version;
+  uint32_t wishes = 0;
+
+  if (e->failed.status && base_clock_ns() >= e->retry_ns) e->failed.status = QUOIN_OK;
+  if (!e->failed.status && !atomic_load(&store->poisoned)) {
+    if (e->flush && quad_version_disk(v) < QUAD_DISK_RUNS) wishes |= WISH_FLUSH;
+    if (quad_version_foldable(v) != SIZE_MAX) wishes |= WISH_FOLD;
+    if (merge_is_due(v)) wishes |= WISH_MERGE;
+  }
+  atomic_store_explicit(&e->wishes, wishes, memory_order_relaxed);
+}
+
+static void
+job_failed(quad_store *store, const quoin_error *why)
+{
+  quad_executor *e = &store->executor;
+
+  e->failed = *why;
+  e->retry_ns = base_clock_ns() + RETRY_NS;
+  quad_store_say(store, "maintenance failed, and is tried again: %s", why->message);
+}
+
+/* ---- jobs ----------------------------------------------------------------------------------- */
+
+static quoin_status poll_wishes(quad_store *store, bool files, quoin_error *err);
+
+/* A sink that hands on to another and looks up after each batch. */
+typedef struct polite_sink {
+  quad_sink sink;
+  quad_sink *to;
+  quad_store *store;
+  bool files; /* a merge of files: flushes may come between, and it gives way */
+} polite_sink;
+
+static quoin_status
+polite_begin(quad_sink *self, unsigned part, unsigned order, quoin_error *err)
+{
+  polite_sink *p = (polite_sink *)self;
+
+  return p->to->begin(p->to, part, order, err);
+}
+
+static quoin_status
+polite_add(quad_sink *self, const uint64_t *const *cols, const uint8_t *dead, size_t rows,
+           quoin_error *err)
+{
+  polite_sink *p = (polite_sink *)self;
+  quoin_status st = p->to->add(p->to, cols, dead, rows, err);
+
+  return st ? st : poll_wishes(p->store, p->files, err);
+}
+
+static quoin_status
+polite_end(quad_sink *self, quoin_error *err)
+{
+  polite_sink *p = (polite_sink *)self;
+
+  return p->to->end(p->to, err);
+}
+
+static quad_sink *
+politely(void *user, quad_sink *sink)
+{
+  polite_sink *p = user;
+
+  p->to = sink;
+  p->sink = (quad_sink){polite_begin, polite_add, polite_end, sink->orders};
+  return &p->sink;
+}
+
+/* The version with `run` (NULL: nothing) in the place of runs[from .. from + n). */
+static quoin_status
+replace_runs(quad_version **out, quad_store *store, size_t from, size_t n, quad_run *run,
+             quoin_error *err)
+{
+  const quad_version *now = store->version;
+  quoin_status st = quad_version_like(out, now, now->n_runs - n + 1, store->mem, err);
+
+  if (st) return st;
+  for (size_t i = 0; i < from; i++)
+    quad_version_push(*out, now->runs[i]);
+  if (run) quad_version_push(*out, run);
+  for (size_t i = from + n; i < now->n_runs; i++)
+    quad_version_push(*out, now->runs[i]);
+  return QUOIN_OK;
+}
+
+/* Two runs in memory become one. With the role, but for the work. */
+static void
+fold(quad_store *store)
+{
+  quad_version *v = quad_version_retain(store->version), *next;
+  size_t at = quad_version_foldable(v), here = 0;
+  quad_run *both = NULL;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_status st;
+
+  if (at == SIZE_MAX) goto done;
+  leave_role(store);
+  st = quad_run_fold(&both, v->runs[at], v->runs[at + 1], store->mem, &err);
+  take_role(store);
+  while (here < store->version->n_runs && store->version->runs[here] != v->runs[at])
+    here++;
+  if (!st && here + 1 < store->version->n_runs &&
+      store->version->runs[here + 1] == v->runs[at + 1]) {
+    bool frozen = here < quad_version_disk(store->version) + store->version->frozen;
+    if (!(st = replace_runs(&next, store, here, 2, both, &err))) {
+      if (frozen) next->frozen -= both ? 1 : 2; /* they froze both or none */
+      quad_store_publish(store, next);
+      atomic_fetch_add_explicit(&store->executor.folds, 1, memory_order_relaxed);
+    }
+  }
+  if (st) job_failed(store, &err);
+
+done:
+  quad_run_release(both);
+  quad_version_release(v);
+}
+
+/* What is frozen as a file, and the manifest with it; the manifest is in *m, the file in *run. */
+static quoin_status
+write_frozen(quad_run **run, quad_manifest *m, quad_store *store, const quad_version *v,
+             quoin_error *err)
+{
+  size_t disk = quad_version_disk(v);
+  polite_sink sink = {.store = store};
+  quad_version *files = NULL;
+  quoin_status st = QUOIN_OK;
+
+  if (v->frozen)
+    st = quad_store_write_run(run, store, v->runs + disk, v->frozen, politely, &sink, err);
+  if (!st) st = quad_version_new(&files, disk + 1, store->mem, err);
+  if (st) return st;
+  for (size_t i = 0; i < disk; i++)
+    quad_version_push(files, v->runs[i]);
+  if (*run) quad_version_push(files, *run);
+  st = quad_store_poison(
+      store, atom_store_sync_to(&m->atoms, store->atoms, store->executor.mark.terms, err));
+  if (!st) st = quad_store_write_manifest(m, store, files->runs, files->n_runs, err);
+  quad_version_release(files);
+  return st;
+}
+
+/* The frozen runs go to disk. With the role, but for the work. */
+static void
+flush(quad_store *store)
+{
+  quad_executor *e = &store->executor;
+  quad_version *v = quad_version_retain(store->version), *next = NULL;
+  quad_manifest m = store->manifest;
+  quad_run *run = NULL;
+  uint64_t begun = base_clock_ns(), bytes = 0;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_status st;
+
+  m.log_first = e->mark.segment;
+  m.log_lineage = store->log.lineage;
+  m.log_sequence = e->mark.sequence;
+  m.version = e->mark.version;
+  leave_role(store);
+  quad_store_say(store, "maintenance: version %llu goes to disk", (unsigned long long)m.version);
+  for (size_t i = quad_version_disk(v), end = i + v->frozen; i < end; i++)
+    bytes += v->runs[i]->bytes;
+  st = write_frozen(&run, &m, store, v, &err);
+  take_role(store);
+  if (!st) {
+    /* the manifest is durable: from here on nothing may fail but for memory, which poisons */
+    st = replace_runs(&next, store, quad_version_disk(v), store->version->frozen, run, &err);
+    (void)quad_store_poison(store, st);
+  }
+  if (st) {
+    job_failed(store, &err);
+    goto done;
+  }
+  next->frozen = 0;
+  quad_store_take_manifest(store, &m);
+  quad_log_forget(&store->log, m.log_first, m.log_sequence);
+  store->log.bytes -= e->mark.bytes;
+  atomic_store(&store->log_bytes, store->log.bytes);
+  e->flush = false;
+  if (bytes) e->pace = (e->pace + (double)(base_clock_ns() - begun) / (double)bytes) / 2;
+  atomic_store(&e->free_ns, 0);
+  atomic_fetch_add_explicit(&e->flushes, 1, memory_order_relaxed);
+  quad_store_publish(store, next);
+  leave_role(store);
+  quad_store_say(store, "maintenance: version %llu is on disk", (unsigned long long)m.version);
+  (void)quad_store_collect(store, NULL); /* what stays is collected at the next open */
+  take_role(store);
+
+done:
+  quad_run_release(run);
+  quad_version_release(v);
+}
+
+/* Files become one. With the role, but for the work; flushes may come between. */
+static void
+merge(quad_store *store)
+{
+  quad_version *v = quad_version_retain(store->version), *next = NULL;
+  size_t disk = quad_version_disk(v), n;
+  size_t from = mostly_dead(v, disk) ? 0 : quad_merge_from(v->runs, disk);
+  polite_sink sink = {.store = store, .files = true};
+  quad_manifest m;
+  quad_run *run = NULL;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_status st;
+
+  n = disk - from;
+  leave_role(store);
+  st = quad_store_write_run(&run, store, v->runs + from, n, politely, &sink, &err);
+  take_role(store);
+  if (!st) st = replace_runs(&next, store, from, n, run, &err);
+  if (st) goto done;
+  m = store->manifest; /* as a flush between has left it */
+  m.log_lineage = quad_manifest_log_lineage(&store->manifest);
+  m.log_sequence = quad_manifest_log_sequence(&store->manifest);
+  leave_role(store);
+  st = quad_store_write_manifest(&m, store, next->runs, quad_version_disk(next), &err);
+  take_role(store);
+  quad_version_release(next);
+  /* commits have gone on: again, with their runs */
+  if (!st) st = quad_store_poison(store, replace_runs(&next, store, from, n, run, &err));
+  if (st) goto done;
+  quad_store_take_manifest(store, &m);
+  atomic_fetch_add_explicit(&store->executor.merges, 1, memory_order_relaxed);
+  quad_store_publish(store, next);
+  leave_role(store);
+  quad_store_say(store, "maintenance: %llu run files were merged", (unsigned long long)n);
+  (void)quad_store_collect(store, NULL);
+  take_role(store);
+
+done:
+  if (st && st != QUOIN_ERR_CANCELLED) job_failed(store, &err);
+  quad_run_release(run);
+  quad_version_release(v);
+}
+
+/* In the middle of a job, without the role. CANCELLED when the merge is to give way. */
+static quoin_status
+poll_wishes(quad_store *store, bool files, quoin_error *err)
+{
+  quad_executor *e = &store->executor;
+  uint32_t allowed = files ? WISH_FLUSH | WISH_FOLD : WISH_FOLD;
+
+  if (e->inline_jobs) return QUOIN_OK; /* nobody can wish for anything meanwhile */
+  if (files && (atomic_load_explicit(&e->waiting, memory_order_relaxed) ||
+                atomic_load_explicit(&e->stop, memory_order_relaxed)))
+    return base_fail(err, QUOIN_ERR_CANCELLED, "a merge of files gave way");
+  if (!(atomic_load_explicit(&e->wishes, memory_order_relaxed) & allowed)) return QUOIN_OK;
+  take_role(store);
+  look(store);
+  if (atomic_load(&e->wishes) & WISH_FOLD)
+    fold(store);
+  else if (atomic_load(&e->wishes) & allowed)
+    flush(store);
+  look(store);
+  leave_role(store);
+  return QUOIN_OK;
+}
+
+/* ---- how far behind ------------------------------------------------------------------------- */
+
+static double
+larger(double a, double b)
+{
+  return a > b ? a : b;
+}
+
+/* Of the bound that is nearest, while there is a job to wait for; with the role. */
+static double
+pressure(const quad_store *store)
+{
+  const quad_executor *e = &store->executor;
+  double memory = (double)memory_used(store->version) / (double)store->memory_bytes, p = 0;
+
+  if (e->flush) p = larger(memory, (double)(store->log.bytes - e->mark.bytes) / LOG_BYTES);
+  if (merge_is_due(store->version)) { /* the next flush makes one run more */
+    double runs = (double)quad_version_disk(store->version) + (memory < 1 ? memory : 1);
+    p = larger(p, runs / (QUAD_DISK_RUNS + 1));
+  }
+  return p;
+}
+
+/* The delay rule. From three quarters of a bound on, a commit of n bytes costs n * pace * x / (1 -
+ * x) of time, where pace is what a byte takes on its way to disk and x goes from 0 at three
+ * quarters to 1 at the bound. All commits together pay it: what comes in is slowed to what goes out
+ * at x = 1/2 at the latest, so the bound is reached only by commits that are large themselves. */
+static void
+charge(quad_store *store, uint64_t bytes)
+{
+  quad_executor *e = &store->executor;
+  double p = pressure(store), x = (p - 0.75) / 0.25;
+  uint64_t now, until;
+
+  if (e->inline_jobs) return; /* the next commit does what is due: it never waits for another */
+  atomic_store(&e->full, p >= 1);
+  atomic_store(&e->stuck, p >= 1 && e->failed.status);
+  if (x <= 0) {
+    if (atomic_load_explicit(&e->free_ns, memory_order_relaxed)) atomic_store(&e->free_ns, 0);
+    return;
+  }
+  if (x > 0.99) x = 0.99;
+  now = base_clock_ns();
+  until = atomic_load(&e->free_ns);
+  if (until < now) until = now;
+  atomic_store(&e->free_ns, until + (uint64_t)((double)bytes * e->pace * x / (1 - x)));
+}
+
+/* Sleep until `until`, unless the reason is gone before. */
+static quoin_status
+sleep_until(quad_executor *e, uint64_t until, base_cancel *cancel, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  uint64_t now;
+
+  while (!st && (now = base_clock_ns()) < until && atomic_load(&e->free_ns)) {
+    uint64_t ns = until - now < SLICE_NS ? until - now : SLICE_NS;
+    struct timespec t = {0, (long)ns};
+    (void)nanosleep(&t, NULL);
+    if (cancel) cancel->calls = 0; /* look at the clock each time */
+    st = base_cancel_check(cancel, err);
+  }
+  return st;
+}
+
+/* Past a bound: until there is room, or it is certain that none comes. */
+static quoin_status
+wait_for_room(quad_store *store, base_cancel *cancel, quoin_error *err)
+{
+  static const struct timespec slice = {0, SLICE_NS};
+  quad_executor *e = &store->executor;
+  quoin_status st = QUOIN_OK;
+
+  while (!st && atomic_load(&e->full) && !atomic_load(&store->poisoned)) {
+    if (atomic_load(&e->stuck)) {
+      base_mutex_lock(&store->writer);
+      if (e->failed.status)
+        st = base_fail(err, e->failed.status, "the store can take no more until this is solved: %s",
+                       e->failed.message);
+      base_mutex_unlock(&store->writer);
+      if (st) return st;
+    }
+    (void)nanosleep(&slice, NULL);
+    if (cancel) cancel->calls = 0;
+    st = base_cancel_check(cancel, err);
+  }
+  return st;
+}
+
+quoin_status
+quad_store_delay(quad_store *store, base_cancel *cancel, quoin_error *err)
+{
+  quad_executor *e = &store->executor;
+  uint64_t until = atomic_load_explicit(&e->free_ns, memory_order_relaxed);
+  bool full = atomic_load_explicit(&e->full, memory_order_relaxed);
+  quoin_status st = QUOIN_OK;
+
+  if (!until && !full) return QUOIN_OK;
+  if (!full && until < base_clock_ns() + GRAIN_NS) return QUOIN_OK;
+  atomic_fetch_add_explicit(&e->delayed, 1, memory_order_relaxed);
+  st = sleep_until(e, until, cancel, err);
+  return st ? st : wait_for_room(store, cancel, err);
+}
+
+/* ---- the thread ----------------------------------------------------------------------------- */
+
+/* With the role: the most urgent job. False when there is none. */
+static bool
+run_job(quad_store *store)
+{
+  quad_executor *e = &store->executor;
+  uint32_t wishes;
+
+  look(store);
+  wishes = atomic_load(&e->wishes);
+  if (!wishes) return false;
+  e->busy = true;
+  if (wishes & WISH_FLUSH)
+    flush(store);
+  else if (wishes & WISH_FOLD)
+    fold(store);
+  else
+    merge(store);
+  e->busy = false;
+  base_cond_broadcast(&e->idle);
+  charge(store, 0);
+  return true;
+}
+
+static void *
+executor_main(void *arg)
+{
+  quad_store *store = arg;
+  quad_executor *e = &store->executor;
+
+  base_mutex_lock(&store->writer);
+  while (!atomic_load(&e->stop)) {
+    if (!atomic_load(&e->waiting) && run_job(store)) continue;
+    if (e->failed.status)
+      (void)base_cond_wait_until(&e->work, &store->writer, e->retry_ns);
+    else
+      base_cond_wait(&e->work, &store->writer);
+  }
+  base_mutex_unlock(&store->writer);
+  return NULL;
+}
+
+/* False: no thread is to be had. */
+static bool
+start(quad_store *store)
+{
+  quad_executor *e = &store->executor;
+  sigset_t all, before;
+
+  if (e->started) return true;
+  (void)sigfillset(&all); /* the program's signals are its own threads' */
+  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+  e->started = pthread_create(&e->thread, NULL, executor_main, store) == 0;
+  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return e->started;
+}
+
+void
+quad_executor_stop(quad_store *store)
+{
+  quad_executor *e = &store->executor;
+
+  if (!e->started) return;
+  atomic_store(&e->stop, true);
+  base_mutex_lock(&store->writer);
+  base_cond_signal(&e->work);
+  base_mutex_unlock(&store->writer);
+  (void)pthread_join(e->thread, NULL);
+  e->started = false;
+}
+
+quoin_status
+quad_store_enter_idle(quad_store *store, base_cancel *cancel, quoin_error *err)
+{
+  enum { SLICE = 20 * 1000 * 1000 };
+  quad_executor *e = &store->executor;
+  quoin_status st;
+
+  atomic_fetch_add(&e->waiting, 1);
+  st = quad_store_enter_within(store, cancel, err);
+  while (!st && e->busy) {
+    atom_store_writer_leave(store->atoms);
+    (void)base_cond_wait_until(&e->idle, &store->writer, base_clock_ns() + SLICE);
+    atom_store_writer_enter(store->atoms);
+    if (cancel) cancel->calls = 0;
+    if ((st = base_cancel_check(cancel, err))) quad_store_leave(store);
+  }
+  if (atomic_fetch_sub(&e->waiting, 1) == 1 && !st) base_cond_signal(&e->work);
+  return st;
+}
+
+/* ---- when ----------------------------------------------------------------------------------- */
+
+/* The runs in memory freeze and the log goes on in another segment. */
+static void
+freeze(quad_store *store)
+{
+  quad_executor *e = &store->executor;
+  const quad_version *now = store->version;
+  quad_version *v;
+
+  if (quad_version_like(&v, now, now->n_runs, store->mem, NULL)) return; /* next time */
+  if (quad_store_poison(store, quad_log_rotate(&store->log, NULL))) {
+    quad_version_release(v);
+    return;
+  }
+  for (size_t i = 0; i < now->n_runs; i++)
+    quad_version_push(v, now->runs[i]);
+  v->frozen = now->n_runs - quad_version_disk(now);
+  e->mark.segment = store->log.segment;
+  e->mark.sequence = store->log.sequence;
+  e->mark.bytes = store->log.bytes;
+  e->mark.version = v->number;
+  e->mark.terms = v->terms;
+  e->flush = true;
+  quad_store_publish(store, v);
+}
+
+void
+quad_store_maintain(quad_store *store, uint64_t bytes)
+{
+  quad_executor *e = &store->executor;
+
+  if (atomic_load_explicit(&store->poisoned, memory_order_relaxed)) return;
+  if (!e->flush &&
+      (memory_used(store->version) >= store->memory_bytes || store->log.bytes >= LOG_BYTES))
+    freeze(store);
+  look(store);
+  if (atomic_load_explicit(&e->wishes, memory_order_relaxed)) {
+    if (!e->inline_jobs && !start(store)) e->inline_jobs = true;
+    if (!e->inline_jobs)
+      base_cond_signal(&e->work);
+    else
+      while (run_job(store)) {
+      }
+  }
+  charge(store, bytes);
+}
+
+void
+quad_executor_settle(quad_store *store)
+{
+  quad_executor *e = &store->executor;
+
+  e->flush = false;
+  e->failed.status = QUOIN_OK;
+  look(store);
+  charge(store, 0);
+}
