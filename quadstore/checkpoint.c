@@ -57,7 +57,7 @@ quad_store_write_run(quad_run **out, quad_store *store, quad_run *const *runs, s
                      quad_sink *(*through)(void *user, quad_sink *sink), void *user,
                      quoin_error *err)
 {
-  uint64_t generation = store->manifest.next_run;
+  uint64_t generation = store->manifest.next_run++; /* a flush may come between */
   char name[64];
   quad_writer *w = NULL;
   quad_sink *sink;
@@ -81,7 +81,6 @@ quad_store_write_run(quad_run **out, quad_store *store, quad_run *const *runs, s
     quad_run_release(run);
     return base_dir_unlink(&store->dir, name, err);
   }
-  store->manifest.next_run++;
   *out = run;
   return QUOIN_OK;
 }
@@ -278,6 +277,7 @@ is_stale(const quad_store *store, const char *name)
   if (numbered(&n, name, "manifest-")) return n != m->generation;
   if (numbered(&n, name, "log-")) return n < m->log_first;
   if (numbered(&n, name, "run-")) {
+    if (n == store->executor.merging) return false;
     for (size_t i = 0; i < m->n_runs; i++)
       if (m->runs[i].generation == n) return false;
     return true;

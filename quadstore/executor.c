@@ -312,9 +312,11 @@ merge(quad_store *store)
   quoin_status st;
 
   n = disk - from;
+  store->executor.merging = store->manifest.next_run;
   leave_role(store);
   st = quad_store_write_run(&run, store, v->runs + from, n, politely, &sink, &err);
   take_role(store);
+  store->executor.merging = 0; /* no flush from here on */
   if (!st) st = replace_runs(&next, store, from, n, run, &err);
   if (st) goto done;
   m = store->manifest; /* as a flush between has left it */

@@ -120,8 +120,9 @@ typedef struct quad_executor {
   base_cond work; /* there may be something to do */
   base_cond idle; /* `busy` was cleared */
   bool inline_jobs, started;
-  bool busy;  /* a job is under way: the disk runs, the manifest and its files belong to it */
-  bool flush; /* runs in memory are frozen and go to disk, with the log before the mark: */
+  bool busy;        /* a job is under way: the disk runs, the manifest and its files belong to it */
+  uint64_t merging; /* the run file that a merge is writing while a flush comes between; or 0 */
+  bool flush;       /* runs in memory are frozen and go to disk, with the log before the mark: */
   struct {
     uint64_t segment, sequence, bytes; /* of the log: where it goes on */
     uint64_t version, terms;           /* what will be on disk */
@@ -152,7 +153,7 @@ struct quad_store {
   base_mutex writer;   /* being the writer */
   base_rwlock publish; /* guards `version` */
   quad_version *version;
-  /* What new ids come from; replaced by clear and compact, with writer role and manifest lock. For
+  /* What new ids come from; replaced by clear and compact, in quad_store_enter_idle. For
    * the writer: others go through a version. */
   quad_atoms *shared;
   atom_store *atoms; /* shared->store */
@@ -209,7 +210,7 @@ quoin_status quad_store_checkpoint(quad_store *store, quoin_error *err);
 /* The same role: the current runs (merged into at most QUAD_DISK_RUNS) and, when not NULL, the run
  * file `extra` become the manifest. */
 quoin_status quad_store_save(quad_store *store, quad_run *extra, quoin_error *err);
-/* With the writer role and the manifest lock: make `next` (taken over, on failure too) the store's,
+/* With the role of quad_store_enter_idle: make `next` (taken over, on failure too) the store's,
  * durably; its runs are on disk. Its atom store becomes the one that new ids come from. */
 quoin_status quad_store_replace(quad_store *store, quad_version *next, quoin_error *err);
 /* Unlink what belongs to no manifest. */

@@ -8,3 +8,4 @@ quoin_test(unit.quadstore.threads SOURCES unit/test_quadstore_threads.c MODULES 
 quoin_test(unit.quadstore.commit SOURCES unit/test_quadstore_commit.c MODULES quadstore)
 quoin_test(unit.quadstore.clear SOURCES unit/test_quadstore_clear.c MODULES quadstore)
 quoin_test(unit.quadstore.compact SOURCES unit/test_quadstore_compact.c MODULES quadstore)
+quoin_test(unit.quadstore.executor SOURCES unit/test_quadstore_executor.c MODULES quadstore)

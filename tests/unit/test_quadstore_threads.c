@@ -110,6 +110,52 @@ test_threads__readers_beside_a_writer(void **unused)
   support_dir_remove(&d);
 }
 
+/* Small runs go to disk and are merged there all the time (QUOIN_MERGES=1000): whatever run a
+ * reader looks for is there, and what it sees is whole. */
+static void
+promise_h1_readers_during_merges(void **unused)
+{
+  const char *more = getenv("QUOIN_MERGES");
+  uint64_t want = more ? strtoull(more, NULL, 10) : 200, n = 0;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store_options o = {.create = true, .durability = QUAD_SYNC_OFF, .memory_bytes = 1};
+  support_dir d;
+  crew c = {0};
+  pthread_t threads[READERS];
+  quad_stats s = {0};
+
+  (void)unused;
+  support_dir_make(&d);
+  assert_ok(quad_store_open(&c.store, d.path, &o, MEM, &err));
+  for (unsigned i = 0; i < READERS; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, reader_main, &c), 0);
+  for (unsigned i = 0; s.flushes + s.merges < want; i++) {
+    quad_txn *txn;
+    assert_ok(quad_txn_begin(&txn, c.store, &err));
+    for (unsigned k = 0; k < STEP; k++, n++) {
+      quad q = numbered_quad(n % 3500); /* comes and goes */
+      if (n / 3500 % 2)
+        assert_ok(quad_txn_remove_ids(txn, &q, &err));
+      else
+        assert_ok(quad_txn_add_ids(txn, &q, &err));
+    }
+    assert_ok(quad_txn_commit(NULL, NULL, txn, &err));
+    assert_ok(quad_store_stats(&s, c.store, &err));
+    assert_true(s.disk_runs <= QUAD_DISK_RUNS);
+    assert_true(s.memory_runs <= QUAD_MEMORY_RUNS);
+  }
+  atomic_store(&c.stop, 1);
+  for (unsigned i = 0; i < READERS; i++)
+    pthread_join(threads[i], NULL);
+  printf("%llu flushes, %llu merges, %u scans beside them\n", (unsigned long long)s.flushes,
+         (unsigned long long)s.merges, atomic_load(&c.scans));
+  assert_int_equal(c.failures, 0);
+  assert_true(s.merges > want / 20);
+  assert_ok(quad_store_check(c.store, NULL, NULL, NULL, &err));
+  assert_ok(quad_store_close(c.store, &err));
+  support_dir_remove(&d);
+}
+
 /* Two writers: each commit is applied to what the other left. */
 static void *
 writer_main(void *arg)
@@ -234,6 +280,7 @@ main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_threads__reading_process_beside_a_writer),
       cmocka_unit_test(test_threads__readers_beside_a_writer),
+      cmocka_unit_test(promise_h1_readers_during_merges),
       cmocka_unit_test(test_threads__two_writers),
   };
 

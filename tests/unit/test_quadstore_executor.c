@@ -1,0 +1,375 @@
+/* Maintenance in the background: what a commit waits for, and what it does not. */
+#include "unit/test_quadstore_support.h"
+
+#include <time.h>
+
+#define MEM base_alloc_default()
+
+enum { BOUND = 1 << 20 };
+
+/* A store whose executor stops at the beginning of a flush while `held`. The line that says so is
+ * the only thing this depends on, not the clock. */
+typedef struct held_store {
+  quad_store *store;
+  support_dir dir;
+  _Atomic int held, arrived;
+} held_store;
+
+static void
+on_line(void *user, const char *line)
+{
+  held_store *h = user;
+
+  if (getenv("QUOIN_TRACE")) printf("%s\n", line);
+  if (!strstr(line, "goes to disk")) return;
+  atomic_fetch_add(&h->arrived, 1);
+  while (atomic_load(&h->held))
+    (void)usleep(200);
+}
+
+static void
+open_held(held_store *h, quad_durability durability, uint64_t memory)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store_options o = {.create = true,
+                          .durability = durability,
+                          .memory_bytes = memory,
+                          .log = on_line,
+                          .log_user = h};
+
+  atomic_store(&h->held, 0);
+  atomic_store(&h->arrived, 0);
+  support_dir_make(&h->dir);
+  assert_ok(quad_store_open(&h->store, h->dir.path, &o, MEM, &err));
+}
+
+static void
+close_held(held_store *h)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+
+  atomic_store(&h->held, 0);
+  assert_ok(quad_store_check(h->store, NULL, NULL, NULL, &err));
+  assert_ok(quad_store_close(h->store, &err));
+  support_dir_remove(&h->dir);
+}
+
+static quad
+numbered_quad(uint64_t n)
+{
+  return (quad){{atom_inline_integer((int64_t)(n / 10)), atom_inline_integer((int64_t)(n % 10)),
+                 atom_inline_integer((int64_t)(base_mix(n) % 100000)), ATOM_NONE_ID}};
+}
+
+/* Quads [n, n + count) in one commit. */
+static quoin_status
+commit_quads(quad_store *store, uint64_t n, uint64_t count, bool remove, quoin_error *err)
+{
+  quad_txn *txn;
+  quoin_status st = quad_txn_begin(&txn, store, err);
+
+  for (uint64_t i = n; !st && i < n + count; i++) {
+    quad q = numbered_quad(i);
+    st = remove ? quad_txn_remove_ids(txn, &q, err) : quad_txn_add_ids(txn, &q, err);
+    if (st) quad_txn_abort(txn);
+  }
+  return st ? st : quad_txn_commit(NULL, NULL, txn, err);
+}
+
+static quad_stats
+stats_of(quad_store *store)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_stats s;
+
+  assert_ok(quad_store_stats(&s, store, &err));
+  return s;
+}
+
+/* How full the second set is. */
+static double
+fill(quad_store *store)
+{
+  double bytes = 0;
+
+  base_mutex_lock(&store->writer);
+  for (size_t i = quad_version_disk(store->version) + store->version->frozen;
+       i < store->version->n_runs; i++)
+    bytes += (double)store->version->runs[i]->bytes;
+  base_mutex_unlock(&store->writer);
+  return bytes / (double)store->memory_bytes;
+}
+
+/* Commit until the executor has begun a flush, which then does not end. */
+static uint64_t
+commit_until_flush(held_store *h)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  uint64_t n = 0;
+
+  atomic_store(&h->held, 1);
+  while (!h->store->executor.flush) { /* only this thread commits */
+    assert_ok(commit_quads(h->store, n, 20, false, &err));
+    n += 20;
+  }
+  while (!atomic_load(&h->arrived))
+    (void)usleep(100);
+  return n;
+}
+
+typedef struct waiting_commit {
+  quad_store *store;
+  uint64_t n;
+  quoin_status st;
+  _Atomic int done;
+} waiting_commit;
+
+static void *
+commit_main(void *arg)
+{
+  waiting_commit *w = arg;
+
+  w->st = commit_quads(w->store, w->n, 20, false, NULL);
+  atomic_store(&w->done, 1);
+  return NULL;
+}
+
+/* A flush that never ends: commits go on, to three quarters of the bound without any delay, and
+ * wait at the bound. */
+static void
+promise_h7_no_commit_waits_below_the_bounds(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  held_store h;
+  waiting_commit w;
+  pthread_t thread;
+  uint64_t n;
+  double full;
+
+  (void)unused;
+  open_held(&h, QUAD_SYNC_OFF, BOUND);
+  n = commit_until_flush(&h);
+  for (full = 0; full < 0.75; n += 20) {
+    assert_int_equal(stats_of(h.store).delayed, 0);
+    assert_int_equal(atomic_load(&h.store->executor.free_ns), 0);
+    assert_ok(commit_quads(h.store, n, 20, false, &err));
+    full = fill(h.store);
+  }
+  assert_int_equal(stats_of(h.store).delayed, 0);
+  while (full < 1) {
+    assert_ok(commit_quads(h.store, n, 200, false, &err));
+    n += 200;
+    full = fill(h.store);
+  }
+  w = (waiting_commit){.store = h.store, .n = n};
+  assert_int_equal(pthread_create(&thread, NULL, commit_main, &w), 0);
+  (void)usleep(30000);
+  assert_false(atomic_load(&w.done)); /* were it not held it would be there; never a false alarm */
+  atomic_store(&h.held, 0);
+  pthread_join(thread, NULL);
+  assert_int_equal(w.st, QUOIN_OK);
+  assert_true(stats_of(h.store).delayed > 0);
+  assert_true(stats_of(h.store).flushes >= 1);
+  close_held(&h);
+}
+
+/* From three quarters on: what a byte costs at each fill, read from the executor. */
+static void
+promise_h7_delays_grow_smoothly(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  held_store h;
+  double before = 0;
+  uint64_t n;
+
+  (void)unused;
+  open_held(&h, QUAD_SYNC_OFF, BOUND);
+  n = commit_until_flush(&h);
+  while (fill(h.store) < 0.98) {
+    uint64_t from, to;
+    double now = fill(h.store), cost;
+    base_mutex_lock(&h.store->writer);
+    atomic_store(&h.store->executor.free_ns, base_clock_ns() + 1000000000u); /* a fixed origin */
+    from = atomic_load(&h.store->executor.free_ns);
+    quad_store_maintain(h.store, 1000000);
+    to = atomic_load(&h.store->executor.free_ns);
+    atomic_store(&h.store->executor.free_ns, 0);
+    base_mutex_unlock(&h.store->writer);
+    cost = to ? (double)(to - from) / 1e6 / h.store->executor.pace : 0; /* of a byte, in paces */
+    if (now < 0.75)
+      assert_int_equal(to, 0);
+    else
+      assert_true(cost >= before);
+    /* from commit to commit, each about 2 % of the bound, no step but the growth of x / (1 - x) */
+    if (now > 0.75 && now < 0.9) assert_true(cost - before < 0.5);
+    before = cost;
+    assert_ok(commit_quads(h.store, n, 100, false, &err));
+    n += 100;
+  }
+  assert_true(before > 2); /* well above the pace of the disk: the bound is not reached */
+  close_held(&h);
+}
+
+/* Commits as many as fill the set many times: what those of the last tenth take, of processor time
+ * of their own thread (a busy machine is not to blame), is what those of the first took. */
+static uint64_t
+thread_ns(void)
+{
+  struct timespec t;
+
+  (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int
+compare_u64(const void *a, const void *b)
+{
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+  return x < y ? -1 : x > y;
+}
+
+static uint64_t
+percentile_99(uint64_t *ns, size_t n)
+{
+  qsort(ns, n, sizeof *ns, compare_u64);
+  return ns[n * 99 / 100];
+}
+
+static void
+promise_o2_commits_do_not_get_slower(void **unused)
+{
+  enum { COMMITS = 20000, TENTH = COMMITS / 10, TRIES = 5 };
+  uint64_t *ns = malloc(COMMITS * sizeof *ns);
+  bool good = false;
+
+  (void)unused;
+  assert_non_null(ns);
+  for (unsigned try = 0; try < TRIES && !good; try++) {
+    quoin_error err = QUOIN_ERROR_INIT;
+    held_store h;
+    uint64_t first, last, flushes;
+    open_held(&h, QUAD_SYNC_OFF, BOUND);
+    for (uint64_t i = 0; i < COMMITS; i++) {
+      uint64_t begun = thread_ns();
+      assert_ok(commit_quads(h.store, i, 1, false, &err));
+      ns[i] = thread_ns() - begun;
+    }
+    flushes = stats_of(h.store).flushes;
+    first = percentile_99(ns, TENTH);
+    last = percentile_99(ns + COMMITS - TENTH, TENTH);
+    printf("p99 of the first tenth %.1f us, of the last %.1f us; %llu flushes, %llu delayed\n",
+           (double)first / 1e3, (double)last / 1e3, (unsigned long long)flushes,
+           (unsigned long long)stats_of(h.store).delayed);
+    good = last * 2 <= first * 3;
+    assert_true(flushes >= 1);
+    close_held(&h);
+  }
+  free(ns);
+  assert_true(good);
+}
+
+/* A transaction that is the writer, and one that is as large as the bound, end while a flush hangs:
+ * nothing waits for itself. */
+static void
+test_executor__writers_do_not_wait_for_themselves(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  held_store h;
+  quad_txn *txn;
+  uint64_t n;
+
+  (void)unused;
+  open_held(&h, QUAD_SYNC_OFF, BOUND);
+  n = commit_until_flush(&h);
+  assert_ok(quad_txn_begin_writer(&txn, h.store, NULL, &err));
+  for (uint64_t i = 0; i < 20000; i++) {
+    quad q = numbered_quad(n + i);
+    assert_ok(quad_txn_add_ids(txn, &q, &err));
+  }
+  assert_ok(quad_txn_commit(NULL, NULL, txn, &err));
+  assert_true(fill(h.store) > 1);
+  atomic_store(&h.held, 0);
+  assert_ok(commit_quads(h.store, n + 20000, 1, false, &err)); /* waits for the flush */
+  close_held(&h);
+}
+
+/* With a deadline, who waits for the writer role, or for a flush that hangs, gives up in time. */
+static void
+test_executor__waiting_has_a_deadline(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  held_store h;
+  quad_txn *txn;
+  uint64_t n;
+  base_cancel cancel = {0};
+
+  (void)unused;
+  open_held(&h, QUAD_SYNC_OFF, BOUND);
+  n = commit_until_flush(&h);
+  assert_ok(quad_txn_begin_writer(&txn, h.store, NULL, &err));
+  for (uint64_t i = 0; i < 20000; i++) {
+    quad q = numbered_quad(n + i);
+    assert_ok(quad_txn_add_ids(txn, &q, &err));
+  }
+  assert_ok(quad_txn_commit(NULL, NULL, txn, &err));
+  cancel.deadline_ns = base_clock_ns() + 20 * 1000 * 1000;
+  assert_int_equal(quad_txn_begin_writer(&txn, h.store, &cancel, &err), QUOIN_ERR_TIMEOUT);
+  base_error_clear(&err);
+  cancel.deadline_ns = base_clock_ns() + 20 * 1000 * 1000;
+  assert_int_equal(quad_store_enter_idle(h.store, &cancel, &err), QUOIN_ERR_TIMEOUT);
+  close_held(&h);
+}
+
+/* Removing most of what there is gives the space back without being asked. */
+static void
+test_executor__dead_entries_are_merged_away(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  held_store h;
+  quad_stats s;
+
+  (void)unused;
+  open_held(&h, QUAD_SYNC_OFF, 200000);
+  for (uint64_t n = 0; n < 6000; n += 500)
+    assert_ok(commit_quads(h.store, n, 500, false, &err));
+  for (uint64_t n = 0; n < 5500; n += 500)
+    assert_ok(commit_quads(h.store, n, 500, true, &err));
+  for (unsigned i = 0; i < 2000; i++) { /* whatever is due is done, however slow the machine */
+    bool idle;
+    base_mutex_lock(&h.store->writer);
+    idle = !h.store->executor.busy && !h.store->executor.flush &&
+           !atomic_load(&h.store->executor.wishes);
+    base_mutex_unlock(&h.store->writer);
+    if (idle) break;
+    (void)usleep(5000);
+  }
+  s = stats_of(h.store);
+  assert_int_equal(s.default_quads, 500);
+  uint64_t entries = 0, tombstones = 0;
+  quad_version *v = quad_store_version(h.store);
+  for (size_t i = 0; i < quad_version_disk(v); i++) {
+    entries += v->runs[i]->entries;
+    tombstones += v->runs[i]->tombstones;
+  }
+  assert_true(quad_version_disk(v) <= 1 || 4 * tombstones <= entries);
+  quad_version_release(v);
+  assert_true(s.merges >= 1);
+  close_held(&h);
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(promise_h7_no_commit_waits_below_the_bounds),
+      cmocka_unit_test(promise_h7_delays_grow_smoothly),
+      cmocka_unit_test(promise_o2_commits_do_not_get_slower),
+      cmocka_unit_test(test_executor__writers_do_not_wait_for_themselves),
+      cmocka_unit_test(test_executor__waiting_has_a_deadline),
+      cmocka_unit_test(test_executor__dead_entries_are_merged_away),
+  };
+
+  support_seed();
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
