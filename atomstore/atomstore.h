@@ -295,7 +295,8 @@ void atom_rollback(atom_store *store, uint64_t terms, uint64_t blanks);
  * covered. */
 quoin_status atom_store_sync(atom_marks *marks, atom_store *store, quoin_error *err);
 /* The same for the terms up to number `most`, while the writer goes on: none of them may be rolled
- * back any more. Later ones can be; with atom_store_sync a failed commit would leave them behind. */
+ * back any more. Later ones can be; with atom_store_sync a failed commit would leave them behind.
+ */
 quoin_status atom_store_sync_to(atom_marks *marks, atom_store *store, uint64_t most,
                                 quoin_error *err);
 /* True for a file name in the directory that belongs to an atom store but not to `marks`: it may be
