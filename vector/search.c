@@ -1,0 +1,187 @@
+/* vector/search.c - exact search: the vectors of the candidates, or all of the active graph.
+ *
+ * Few candidates: the vectors of each are looked up. Many, or any subject: one scan over the
+ * predicate. By the key order of the store equal vectors come together where that can be had, so
+ * the distance to a vector is computed once. */
+#include "vector/top.h"
+
+#include <math.h>
+
+#include "base/poison.h"
+
+/* A lookup costs about as much as so many rows of a scan (docs/adrs/0007-executor.md). */
+enum { LOOKUP_ROWS = 120 };
+
+const char *
+vec_choice_name(vec_choice choice)
+{
+  switch (choice) {
+  case VEC_CHOICE_NONE:
+    return "nothing to search";
+  case VEC_CHOICE_LOOKUP:
+    return "exact, by candidate";
+  case VEC_CHOICE_SCAN:
+    return "exact, all vectors";
+  case VEC_CHOICE_GRAPH:
+    return "graph";
+  }
+  return "";
+}
+
+/* ---- distances --------------------------------------------------------------------------------
+ */
+
+double
+vec_distance(vec_metric metric, const float *a, const float *b, uint32_t dimension)
+{
+  const vec_kernels *kernels = vec_kernels_best();
+  return vec_exact(kernels, metric, a, kernels->exact_dot(a, a, dimension), b, dimension);
+}
+
+bool
+vec_is_zero(const float *values, uint32_t dimension)
+{
+  for (uint32_t i = 0; i < dimension; i++)
+    if (values[i] != 0) return false;
+  return true;
+}
+
+typedef struct searcher {
+  const quad_snapshot *snapshot;
+  const vec_request *request;
+  vec_report *report;
+  vec_top top;
+  base_arena arena; /* of vectors that are not in the store's mapping */
+  atom_id last;     /* the vector whose distance is known */
+  double last_distance;
+} searcher;
+
+/* To the nearest of request->near; NaN: not a vector of the index. */
+static quoin_status
+distance_of(double *out, searcher *s, atom_id vector, quoin_error *err)
+{
+  const vec_request *r = s->request;
+  const float *values;
+  uint32_t dimension;
+  if (atom_id_equal(vector, s->last)) {
+    *out = s->last_distance;
+    return QUOIN_OK;
+  }
+  base_arena_reset(&s->arena);
+  quoin_status st = vec_of_id(&values, &dimension, s->snapshot, r->terms, vector, &s->arena, err);
+  if (st) return st;
+  *out = (double)NAN;
+  if (values && dimension == r->index->dimension) {
+    s->report->visits++;
+    for (size_t i = 0; i < r->n_near; i++) {
+      double d = vec_distance(r->index->metric, r->near[i], values, dimension);
+      if (!(*out <= d)) *out = d;
+    }
+  }
+  s->last = vector;
+  s->last_distance = *out;
+  return QUOIN_OK;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------
+ */
+
+static bool
+contains(const atom_id *ids, size_t n, atom_id id)
+{
+  const vec_graphs set = {.merged = ids, .n_merged = n};
+  return vec_graphs_have(&set, id);
+}
+
+static bool
+is_candidate(const vec_request *r, atom_id subject)
+{
+  if (!r->subjects) return true;
+  return contains(r->subjects, r->n_subjects, subject);
+}
+
+static quoin_status
+take_rows(searcher *s, quad_scan *scan, quoin_error *err)
+{
+  const vec_request *r = s->request;
+  bool merge = vec_graphs_merge(r->graphs);
+  quad_batch rows;
+  quoin_status st;
+  while (!(st = quad_scan_next(&rows, scan, err))) {
+    if (r->cancel && (st = base_cancel_check(r->cancel, err))) return st;
+    for (size_t i = 0; i < rows.rows; i++) {
+      double distance;
+      atom_id subject = rows.column[QUAD_S][i];
+      if (merge && !vec_graphs_have(r->graphs, rows.column[QUAD_G][i])) continue;
+      if (!is_candidate(r, subject)) continue;
+      if ((st = distance_of(&distance, s, rows.column[QUAD_O][i], err))) return st;
+      if ((st = vec_top_add(&s->top, subject, distance, err))) return st;
+    }
+  }
+  return st == QUOIN_DONE ? QUOIN_OK : st;
+}
+
+static quad
+quads_of(const vec_request *r, atom_id subject)
+{
+  quad match = {.term = {[QUAD_S] = subject, [QUAD_P] = r->index->predicate}};
+  if (r->graphs->scope == QUAD_NAMED) match.term[QUAD_G] = r->graphs->graph;
+  return match;
+}
+
+/* ---- the two ways -----------------------------------------------------------------------------
+ */
+
+static quoin_status
+scan_all(searcher *s, quoin_error *err)
+{
+  quad_scan *scan = NULL;
+  quad match = quads_of(s->request, ATOM_NONE_ID);
+  quoin_status st = vec_quads_open(&scan, s->snapshot, s->request->graphs, &match, err);
+  if (!st) st = take_rows(s, scan, err);
+  quad_scan_close(scan);
+  return st;
+}
+
+static quoin_status
+look_up(searcher *s, quoin_error *err)
+{
+  const vec_request *r = s->request;
+  quad_scan *scan = NULL;
+  quoin_status st = QUOIN_OK;
+  for (size_t i = 0; !st && i < r->n_subjects; i++) {
+    quad_pattern pattern = {.scope = r->graphs->scope, .match = quads_of(r, r->subjects[i])};
+    st = scan ? quad_scan_rebind(scan, &pattern, err)
+              : vec_quads_open(&scan, s->snapshot, r->graphs, &pattern.match, err);
+    if (!st) st = take_rows(s, scan, err);
+  }
+  quad_scan_close(scan);
+  return st;
+}
+
+quoin_status
+vec_search(vec_found **out, size_t *n, vec_report *report, const quad_snapshot *snapshot,
+           const vec_request *request, const base_alloc *mem, quoin_error *err)
+{
+  searcher s = {.snapshot = snapshot, .request = request, .report = report};
+  uint64_t vectors;
+  quoin_status st;
+  *out = NULL;
+  *n = 0;
+  if (request->graphs->empty || !request->k || !request->n_near ||
+      (request->subjects && !request->n_subjects))
+    return QUOIN_OK;
+  const quad_pattern all = {.scope = request->graphs->scope,
+                            .match = quads_of(request, ATOM_NONE_ID)};
+  if ((st = quad_count(&vectors, snapshot, &all, err))) return st;
+  base_arena_init(&s.arena, mem);
+  vec_top_init(&s.top, request->k, request->max_distance, mem);
+  bool few = request->subjects && request->n_subjects < vectors / LOOKUP_ROWS + 1;
+  report->choice = few ? VEC_CHOICE_LOOKUP : VEC_CHOICE_SCAN;
+  report->candidates += request->subjects ? request->n_subjects : vectors;
+  st = few ? look_up(&s, err) : scan_all(&s, err);
+  if (!st) st = vec_top_take(out, n, &s.top, err);
+  vec_top_clear(&s.top);
+  base_arena_clear(&s.arena);
+  return st;
+}

@@ -1,0 +1,140 @@
+/* vector/value.c - the floats that a term stands for, and the vectors of a subject. */
+#include "vector/vector.h"
+
+#include "base/poison.h"
+
+#define CDT_LIST "http://w3id.org/awslabs/neptune/SPARQL-CDTs/List"
+
+static const float *
+floats_of(const rdf_term *vector, uint32_t *dimension)
+{
+  *dimension = (uint32_t)(vector->value.len / sizeof(float));
+  return (const float *)(const void *)vector->value.ptr;
+}
+
+/* Is the text an array? These datatypes have no base64 form. */
+static bool
+is_array(quoin_span text)
+{
+  size_t i = 0;
+  while (i < text.len && memchr(" \t\r\n", text.ptr[i], 4))
+    i++;
+  return i < text.len && text.ptr[i] == '[';
+}
+
+quoin_status
+vec_of_term(const float **out, uint32_t *dimension, const rdf_term *term, base_arena *arena,
+            quoin_error *err)
+{
+  rdf_term vector = *term;
+  *out = NULL;
+  *dimension = 0;
+  if (term->kind == RDF_LITERAL) {
+    bool ours = base_span_is(term->datatype, RDF_VEC_F32);
+    bool array =
+        base_span_is(term->datatype, RDF_NS "JSON") || base_span_is(term->datatype, CDT_LIST);
+    if (!ours && !(array && is_array(term->value))) return QUOIN_OK;
+    quoin_status st = rdf_vector_parse(&vector, term->value, arena, err);
+    if (st) return st;
+  }
+  if (vector.kind == RDF_VECTOR) *out = floats_of(&vector, dimension);
+  return QUOIN_OK;
+}
+
+quoin_status
+vec_of_id(const float **out, uint32_t *dimension, const quad_snapshot *snapshot,
+          const vec_terms *terms, atom_id id, base_arena *arena, quoin_error *err)
+{
+  rdf_term term;
+  atom_kind kind = atom_id_kind(id);
+  *out = NULL;
+  *dimension = 0;
+  if (kind == ATOM_VECTOR)
+    return atom_vector(out, dimension, quad_snapshot_atoms(snapshot), id, err);
+  if (kind != ATOM_TYPED && kind != ATOM_LOCAL) return QUOIN_OK;
+  if (kind == ATOM_LOCAL && terms->vector && terms->vector(out, dimension, terms->user, id))
+    return QUOIN_OK;
+  quoin_status st = terms->read(&term, terms->user, id, arena, err);
+  return st ? st : vec_of_term(out, dimension, &term, arena, err);
+}
+
+/* ---- graphs -----------------------------------------------------------------------------------
+ */
+
+bool
+vec_graphs_have(const vec_graphs *graphs, atom_id graph)
+{
+  size_t low = 0, n = graphs->n_merged;
+  if (!graphs->merged) return !graphs->skip.bits || !atom_id_equal(graphs->skip, graph);
+  while (n) {
+    size_t half = n / 2;
+    if (graphs->merged[low + half].bits < graph.bits) {
+      low += half + 1;
+      n -= half + 1;
+    } else {
+      n = half;
+    }
+  }
+  return low < graphs->n_merged && atom_id_equal(graphs->merged[low], graph);
+}
+
+quoin_status
+vec_quads_open(quad_scan **out, const quad_snapshot *snapshot, const vec_graphs *graphs,
+               const quad *match, quoin_error *err)
+{
+  static const uint8_t then[] = {QUAD_O};
+  quad_pattern pattern = {.scope = graphs->scope, .match = *match};
+  uint32_t orders = quad_snapshot_orders(snapshot);
+  unsigned columns = 1u << QUAD_S | 1u << QUAD_O;
+  if (vec_graphs_merge(graphs)) columns |= 1u << QUAD_G;
+  quad_order order = quad_order_for(orders, &pattern, then, 1);
+  if (order == QUAD_ORDERS) order = (quad_order)__builtin_ctz(orders);
+  return quad_scan_open(out, snapshot, &pattern, order, columns, err);
+}
+
+/* ---- subjects ---------------------------------------------------------------------------------
+ */
+
+static quoin_status
+add_vector(const float ***list, size_t *n, size_t *cap, const float *values, base_arena *arena,
+           quoin_error *err)
+{
+  if (*n == *cap) {
+    size_t more = *cap ? *cap * 2 : 4;
+    const float **grown = base_arena_new(arena, more, sizeof(*grown));
+    if (!grown) return base_fail_nomem(err);
+    if (*n) memcpy(grown, *list, *n * sizeof(*grown));
+    *list = grown;
+    *cap = more;
+  }
+  (*list)[(*n)++] = values;
+  return QUOIN_OK;
+}
+
+quoin_status
+vec_of_subject(const float *const **out, size_t *n, const quad_snapshot *snapshot,
+               const vec_declaration *index, const vec_graphs *graphs, const vec_terms *terms,
+               atom_id subject, base_arena *arena, quoin_error *err)
+{
+  const float **list = NULL;
+  quad match = {.term = {[QUAD_S] = subject, [QUAD_P] = index->predicate}};
+  size_t cap = 0;
+  quad_scan *scan = NULL;
+  quad_batch rows;
+  if (graphs->scope == QUAD_NAMED) match.term[QUAD_G] = graphs->graph;
+  *n = 0;
+  quoin_status st = vec_quads_open(&scan, snapshot, graphs, &match, err);
+  while (!st && !(st = quad_scan_next(&rows, scan, err))) {
+    for (size_t i = 0; !st && i < rows.rows; i++) {
+      const float *values;
+      uint32_t dimension;
+      if (vec_graphs_merge(graphs) && !vec_graphs_have(graphs, rows.column[QUAD_G][i])) continue;
+      st = vec_of_id(&values, &dimension, snapshot, terms, rows.column[QUAD_O][i], arena, err);
+      if (!st && values && dimension == index->dimension)
+        st = add_vector(&list, n, &cap, values, arena, err);
+    }
+  }
+  quad_scan_close(scan);
+  *out = list;
+  return st == QUOIN_DONE ? QUOIN_OK : st;
+}

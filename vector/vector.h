@@ -1,0 +1,144 @@
+/* vector/vector.h - vectors that belong to subjects, and the search for the nearest. The door.
+ *
+ * A vector index is declared in RDF over a predicate, in the graph <urn:x-quoin:system>
+ * (vector/declare.c). Its vectors are objects of quads: which subjects and graphs they belong to,
+ * and which of them a snapshot sees, is said by the quad runs alone. A search gives subjects, each
+ * once at the distance of its nearest vector in the active graph. Every distance that leaves this
+ * folder is computed from the f32 values in double, the same bits on every machine
+ * (vector/kernel.h). DESIGN.md sections 5 and 8; docs/adrs/0021-nearest.md. */
+#ifndef QUOIN_VECTOR_VECTOR_H
+#define QUOIN_VECTOR_VECTOR_H
+
+#include "quadstore/quadstore.h"
+#include "vector/kernel.h"
+
+/* How terms and ids go into one another for whoever asks: a transaction and a query have terms of
+ * their own. */
+typedef struct vec_terms {
+  void *user;
+  /* The id of a term; 0, or an id that no quad of the snapshot has, when there is none such. */
+  quoin_status (*find)(atom_id *out, void *user, const rdf_term *term, quoin_error *err);
+  quoin_status (*read)(rdf_term *out, void *user, atom_id id, base_arena *arena, quoin_error *err);
+  /* The floats of a local id; false: it is no vector. May be NULL. */
+  bool (*vector)(const float **out, uint32_t *dimension, void *user, atom_id id);
+} vec_terms;
+
+/* ---- declarations ----------------------------------------------------------------------------
+ */
+
+#define VEC_SYSTEM_GRAPH "urn:x-quoin:system"
+
+typedef struct vec_declaration {
+  atom_id predicate;
+  uint32_t dimension;
+  vec_metric metric;        /* vec:metric; cosine */
+  vec_code code;            /* vec:storage; f32 */
+  uint32_t m;               /* vec:m; 16 */
+  uint32_t ef_construction; /* vec:efConstruction; 200 */
+  atom_id model;            /* vec:model, a string; 0: not said */
+} vec_declaration;
+
+/* The declaration of the index over `predicate`: *found is false when there is none. An incomplete
+ * or contradictory one is ARGUMENT, naming it. */
+quoin_status vec_declaration_find(vec_declaration *out, bool *found, const quad_snapshot *snapshot,
+                                  const vec_terms *terms, atom_id predicate, const base_alloc *mem,
+                                  quoin_error *err);
+/* The predicates that are said to be an index, ascending; allocated from `mem`, *n of them. */
+quoin_status vec_declaration_list(atom_id **out, size_t *n, const quad_snapshot *snapshot,
+                                  const vec_terms *terms, const base_alloc *mem, quoin_error *err);
+
+/* ---- graphs ---------------------------------------------------------------------------------
+ */
+
+/* The active graph: the triples of these quads. */
+typedef struct vec_graphs {
+  quad_scope scope;
+  atom_id graph;         /* QUAD_NAMED: this one; 0: several */
+  const atom_id *merged; /* of several: these, ascending; NULL: all but `skip` */
+  size_t n_merged;
+  atom_id skip; /* the system graph, or 0 */
+  bool empty;   /* no triples, whatever the store holds */
+} vec_graphs;
+
+static inline bool
+vec_graphs_merge(const vec_graphs *graphs)
+{
+  return graphs->merged || graphs->skip.bits;
+}
+
+/* Of a merge: is this graph in it? */
+bool vec_graphs_have(const vec_graphs *graphs, atom_id graph);
+/* Subjects and objects of the quads that match, and of a merge the graphs: by object where the
+ * store has such an order. */
+quoin_status vec_quads_open(quad_scan **out, const quad_snapshot *snapshot,
+                            const vec_graphs *graphs, const quad *match, quoin_error *err);
+
+/* ---- vectors as terms ------------------------------------------------------------------------
+ */
+
+/* The floats of a term: of a vec:f32 literal, or of a cdt:List or rdf:JSON array of numbers. NULL
+ * in *out: it is no vector. In `arena`, or as long as the term. */
+quoin_status vec_of_term(const float **out, uint32_t *dimension, const rdf_term *term,
+                         base_arena *arena, quoin_error *err);
+/* The floats of a stored or local id, likewise; those of a stored vec:f32 are in the atom store's
+ * mapping. */
+quoin_status vec_of_id(const float **out, uint32_t *dimension, const quad_snapshot *snapshot,
+                       const vec_terms *terms, atom_id id, base_arena *arena, quoin_error *err);
+
+/* The vectors that a subject has in the active graph, of the dimension of the index: *out and
+ * what it points to are in `arena` or in the mapping. */
+quoin_status vec_of_subject(const float *const **out, size_t *n, const quad_snapshot *snapshot,
+                            const vec_declaration *index, const vec_graphs *graphs,
+                            const vec_terms *terms, atom_id subject, base_arena *arena,
+                            quoin_error *err);
+
+/* The distance of two vectors, ascending with unlikeness: 1 - cos, 1 - dot, or Euclidean. Under
+ * cosine a zero vector is at 1 from all. */
+double vec_distance(vec_metric metric, const float *a, const float *b, uint32_t dimension);
+bool vec_is_zero(const float *values, uint32_t dimension);
+
+/* ---- search ----------------------------------------------------------------------------------
+ */
+
+typedef struct vec_request {
+  const vec_declaration *index;
+  const vec_graphs *graphs;
+  const vec_terms *terms;
+  const float *const *near; /* vectors of the index's dimension: the nearest of them counts */
+  size_t n_near;
+  size_t k;
+  uint32_t ef;             /* 0: as the index chooses */
+  double max_distance;     /* HUGE_VAL: any */
+  bool exact;              /* no approximation */
+  const atom_id *subjects; /* ascending: only these; NULL: any */
+  size_t n_subjects;
+  base_cancel *cancel; /* may be NULL */
+} vec_request;
+
+typedef struct vec_found {
+  double distance;
+  atom_id subject;
+} vec_found;
+
+typedef enum vec_choice {
+  VEC_CHOICE_NONE,   /* nothing to search */
+  VEC_CHOICE_LOOKUP, /* exact, the vectors of each candidate looked up */
+  VEC_CHOICE_SCAN,   /* exact, over all vectors of the active graph */
+  VEC_CHOICE_GRAPH   /* through the HNSW graph */
+} vec_choice;
+const char *vec_choice_name(vec_choice choice);
+
+typedef struct vec_report {
+  vec_choice choice;
+  uint64_t candidates; /* subjects it chose from, as far as they were counted */
+  uint64_t visits;     /* vectors looked at */
+  bool approximate;
+} vec_report;
+
+/* The request->k nearest subjects in ascending order of (distance, id), fewer when there are not so
+ * many: *out is allocated from `mem`, of *n. `report` is added to. */
+quoin_status vec_search(vec_found **out, size_t *n, vec_report *report,
+                        const quad_snapshot *snapshot, const vec_request *request,
+                        const base_alloc *mem, quoin_error *err);
+
+#endif /* QUOIN_VECTOR_VECTOR_H */
