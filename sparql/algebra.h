@@ -187,7 +187,9 @@ typedef enum sparql_algebra_op {
   ALGEBRA_DISTINCT,
   ALGEBRA_REDUCED, /* left */
   ALGEBRA_SLICE,   /* left; offset, limit */
-  ALGEBRA_SERVICE  /* node, left, silent; text: the group as written */
+  ALGEBRA_SERVICE, /* node, left, silent; text: the group as written */
+  ALGEBRA_NEAREST  /* left: its group; subject: the item; node: the predicate of the index; object:
+                      what to be near to; var: the distance; nearest */
 } sparql_algebra_op;
 
 /* A key of GROUP BY: var receives the value of expr (expr NULL: the variable itself). */
@@ -207,6 +209,15 @@ typedef struct sparql_order_key {
   sparql_expr *expr;
   bool descending;
 } sparql_order_key;
+
+/* What vec:nearest says besides its nodes. */
+typedef struct sparql_nearest {
+  uint64_t k;          /* from 1 */
+  uint64_t ef;         /* effort of the search in the graph; 0: as the index chooses */
+  double max_distance; /* HUGE_VAL: any */
+  bool exact;
+  bool whole_index; /* the k of the whole index, then joined: vec:scope vec:index */
+} sparql_nearest;
 
 struct sparql_algebra {
   sparql_algebra_op op;
@@ -233,7 +244,8 @@ struct sparql_algebra {
   sparql_order_key *order;
   size_t n_order;
   uint64_t offset, limit; /* limit UINT64_MAX: none */
-  uint32_t index;         /* 0 .. sparql_query.n_nodes-1 */
+  const sparql_nearest *nearest;
+  uint32_t index; /* 0 .. sparql_query.n_nodes-1 */
   uint32_t line, column;
   uint32_t height; /* of the tree below, expressions included; as in sparql_expr */
 };

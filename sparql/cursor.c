@@ -30,55 +30,6 @@ struct sparql_cursor {
   quoin_error failure; /* status QUOIN_OK: none */
 };
 
-/* ---- what is not executed
- * ------------------------------------------------------------------------ */
-
-static quoin_status check_algebra(const sparql_algebra *node, quoin_error *err);
-
-static quoin_status
-check_expr(const sparql_expr *expr, quoin_error *err)
-{
-  quoin_status st = QUOIN_OK;
-  if (!expr) return QUOIN_OK;
-  for (size_t i = 0; i < expr->n_args && !st; i++)
-    st = check_expr(expr->args[i], err);
-  if (!st && expr->pattern) st = check_algebra(expr->pattern, err);
-  return st;
-}
-
-static quoin_status
-check_triples(const sparql_algebra *node, quoin_error *err)
-{
-  static const char nearest[] = RDF_VEC "nearest";
-  for (size_t i = 0; i < node->n_triples; i++) {
-    const sparql_node *predicate = &node->triples[i].predicate;
-    if (predicate->var == SPARQL_NO_VAR && base_span_is(predicate->term.value, nearest))
-      return base_fail_pos(err, QUOIN_ERR_UNSUPPORTED, NULL, node->line, node->column,
-                           "vec:nearest is not executed by this version");
-  }
-  return QUOIN_OK;
-}
-
-/* Property functions are triples to the parser: name them here rather than find no rows. Recursion
- * is bounded by SPARQL_MAX_HEIGHT. */
-static quoin_status
-check_algebra(const sparql_algebra *node, quoin_error *err)
-{
-  quoin_status st;
-  if (!node) return QUOIN_OK;
-  if ((st = check_triples(node, err))) return st;
-  for (size_t i = 0; i < node->n_exprs; i++)
-    if ((st = check_expr(node->exprs[i], err))) return st;
-  for (size_t i = 0; i < node->n_keys; i++)
-    if ((st = check_expr(node->keys[i].expr, err))) return st;
-  for (size_t i = 0; i < node->n_aggregates; i++)
-    if ((st = check_expr(node->aggregates[i].expr, err))) return st;
-  for (size_t i = 0; i < node->n_order; i++)
-    if ((st = check_expr(node->order[i].expr, err))) return st;
-  if ((st = check_algebra(node->left, err))) return st;
-  return check_algebra(node->right, err);
-}
-
 /* ---- opening
  * ------------------------------------------------------------------------------------- */
 
@@ -136,7 +87,6 @@ sparql_cursor_open(sparql_cursor **out, const sparql_query *query, quad_snapshot
   c->failure = (quoin_error)QUOIN_ERROR_INIT;
   if (options) c->options = *options;
   c->snapshot = quad_snapshot_retain(snapshot);
-  if ((st = check_algebra(query->root, err))) goto done;
   if ((st = sparql_context_init(&c->ctx, query, snapshot, &c->options, mem, err))) goto done;
   if (c->options.services) {
     c->options.services = base_arena_copy(&c->ctx.arena, base_span(c->options.services)).ptr;

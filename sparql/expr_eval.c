@@ -299,7 +299,7 @@ eval_op(sparql_value *out, sparql_eval *ev, const sparql_expr *e, quoin_error *e
   case EXPR_BUILTIN:
     return eval_builtin(out, ev, e, err);
   case EXPR_FUNCTION:
-    return eval_strict(out, ev, e, fn_cast, err);
+    return eval_strict(out, ev, e, fn_is_vec(e) ? fn_vec : fn_cast, err);
   case EXPR_EXISTS:
   case EXPR_NOT_EXISTS:
     return eval_exists(out, ev, e, err);

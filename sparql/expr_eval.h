@@ -141,6 +141,11 @@ quoin_status fn_cast(sparql_value *, sparql_eval *, const sparql_expr *, sparql_
 /* The type a call casts to, XSD_NONE when the IRI is no cast or it has not one argument. */
 xsd_type fn_cast_type(const sparql_expr *e);
 
+/* functions_vec.c: `e` is EXPR_FUNCTION with one of our IRIs and as many arguments as it takes. */
+bool fn_is_vec(const sparql_expr *e);
+quoin_status fn_vec(sparql_value *, sparql_eval *, const sparql_expr *, sparql_value *,
+                    quoin_error *);
+
 /* A string literal with or without language: fills its text. */
 static inline bool
 fn_is_string(const sparql_value *v)

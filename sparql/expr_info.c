@@ -10,16 +10,18 @@
 quoin_status
 sparql_expr_supported(const sparql_expr *expr, quoin_error *err)
 {
-  if (expr->op == EXPR_FUNCTION && fn_cast_type(expr) == XSD_NONE) {
+  if (expr->op == EXPR_FUNCTION && fn_cast_type(expr) == XSD_NONE && !fn_is_vec(expr)) {
     quoin_span iri = expr->term.value;
     int len = iri.len > 300 ? 300 : (int)iri.len;
     if (xsd_type_of(iri) != XSD_NONE)
       return base_fail_pos(err, QUOIN_ERR_UNSUPPORTED, NULL, expr->line, expr->column,
                            "the cast <%.*s> takes one argument, found %zu", len, iri.ptr,
                            expr->n_args);
-    return base_fail_pos(err, QUOIN_ERR_UNSUPPORTED, NULL, expr->line, expr->column,
-                         "the function <%.*s> is not known: expected a cast of XML Schema", len,
-                         iri.ptr);
+    return base_fail_pos(
+        err, QUOIN_ERR_UNSUPPORTED, NULL, expr->line, expr->column,
+        "the function <%.*s> is not known with %zu arguments: expected a cast of XML "
+        "Schema or a function of vec:",
+        len, iri.ptr, expr->n_args);
   }
   for (size_t i = 0; i < expr->n_args; i++) {
     quoin_status st = sparql_expr_supported(expr->args[i], err);
@@ -53,6 +55,11 @@ algebra_vars(const sparql_algebra *a, bool *bits)
     node_vars(&a->object, bits);
   }
   if (a->op == ALGEBRA_GRAPH || a->op == ALGEBRA_SERVICE) node_vars(&a->node, bits);
+  if (a->op == ALGEBRA_NEAREST) {
+    node_vars(&a->subject, bits);
+    node_vars(&a->object, bits);
+    bits[a->var] = true;
+  }
   if (a->op == ALGEBRA_EXTEND) bits[a->var] = true;
   for (size_t i = 0; i < a->n_exprs; i++)
     sparql_expr_vars(a->exprs[i], bits);

@@ -58,6 +58,9 @@ typedef struct parse_triples {
   size_t n, cap;
   sparql_algebra **paths;
   size_t n_paths, cap_paths;
+  sparql_algebra **nearest; /* vec:nearest: closed with the group */
+  size_t n_nearest, cap_nearest;
+  bool group; /* of a group, where vec:nearest means what it says */
   parse_mode mode;
   bool blanks;       /* false: blank nodes are an error (DELETE) */
   const char *where; /* name of the place, for that error */
@@ -205,8 +208,25 @@ bool parse_add_aggregate(sparql_parser *p, parse_aggregates *to, sparql_expr *ag
 sparql_algebra *parse_group(sparql_parser *p);
 /* GRAPH, at the word (parse_graph.c). */
 sparql_algebra *parse_graph_pattern(sparql_parser *p);
+/* Does `var`, or an alias of it, stand anywhere in it? (parse_graph.c) */
+bool parse_mentions(const sparql_parser *p, const sparql_algebra *node, sparql_var var);
+bool parse_expr_mentions(const sparql_parser *p, const sparql_expr *e, sparql_var var);
 /* VALUES, behind the word. */
 sparql_algebra *parse_data_block(sparql_parser *p, const sparql_token *at);
+
+/* ---- parse_nearest.c */
+bool parse_is_nearest(const sparql_node *verb);
+/* `subject` vec:nearest `object`, whose collections are taken out of the triples. */
+bool parse_emit_nearest(sparql_parser *p, parse_triples *to, const sparql_node *subject,
+                        const sparql_node *object, const sparql_token *at);
+/* Is it vec:search? */
+bool parse_is_search(const sparql_node *service);
+/* What the triples of such a group say of the search, taken out of them. */
+bool parse_emit_search(sparql_parser *p, parse_triples *to, const sparql_token *at);
+/* Put the nearest on *pattern of the group, and below them the filters that mention no distance:
+ * the others stay in *filters. */
+bool parse_close_nearest(sparql_parser *p, sparql_algebra **pattern, sparql_expr ***filters,
+                         size_t *n_filters, sparql_algebra **nearest, size_t n);
 
 /* ---- parse_query.c */
 /* FROM and FROM NAMED. */

@@ -21,22 +21,20 @@ is_same(const sparql_parser *p, sparql_var a, sparql_var var)
   return a == var;
 }
 
-static bool mentions(const sparql_parser *p, const sparql_algebra *node, sparql_var var);
-
-static bool
-expr_mentions(const sparql_parser *p, const sparql_expr *e, sparql_var var)
+bool
+parse_expr_mentions(const sparql_parser *p, const sparql_expr *e, sparql_var var)
 {
   if (e->op == EXPR_VAR && is_same(p, e->var, var)) return true;
   for (size_t i = 0; i < e->n_args; i++)
-    if (expr_mentions(p, e->args[i], var)) return true;
-  return e->pattern && mentions(p, e->pattern, var);
+    if (parse_expr_mentions(p, e->args[i], var)) return true;
+  return e->pattern && parse_mentions(p, e->pattern, var);
 }
 
 static bool
 exprs_mention(const sparql_parser *p, const sparql_algebra *node, sparql_var var)
 {
   for (size_t i = 0; i < node->n_exprs; i++)
-    if (expr_mentions(p, node->exprs[i], var)) return true;
+    if (parse_expr_mentions(p, node->exprs[i], var)) return true;
   return false;
 }
 
@@ -55,20 +53,20 @@ binds(const sparql_parser *p, const sparql_algebra *node, sparql_var var)
          is_same(p, node->node.var, var);
 }
 
-static bool
-mentions(const sparql_parser *p, const sparql_algebra *node, sparql_var var)
+bool
+parse_mentions(const sparql_parser *p, const sparql_algebra *node, sparql_var var)
 {
   if (is_same(p, node->var, var) || binds(p, node, var) || exprs_mention(p, node, var)) return true;
   for (size_t i = 0; i < node->n_keys; i++)
     if (is_same(p, node->keys[i].var, var) ||
-        (node->keys[i].expr && expr_mentions(p, node->keys[i].expr, var)))
+        (node->keys[i].expr && parse_expr_mentions(p, node->keys[i].expr, var)))
       return true;
   for (size_t i = 0; i < node->n_aggregates; i++)
-    if (expr_mentions(p, node->aggregates[i].expr, var)) return true;
+    if (parse_expr_mentions(p, node->aggregates[i].expr, var)) return true;
   for (size_t i = 0; i < node->n_order; i++)
-    if (expr_mentions(p, node->order[i].expr, var)) return true;
-  return (node->left && mentions(p, node->left, var)) ||
-         (node->right && mentions(p, node->right, var));
+    if (parse_expr_mentions(p, node->order[i].expr, var)) return true;
+  return (node->left && parse_mentions(p, node->left, var)) ||
+         (node->right && parse_mentions(p, node->right, var));
 }
 
 /* Is the variable bound in every solution? May say no where the answer is yes. */
@@ -98,6 +96,9 @@ is_certain(const sparql_parser *p, const sparql_algebra *node, sparql_var var)
     return is_certain(p, node->left, var);
   case ALGEBRA_GRAPH:
     return is_same(p, node->node.var, var) || is_certain(p, node->left, var);
+  case ALGEBRA_NEAREST:
+    return is_same(p, node->subject.var, var) || is_same(p, node->var, var) ||
+           is_certain(p, node->left, var);
   case ALGEBRA_UNIT:
   case ALGEBRA_GROUP:
   case ALGEBRA_ORDER:
@@ -134,7 +135,7 @@ may_know_early(const sparql_parser *p, const sparql_algebra *node, sparql_var va
   case ALGEBRA_LEFT_JOIN:
   case ALGEBRA_MINUS:
     if (!may_know_early(p, node->left, var)) return false;
-    if (!mentions(p, node->right, var) && !exprs_mention(p, node, var)) return true;
+    if (!parse_mentions(p, node->right, var) && !exprs_mention(p, node, var)) return true;
     return is_certain(p, node->left, var) && may_know_early(p, node->right, var);
   case ALGEBRA_GROUP:
   case ALGEBRA_ORDER:
@@ -143,9 +144,10 @@ may_know_early(const sparql_parser *p, const sparql_algebra *node, sparql_var va
   case ALGEBRA_REDUCED:
   case ALGEBRA_SLICE:
   case ALGEBRA_SERVICE:
+  case ALGEBRA_NEAREST:
     break;
   }
-  return !mentions(p, node, var);
+  return !parse_mentions(p, node, var);
 }
 
 /* ---- GRAPH
@@ -216,7 +218,7 @@ parse_graph_pattern(sparql_parser *p)
   if (!left) return NULL;
   if (!name_map_set(&p->scope->names, name_at.value, name.var, p->arena))
     return parse_nomem(p), NULL;
-  bool used = mentions(p, left, inner);
+  bool used = parse_mentions(p, left, inner);
   sparql_algebra *node = graph_node_over(p, &name, left, &at);
   if (!node || !used) return node;
   if (!may_know_early(p, left, inner)) return same_if_bound(p, node, inner, name.var, &at);

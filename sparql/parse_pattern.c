@@ -13,11 +13,16 @@
 typedef struct group {
   sparql_algebra *pattern;
   parse_triples triples;
+  bool search; /* of SERVICE vec:search */
+  sparql_algebra **nearest;
+  size_t n_nearest, cap_nearest;
   sparql_expr **filters;
   size_t n_filters, cap_filters;
   sparql_token start; /* of the group, and of the triples in work */
   sparql_token triples_at;
 } group;
+
+static const parse_triples no_triples = {.mode = PARSE_PATTERN, .blanks = true, .group = true};
 
 static bool group_body(sparql_parser *p, group *g);
 
@@ -35,9 +40,9 @@ filtered(sparql_parser *p, group *g)
 
 /* GroupGraphPattern with its filters apart: an OPTIONAL takes them as its condition. */
 static bool
-group_parts(sparql_parser *p, group *g)
+group_parts(sparql_parser *p, group *g, bool search)
 {
-  *g = (group){.triples = {.mode = PARSE_PATTERN, .blanks = true}, .start = p->token};
+  *g = (group){.triples = no_triples, .start = p->token, .search = search};
   if (!parse_is(p, TOKEN_LBRACE)) return parse_expected(p, "'{'");
   if (!parse_enter(p) || !parse_advance(p)) return false;
   size_t mark = p->group_mark;
@@ -51,14 +56,16 @@ group_parts(sparql_parser *p, group *g)
   p->bgp = bgp;
   p->group_mark = mark;
   p->depth--;
-  return g->pattern && parse_take(p, TOKEN_RBRACE, "'}' or a graph pattern");
+  if (!g->pattern || !parse_take(p, TOKEN_RBRACE, "'}' or a graph pattern")) return false;
+  return !g->n_nearest ||
+         parse_close_nearest(p, &g->pattern, &g->filters, &g->n_filters, g->nearest, g->n_nearest);
 }
 
 sparql_algebra *
 parse_group(sparql_parser *p)
 {
   group g;
-  return group_parts(p, &g) ? filtered(p, &g) : NULL;
+  return group_parts(p, &g, false) ? filtered(p, &g) : NULL;
 }
 
 /* ---- triples
@@ -70,6 +77,9 @@ static bool
 flush_triples(sparql_parser *p, group *g)
 {
   parse_triples *t = &g->triples;
+  if (g->search && t->n && !parse_emit_search(p, t, &g->triples_at)) return false;
+  for (size_t i = 0; i < t->n_nearest; i++)
+    if (!PARSE_PUSH(p, g->nearest, g->n_nearest, g->cap_nearest, t->nearest[i])) return false;
   if (t->n) {
     sparql_algebra *bgp = parse_new_node(p, ALGEBRA_BGP, &g->triples_at);
     if (!bgp) return false;
@@ -79,7 +89,7 @@ flush_triples(sparql_parser *p, group *g)
   }
   for (size_t i = 0; i < t->n_paths; i++)
     if (!(g->pattern = parse_join(p, g->pattern, t->paths[i], &g->triples_at))) return false;
-  *t = (parse_triples){.mode = PARSE_PATTERN, .blanks = true};
+  *t = no_triples;
   return true;
 }
 
@@ -108,7 +118,7 @@ optional_element(sparql_parser *p, group *g)
 {
   sparql_token at = p->token;
   group inner;
-  if (!parse_advance(p) || !group_parts(p, &inner)) return false;
+  if (!parse_advance(p) || !group_parts(p, &inner, false)) return false;
   sparql_algebra *node = parse_new_node(p, ALGEBRA_LEFT_JOIN, &at);
   if (!node) return false;
   node->left = g->pattern;
@@ -157,6 +167,18 @@ service_element(sparql_parser *p, group *g)
   if (!parse_advance(p) || !parse_maybe_word(p, &silent, KW_SILENT) ||
       !parse_var_or_iri(p, &name) || !see_node(p, &name))
     return false;
+  if (parse_is_search(&name)) {
+    group inner;
+    if (silent)
+      return parse_fail_at(p, at.line, at.column,
+                           "found SILENT, expected none: vec:search is never sent anywhere");
+    if (!group_parts(p, &inner, true)) return false;
+    if (!inner.n_nearest)
+      return parse_fail_at(p, at.line, at.column,
+                           "found a group that says nothing of the search, expected vec:on, "
+                           "vec:query, vec:k, vec:item and vec:distance");
+    return (g->pattern = parse_join(p, g->pattern, filtered(p, &inner), &at)) != NULL;
+  }
   const char *from = p->token.text.ptr;
   sparql_algebra *node = parse_unary_node(p, ALGEBRA_SERVICE, parse_group(p), &at);
   if (!node) return false;

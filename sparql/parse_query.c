@@ -64,9 +64,14 @@ static sparql_algebra *
 short_construct(sparql_parser *p)
 {
   sparql_query *q = p->query;
-  parse_triples triples = {.mode = PARSE_PATTERN, .blanks = true};
+  parse_triples triples = {.mode = PARSE_PATTERN, .blanks = true, .group = true};
   sparql_token at = p->token;
   if (!parse_take(p, TOKEN_LBRACE, "'{'") || !parse_template(p, &triples)) return NULL;
+  if (triples.n_nearest) {
+    parse_fail_at(p, triples.nearest[0]->line, triples.nearest[0]->column,
+                  "found vec:nearest, expected none in CONSTRUCT WHERE");
+    return NULL;
+  }
   if (triples.n_paths) {
     parse_fail_at(p, triples.paths[0]->line, triples.paths[0]->column,
                   "found a property path, expected none in CONSTRUCT WHERE");

@@ -209,6 +209,10 @@ object_list(sparql_parser *p, parse_triples *to, const sparql_node *subject, con
     sparql_triple triple = {.subject = *subject, .predicate = v->node};
     bool has_triples, more;
     if (!graph_node(p, to, &triple.object, &has_triples)) return false;
+    if (to->group && !v->path && parse_is_nearest(&v->node)) {
+      if (!parse_emit_nearest(p, to, subject, &triple.object, &v->at)) return false;
+      return !parse_is(p, TOKEN_COMMA) || parse_expected(p, "one object of vec:nearest");
+    }
     if (v->path ? !parse_emit_path(p, to, subject, v->path, &triple.object, &v->at)
                 : !parse_emit(p, to, &triple))
       return false;
@@ -227,6 +231,8 @@ property_list(sparql_parser *p, parse_triples *to, const sparql_node *subject)
     while (parse_is(p, TOKEN_SEMICOLON))
       if (!parse_advance(p)) return false;
     if (!is_verb(p, to)) return true;
+    if (to->group && !v.path && parse_is_nearest(&v.node))
+      return parse_expected(p, "nothing else said of the subject of vec:nearest");
   }
 }
 

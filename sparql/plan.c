@@ -312,6 +312,8 @@ plan_node(sparql_operator **out, planner *p, const sparql_algebra *node,
     return plan_slice(out, p, node, graph, need, err);
   case ALGEBRA_SERVICE:
     return plan_service(out, p, node, need, err);
+  case ALGEBRA_NEAREST:
+    return plan_nearest(out, p, node, graph, need, err);
   }
   return base_fail(err, QUOIN_ERR_UNSUPPORTED, "this pattern is not executed");
 }

@@ -295,6 +295,12 @@ bool plan_service_waits(const planner *p, const sparql_algebra *node);
 quoin_status plan_service_certain(const node_info **out, planner *p, const sparql_algebra *node,
                                   quoin_error *err);
 
+/* ---- vec:nearest (vec_plan.c) -----------------------------------------------------------------
+ */
+
+quoin_status plan_nearest(sparql_operator **out, planner *p, const sparql_algebra *node,
+                          const sparql_active_graph *graph, const bool *need, quoin_error *err);
+
 /* A plan with its own parameters, for EXISTS and GRAPH ?g: restores p->frame. */
 quoin_status plan_with_frame(sparql_operator **out, planner *p, const sparql_algebra *node,
                              const sparql_active_graph *graph, const bool *need, uint64_t limit,

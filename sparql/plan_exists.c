@@ -78,6 +78,7 @@ stands_alone(bool *out, planner *p, const sparql_algebra *node, const var_word *
   case ALGEBRA_GROUP:
   case ALGEBRA_SLICE:
   case ALGEBRA_SERVICE:
+  case ALGEBRA_NEAREST:
     own = false;
     break;
   }

@@ -205,6 +205,7 @@ flatten(plan_group *g, const sparql_algebra *node, const sparql_active_graph *gr
   case ALGEBRA_DISTINCT:
   case ALGEBRA_REDUCED:
   case ALGEBRA_SLICE:
+  case ALGEBRA_NEAREST: /* a barrier: neither joins nor filters move through it */
     return flatten_alone(g, node, graph, MEMBER_PLAN, err);
   case ALGEBRA_SERVICE: /* joins in any order; as a step its keys are all there */
     return add_step(g, node, graph, err);

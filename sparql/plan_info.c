@@ -152,6 +152,13 @@ combine(node_info *info, const planner *p, const sparql_algebra *node, const nod
   case ALGEBRA_SERVICE:
     service_info(info, p, node, left);
     break;
+  case ALGEBRA_NEAREST:
+    plan_set_unite(p, info->certain, left->certain);
+    plan_set_unite(p, info->maybe, left->maybe);
+    add_node(info, &node->subject);
+    plan_set_add(info->certain, node->var);
+    plan_set_add(info->maybe, node->var);
+    break;
   case ALGEBRA_UNIT:
   case ALGEBRA_BGP:
   case ALGEBRA_PATH:
@@ -228,6 +235,8 @@ plan_graph_use(const sparql_algebra *node)
   case ALGEBRA_GROUP:
   case ALGEBRA_SLICE:
     return plan_graph_use(node->left) == GRAPH_NONE ? GRAPH_NONE : GRAPH_LOOP;
+  case ALGEBRA_NEAREST: /* k holds for each graph */
+    break;
   }
   return GRAPH_LOOP;
 }

@@ -38,6 +38,14 @@ typedef struct sparql_binding {
   rdf_term term;
 } sparql_binding;
 
+/* Makes vectors of texts, for vec:embed. */
+typedef struct sparql_embedder {
+  quoin_span model; /* its name, as in the declaration of an index */
+  quoin_status (*embed)(float *out, uint32_t dimension, void *user, quoin_span text,
+                        quoin_error *err);
+  void *user;
+} sparql_embedder;
+
 typedef struct sparql_run_options {
   uint64_t timeout_ms;   /* 0: none */
   uint64_t memory_bytes; /* budget of the query; 0: 1 GiB */
@@ -55,6 +63,7 @@ typedef struct sparql_run_options {
   uint32_t blank_scope; /* with local: new blank nodes of runs with different numbers differ */
   const char *services; /* SERVICE may ask addresses that begin with one of these, separated by
                            spaces; NULL: none. Copied. */
+  const sparql_embedder *embedder; /* NULL: none */
 } sparql_run_options;
 
 typedef struct sparql_cursor sparql_cursor;

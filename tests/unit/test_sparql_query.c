@@ -260,10 +260,8 @@ test_query__limits_and_failures(void **state)
   EXPECT_STATUS(w, "SELECT ?s WHERE { ?s :name ?n } ORDER BY ?n", &little, QUOIN_ERR_LIMIT,
                 "memory budget");
   EXPECT_STATUS(w, "SELECT ?s WHERE { ?s ?p ?n }", &stopped, QUOIN_ERR_CANCELLED, "");
-  EXPECT_STATUS(w, "SELECT ?s WHERE { (?s ?d) vec:nearest (:e ?q 10) }", NULL,
-                QUOIN_ERR_UNSUPPORTED, "vec:nearest");
-  EXPECT_STATUS(w, "SELECT ?s WHERE { ?s :p ?o FILTER EXISTS { (?s ?d) vec:nearest (:e ?q 10) } }",
-                NULL, QUOIN_ERR_UNSUPPORTED, "vec:nearest");
+  EXPECT_STATUS(w, "SELECT ?s WHERE { (?s ?d) vec:nearest (:e ?q 10) }", NULL, QUOIN_ERR_NOT_FOUND,
+                "no vector index");
   EXPECT_STATUS(w, "SELECT ?s WHERE { SERVICE :x { ?s ?p ?o } }", NULL, QUOIN_ERR_ARGUMENT,
                 "--allow-service");
 }

@@ -168,7 +168,7 @@ test_request__nothing_of_it_when_one_fails(void **state)
   FAILS(w,
         "CLEAR ALL ; INSERT DATA { :a :p 1 } ; INSERT { :s vec:nearest :o } WHERE { "
         "(?p ?d) vec:nearest (:e ?q 10) }",
-        QUOIN_ERR_UNSUPPORTED, "vec:nearest");
+        QUOIN_ERR_NOT_FOUND, "no vector index");
   FAILS(w, "CLEAR ALL ; INSERT DATA { :a :p }", QUOIN_ERR_SYNTAX, "expected");
   char *after = dump(w);
   assert_string_equal(before, after);

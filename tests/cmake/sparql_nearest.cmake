@@ -1,0 +1,1 @@
+quoin_test(unit.sparql.nearest SOURCES unit/test_sparql_nearest.c MODULES sparql)

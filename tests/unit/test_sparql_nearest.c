@@ -1,0 +1,457 @@
+/* vec:nearest against its meaning: the MIN(distance) GROUP BY form of it, cut at k (DESIGN.md
+ * section 8). */
+#include "sparql_query_world.h"
+
+#include <math.h>
+#include <time.h>
+
+#define INDEX " GRAPH <urn:x-quoin:system> { :v a vec:Index ; vec:dimension 2 } "
+#define SMALL                                                                                      \
+  "@prefix vec: <urn:x-quoin:vec#> . "                                                             \
+  "<urn:x-quoin:system> { :v a vec:Index ; vec:dimension 2 ; vec:metric vec:l2Metric ."            \
+  " :c a vec:Index ; vec:dimension 2 } "                                                           \
+  ":a :v \"[0,0]\"^^vec:f32 ; a :T ; :n 1 . :b :v \"[1,0]\"^^vec:f32 ; a :T ; :n 2 . "             \
+  ":d :v \"[0, 2.0]\"^^vec:f32 , \"[9,9]\"^^vec:f32 ; a :U ; :n 3 . :e a :T ; :n 4 . "             \
+  ":a :c \"[1,0]\"^^vec:f32 . :b :c \"[0,2]\"^^vec:f32 . :d :c \"[-3,0]\"^^vec:f32 . "             \
+  ":g1 { :x :v \"[5,0]\"^^vec:f32 . :y :v \"[1,0]\"^^vec:f32 } "                                   \
+  ":g2 { :x :v \"[1,1]\"^^vec:f32 . :z :v \"[8,0]\"^^vec:f32 } "                                   \
+  ":q :is \"[0,0]\"^^vec:f32 . :r :is \"[1,0]\"^^vec:f32 . "
+
+#define EXPECT(w, text, expected) world_expect(w, text, NULL, false, expected, __FILE__, __LINE__)
+#define EXPECT_ORDER(w, text, expected)                                                            \
+  world_expect(w, text, NULL, true, expected, __FILE__, __LINE__)
+#define FAILS(w, text, status, message)                                                            \
+  world_expect_status(w, text, NULL, status, message, __FILE__, __LINE__)
+#define E0 "\"0.0E0\"^^<http://www.w3.org/2001/XMLSchema#double>"
+#define E1 "\"1.0E0\"^^<http://www.w3.org/2001/XMLSchema#double>"
+#define E2 "\"2.0E0\"^^<http://www.w3.org/2001/XMLSchema#double>"
+#define E3 "\"3.0E0\"^^<http://www.w3.org/2001/XMLSchema#double>"
+#define E4 "\"4.0E0\"^^<http://www.w3.org/2001/XMLSchema#double>"
+#define E5 "\"5.0E0\"^^<http://www.w3.org/2001/XMLSchema#double>"
+#define ZERO "\"[0,0]\"^^vec:f32"
+
+/* ---- meaning ----------------------------------------------------------------------------------
+ */
+
+static void
+test_nearest__top_of_the_index(void **state)
+{
+  world w;
+  (void)state;
+  world_open(&w, SMALL);
+  EXPECT_ORDER(&w, "SELECT * { (?p ?d) vec:nearest (:v " ZERO " 2) }", ":a " E0 "\n:b " E1 "\n");
+  EXPECT_ORDER(&w, "SELECT * { (?p ?d) vec:nearest (:v " ZERO " 9) }",
+               ":a " E0 "\n:b " E1 "\n:d " E2 "\n");
+  EXPECT_ORDER(&w, "SELECT * { (?p ?d) vec:nearest (:v " ZERO " 9 vec:maxDistance 1.0) }",
+               ":a " E0 "\n:b " E1 "\n");
+  EXPECT_ORDER(&w, "SELECT * { (?p ?d) vec:nearest (:v " ZERO " 2 vec:exact true vec:ef 99) }",
+               ":a " E0 "\n:b " E1 "\n");
+  EXPECT(&w, "SELECT ?d { (:d ?d) vec:nearest (:v " ZERO " 1) }", E2 "\n");
+  EXPECT(&w, "SELECT ?d { (:e ?d) vec:nearest (:v " ZERO " 1) }", "");
+  EXPECT_ORDER(&w, "SELECT * { (?p ?d) vec:nearest (:c \"[2,0]\"^^vec:f32 9) }",
+               ":a " E0 "\n:b " E1 "\n:d " E2 "\n");
+  world_close(&w);
+}
+
+static void
+test_nearest__of_the_matches(void **state)
+{
+  world w;
+  (void)state;
+  world_open(&w, SMALL);
+  EXPECT(&w, "SELECT ?p ?d { ?p a :T . (?p ?d) vec:nearest (:v " ZERO " 1) }", ":a " E0 "\n");
+  EXPECT(&w, "SELECT ?p { (?p ?d) vec:nearest (:v " ZERO " 1) . ?p a :U }", ":d\n");
+  EXPECT(&w, "SELECT ?p ?n { ?p :n ?n FILTER(?n > 1) . (?p ?d) vec:nearest (:v " ZERO " 1) }",
+         ":b 2\n");
+  /* A filter on the distance applies after, one on the rest before. */
+  EXPECT(&w, "SELECT ?p { (?p ?d) vec:nearest (:v " ZERO " 1) FILTER(?d > 0.5) }", "");
+  EXPECT(&w, "SELECT ?p { ?p :n ?n . (?p ?d) vec:nearest (:v " ZERO " 2) FILTER(?d > 0.5) }",
+         ":b\n");
+  /* Each row of the group with its distance. */
+  EXPECT(&w, "SELECT ?p ?o ?d { ?p a|:n ?o . (?p ?d) vec:nearest (:v " ZERO " 1) }",
+         ":a 1 " E0 "\n:a :T " E0 "\n");
+  EXPECT(&w, "SELECT ?p { (?p ?d) vec:nearest (:v " ZERO " 1 vec:scope vec:index) . ?p a :U }", "");
+  EXPECT(&w, "SELECT ?p { VALUES ?p { :d :b UNDEF :e } . (?p ?d) vec:nearest (:v " ZERO " 5) }",
+         ":b\n:d\n");
+  EXPECT(
+      &w,
+      "SELECT ?p ?t { ?p :n ?n OPTIONAL { ?p a ?t FILTER(?t = :U) } . (?p ?d) vec:nearest (:v " ZERO
+      " 5) }",
+      ":a -\n:b -\n:d :U\n");
+  EXPECT(&w, "SELECT ?p { { ?p a :T } MINUS { ?p :n 1 } . (?p ?d) vec:nearest (:v " ZERO " 1) }",
+         ":b\n");
+  EXPECT(&w,
+         "SELECT ?p ?d { ?p :n ?n OPTIONAL { (?p ?d) vec:nearest (:v " ZERO
+         " 2) FILTER(?d < 9) } }",
+         ":a " E0 "\n:b " E1 "\n:d -\n:e -\n");
+  EXPECT(&w, "SELECT ?p { ?p :n ?n FILTER EXISTS { (?p ?d) vec:nearest (:v " ZERO " 1) } }",
+         ":a\n:b\n:d\n");
+  world_close(&w);
+}
+
+static void
+test_nearest__queries(void **state)
+{
+  world w;
+  (void)state;
+  world_open(&w, SMALL);
+  EXPECT(&w, "SELECT ?q ?p ?d { ?q :is ?v . (?p ?d) vec:nearest (:v ?v 1) }",
+         ":q :a " E0 "\n:r :b " E0 "\n");
+  EXPECT(&w, "SELECT ?p ?d { (?p ?d) vec:nearest (:v :b 2) }", ":a " E1 "\n:b " E0 "\n");
+  EXPECT(&w, "SELECT ?q ?p ?d { VALUES ?q { :a :e } . (?p ?d) vec:nearest (:v ?q 2) }",
+         ":a :a " E0 "\n:a :b " E1 "\n");
+  /* A resource with two vectors asks with both. */
+  EXPECT(&w, "SELECT ?p ?d { (?p ?d) vec:nearest (:v :d 2) }", ":a " E2 "\n:d " E0 "\n");
+  /* A later one takes its query from an earlier. */
+  EXPECT(&w,
+         "SELECT ?p ?r ?e { (?p ?d) vec:nearest (:v " ZERO " 1) . "
+         "(?r ?e) vec:nearest (:v ?p 2) }",
+         ":a :a " E0 "\n:a :b " E1 "\n");
+  EXPECT(&w,
+         "SELECT ?p ?d ?e { ?p :n ?n . (?p ?d) vec:nearest (:v " ZERO " 2) . "
+         "(?p ?e) vec:nearest (:v \"[1,0]\"^^vec:f32 1) }",
+         ":b " E1 " " E0 "\n");
+  EXPECT(&w, "SELECT ?p { OPTIONAL { :none :is ?v } . (?p ?d) vec:nearest (:v ?v 2) }", "");
+  world_close(&w);
+}
+
+static void
+test_nearest__graphs(void **state)
+{
+  world w;
+  const sparql_run_options all = {.union_default_graph = true};
+  (void)state;
+  world_open(&w, SMALL);
+  EXPECT(&w, "SELECT ?g ?p ?d { GRAPH ?g { (?p ?d) vec:nearest (:v " ZERO " 1) } }",
+         ":g1 :y " E1
+         "\n:g2 :x \"1.4142135623730951E0\"^^<http://www.w3.org/2001/XMLSchema#double>\n");
+  EXPECT(&w, "SELECT ?p { GRAPH :g2 { (?p ?d) vec:nearest (:v " ZERO " 5) } }", ":x\n:z\n");
+  EXPECT(&w, "SELECT ?p { GRAPH :g1 { ?p :v ?x . (?p ?d) vec:nearest (:v " ZERO " 1) } }", ":y\n");
+  EXPECT(&w, "SELECT ?p { GRAPH :g9 { (?p ?d) vec:nearest (:v " ZERO " 5) } }", "");
+  EXPECT(&w, "SELECT ?p FROM :g1 FROM :g2 { (?p ?d) vec:nearest (:v " ZERO " 2) }", ":x\n:y\n");
+  EXPECT(&w, "SELECT ?p FROM NAMED :g2 { GRAPH ?g { (?p ?d) vec:nearest (:v " ZERO " 1) } }",
+         ":x\n");
+  world_expect(&w, "SELECT ?p { (?p ?d) vec:nearest (:v " ZERO " 3) }", &all, false, ":a\n:b\n:y\n",
+               __FILE__, __LINE__);
+  EXPECT(&w,
+         "SELECT ?p ?d { SERVICE vec:search { [] vec:on :v ; vec:query " ZERO " ; vec:k 1 ; "
+         "vec:item ?p ; vec:distance ?d . { ?p a :U } } }",
+         ":d " E2 "\n");
+  world_close(&w);
+}
+
+static void
+test_nearest__functions(void **state)
+{
+  world w;
+  (void)state;
+  world_open(&w, SMALL);
+  EXPECT(&w, "SELECT (vec:l2Distance(" ZERO ", \"[3,4]\"^^vec:f32) AS ?x) {}", E5 "\n");
+  EXPECT(&w, "SELECT (vec:dotDistance(\"[1,2]\"^^vec:f32, \"[-3,0]\"^^vec:f32) AS ?x) {}", E4 "\n");
+  EXPECT(&w, "SELECT (vec:cosineDistance(\"[1,0]\"^^vec:f32, \"[0,7]\"^^vec:f32) AS ?x) {}",
+         E1 "\n");
+  EXPECT(&w, "SELECT (vec:dim(\"[1,0,3]\"^^vec:f32) AS ?x) (vec:dim(4) AS ?y) {}", "3 -\n");
+  EXPECT(&w, "SELECT (vec:l2Distance(vec:of(:v, :b), vec:of(:v, :a)) AS ?x) {}", E1 "\n");
+  EXPECT(&w, "SELECT (vec:of(:v, :e) AS ?x) (vec:of(:v, 4) AS ?y) {}", "- -\n");
+  EXPECT(&w,
+         "SELECT (vec:l2Distance(" ZERO ", \"[1]\"^^vec:f32) AS ?x) "
+         "(vec:cosineDistance(" ZERO ", \"[1,1]\"^^vec:f32) AS ?y) "
+         "(vec:l2Distance(" ZERO ", \"x\") AS ?z) {}",
+         "- - -\n");
+  EXPECT(&w, "SELECT ?s (MIN(vec:l2Distance(?v, " ZERO ")) AS ?d) { ?s :v ?v } GROUP BY ?s",
+         ":a " E0 "\n:b " E1 "\n:d " E2 "\n");
+  FAILS(&w, "SELECT (vec:embed(:v, \"text\") AS ?x) {}", QUOIN_ERR_NOT_FOUND, "no embedder");
+  FAILS(&w, "SELECT (vec:none(:v) AS ?x) {}", QUOIN_ERR_UNSUPPORTED, "is not known");
+  world_close(&w);
+}
+
+static void
+test_nearest__errors(void **state)
+{
+  world w;
+  (void)state;
+  world_open(&w, SMALL);
+#define SYNTAX(pattern, message) FAILS(&w, "SELECT * { " pattern " }", QUOIN_ERR_SYNTAX, message)
+  SYNTAX("?p vec:nearest (:v " ZERO " 1)", "(?item ?distance)");
+  SYNTAX("(?p) vec:nearest (:v " ZERO " 1)", "(?item ?distance)");
+  SYNTAX("(?p :d) vec:nearest (:v " ZERO " 1)", "distance");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO ")", "(index query k)");
+  SYNTAX("(?p ?d) vec:nearest :v", "(index query k)");
+  SYNTAX("(?p ?d) vec:nearest (?v " ZERO " 1)", "index");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 0)", "at least 1");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " -1)", "at least 1");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " ?k)", "at least 1");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1 vec:ef)", "(index query k)");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1 vec:foo 3)", "vec:ef");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1 vec:exact 3)", "true or false");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1 vec:maxDistance \"x\")", "number");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1), (:v " ZERO " 2)", "one object");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1) ; :n ?n", "nothing else");
+  SYNTAX("(?p ?d) :n ?n ; vec:nearest (:v " ZERO " 1)", "nothing else");
+  SYNTAX("?p :n ?d . (?p ?d) vec:nearest (:v " ZERO " 1)", "wrap in { }");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1) BIND(?d + 1 AS ?e)", "wrap in { }");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1) OPTIONAL { ?x :n ?d }", "wrap in { }");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1) . (?r ?d) vec:nearest (:v " ZERO " 1)",
+         "wrap in { }");
+  SYNTAX("(?d ?d) vec:nearest (:v " ZERO " 1)", "wrap in { }");
+  SYNTAX("SERVICE vec:search { [] vec:on :v ; vec:k 1 ; vec:item ?p ; vec:distance ?d }",
+         "vec:query");
+  SYNTAX("SERVICE vec:search { ?p a :T }", "vec:on");
+  SYNTAX("SERVICE SILENT vec:search { ?p a :T }", "SILENT");
+#undef SYNTAX
+#define BAD(pattern, status, message)                                                              \
+  FAILS(&w, "SELECT * {\n " pattern " }", QUOIN_ERR_##status, message)
+  BAD("(?p ?d) vec:nearest (:none " ZERO " 1)", NOT_FOUND, "no vector index");
+  BAD("(?p ?d) vec:nearest (:v \"[1,2,3]\"^^vec:f32 1)", ARGUMENT, "dimension");
+  BAD("(?p ?d) vec:nearest (:v \"[1,nan]\"^^vec:f32 1)", ARGUMENT, "not a vector");
+  BAD("(?p ?d) vec:nearest (:v 7 1)", ARGUMENT, "not a vector");
+  BAD("(?p ?d) vec:nearest (:c " ZERO " 1)", ARGUMENT, "zero vector");
+  BAD("(?p ?d) vec:nearest (:v :e 1)", NOT_FOUND, "without a vector");
+  BAD("(?p ?d) vec:nearest (:v :nobody 1)", NOT_FOUND, "without a vector");
+  BAD("(?p ?d) vec:nearest (:v ?x 1)", ARGUMENT, "nothing in its group binds");
+  BAD("?p :n ?n . (?p ?d) vec:nearest (:v ?n 1)", ARGUMENT, "not a vector");
+#undef BAD
+  answer a = world_run(&w, "SELECT * {\n   (?p ?d) vec:nearest (:none " ZERO " 1) }", NULL);
+  assert_int_equal(a.err.line, 2);
+  assert_int_equal(a.err.column, 12);
+  answer_free(&a);
+  world_close(&w);
+}
+
+static void
+test_nearest__explain(void **state)
+{
+  world w;
+  base_buffer plan;
+  (void)state;
+  world_open(&w, SMALL);
+  world_explain(&plan, &w, "SELECT * { ?p a :T . (?p ?d) vec:nearest (:v " ZERO " 2) }");
+  assert_non_null(strstr(plan.data, "nearest ?p ?d over <http://x/v>, k 2"));
+  base_buffer_clear(&plan);
+  world_close(&w);
+}
+
+/* ---- against the definition, at random --------------------------------------------------------
+ */
+
+enum { SUBJECTS = 60, DIMENSION = 5 };
+
+static uint64_t seed;
+
+static unsigned
+pick(unsigned n)
+{
+  seed = seed * 6364136223846793005u + 1442695040888963407u;
+  return (unsigned)(seed >> 33) % n;
+}
+
+static void
+put_vector(base_buffer *out, const char *type)
+{
+  base_buffer_text(out, "\"[");
+  for (int i = 0; i < DIMENSION; i++)
+    base_buffer_printf(out, "%s%d.%02u", i ? "," : "", (int)pick(9) - 4, pick(100));
+  base_buffer_printf(out, "]\"^^%s ", type);
+}
+
+static void
+put_world(base_buffer *out, const char *metric)
+{
+  base_buffer_printf(out,
+                     "@prefix vec: <urn:x-quoin:vec#> . <urn:x-quoin:system> { :v a vec:Index ; "
+                     "vec:dimension %d ; vec:metric vec:%sMetric } ",
+                     DIMENSION, metric);
+  for (int g = 0; g < 3; g++) {
+    if (g) base_buffer_printf(out, ":g%d { ", g);
+    for (int s = 0; s < SUBJECTS; s++) {
+      if (!pick(3)) continue;
+      base_buffer_printf(out, ":s%d a :T%u ; :n %u ; :o :s%u . ", s, pick(3), pick(20),
+                         pick(SUBJECTS));
+      for (unsigned n = pick(4); n; n--) {
+        base_buffer_printf(out, ":s%d :v ", s);
+        if (pick(8))
+          put_vector(out, "vec:f32");
+        else
+          base_buffer_printf(out, "\"[1,2,3,%u,1]\"^^vec:f32 ", pick(2));
+        base_buffer_text(out, ". ");
+      }
+    }
+    if (g) base_buffer_text(out, "} ");
+  }
+}
+
+/* A group that binds ?s, or does not. */
+static const char *
+group(char out[512])
+{
+  switch (pick(11)) {
+  case 0:
+    return "";
+  case 1:
+    return "?x :n 3 .";
+  case 2:
+    sprintf(out, "?s a :T%u .", pick(3));
+    return out;
+  case 3:
+    sprintf(out, "?s :n ?n . FILTER(?n < %u)", pick(20));
+    return out;
+  case 4:
+    sprintf(out, "?s a :T1 OPTIONAL { ?s :n ?n FILTER(?n > %u) }", pick(20));
+    return out;
+  case 5:
+    return "{ ?s a :T1 } UNION { ?s :n ?n }";
+  case 6:
+    return "?s :n ?n MINUS { ?s a :T2 }";
+  case 7:
+    return "VALUES ?s { :s1 :s2 :s3 :s4 :s5 :s6 :s7 :s8 :none }";
+  case 8:
+    return "{ SELECT DISTINCT ?s { ?x :o ?s } }";
+  case 9:
+    return "?s :o/:o ?y . BIND(?y AS ?z)";
+  default:
+    return "?s ?any ?thing .";
+  }
+}
+
+typedef struct line {
+  char item[160];
+  double distance;
+  int n;
+} line;
+
+static size_t
+read_lines(line **out, const answer *a)
+{
+  *out = calloc(a->n + 1, sizeof(line));
+  assert_non_null(*out);
+  for (size_t i = 0; i < a->n; i++) {
+    line *to = &(*out)[i];
+    /* "item graph "distance"^^type n" with the item and the graph as the key */
+    char *quote = strchr(a->rows[i], '"');
+    assert_non_null(quote);
+    memcpy(to->item, a->rows[i], (size_t)(quote - a->rows[i]));
+    to->distance = strtod(quote + 1, NULL);
+    to->n = atoi(strrchr(a->rows[i], ' '));
+  }
+  return a->n;
+}
+
+/* Rows of `got` are the k nearest of `all` in their graph, each as often as it should be. */
+static void
+check_lines(const line *got, size_t n_got, const line *all, size_t n_all, unsigned k,
+            const char *text)
+{
+  size_t expected = 0;
+  for (size_t i = 0; i < n_all; i++) {
+    const char *graph = strchr(all[i].item, ' ');
+    size_t nearer = 0, same = 0;
+    bool found = false;
+    for (size_t j = 0; j < n_all; j++) {
+      if (strcmp(strchr(all[j].item, ' '), graph)) continue;
+      nearer += all[j].distance < all[i].distance;
+      same += all[j].distance == all[i].distance;
+    }
+    for (size_t j = 0; j < n_got; j++)
+      if (!strcmp(got[j].item, all[i].item)) {
+        found = true;
+        if (got[j].distance != all[i].distance || got[j].n != all[i].n)
+          fail_msg("seed %llu: %s: %s at %.17g %d times, not %.17g %d", (unsigned long long)seed,
+                   text, got[j].item, got[j].distance, got[j].n, all[i].distance, all[i].n);
+      }
+    bool must = nearer + same <= k, may = nearer < k;
+    if ((must && !found) || (!may && found))
+      fail_msg("seed %llu: %s: %s at %.17g is %s", (unsigned long long)seed, text, all[i].item,
+               all[i].distance, found ? "there" : "missing");
+    expected += found;
+  }
+  if (expected != n_got) fail_msg("%s: %zu rows, not %zu", text, n_got, expected);
+}
+
+static answer
+run(world *w, const char *text, const sparql_run_options *options)
+{
+  answer a = world_run(w, text, options);
+  if (a.status) fail_msg("%s: %s", text, a.err.message);
+  return a;
+}
+
+/* One random group in one of three active graphs. */
+static void
+try_group(world *w, const char *metric, bool exact)
+{
+  static const char *const open[] = {"", "GRAPH :g1 {", "GRAPH ?g {"};
+  char buffer[512];
+  base_buffer near, meaning, query;
+  unsigned where = pick(4), k = 1 + pick(12);
+  const sparql_run_options options = {.union_default_graph = where == 3, .plain = pick(4) == 0};
+  const char *pattern = group(buffer), *graph = where == 3 ? "" : open[where];
+  const char *close = graph[0] ? "}" : "";
+  base_buffer_init(&near, base_alloc_default());
+  base_buffer_init(&meaning, base_alloc_default());
+  base_buffer_init(&query, base_alloc_default());
+  put_vector(&query, "vec:f32");
+  base_buffer_byte(&query, '\0');
+  base_buffer_printf(
+      &near,
+      "SELECT ?s ?g ?d (COUNT(*) AS ?count) { %s %s (?s ?d) vec:nearest (:v %s %u %s) "
+      "%s } GROUP BY ?s ?g ?d",
+      graph, pattern, query.data, k, exact ? "vec:exact true" : "", close);
+  base_buffer_byte(&near, '\0');
+  /* Each row once for each vector: divided by their number. */
+  base_buffer_printf(&meaning,
+                     "SELECT ?s ?g (MIN(vec:%sDistance(?vv, %s)) AS ?d) "
+                     "(xsd:integer(COUNT(*) / COUNT(DISTINCT ?vv)) AS ?count) "
+                     "{ %s { %s } ?s :v ?vv %s } GROUP BY ?s ?g",
+                     metric, query.data, graph, pattern, close);
+  base_buffer_byte(&meaning, '\0');
+  answer got = run(w, near.data, &options), all = run(w, meaning.data, &options);
+  line *got_lines, *all_lines;
+  size_t n_got = read_lines(&got_lines, &got), n_all = read_lines(&all_lines, &all);
+  check_lines(got_lines, n_got, all_lines, n_all, k, near.data);
+  free(got_lines);
+  free(all_lines);
+  answer_free(&got);
+  answer_free(&all);
+  base_buffer_clear(&near);
+  base_buffer_clear(&meaning);
+  base_buffer_clear(&query);
+}
+
+static void
+test_nearest__random_groups_as_defined(void **state)
+{
+  static const char *const metrics[] = {"cosine", "dot", "l2"};
+  const char *given = getenv("QUOIN_SEED");
+  (void)state;
+  seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+  print_message("QUOIN_SEED=%llu\n", (unsigned long long)seed);
+  for (int round = 0; round < 3; round++) {
+    world w;
+    base_buffer trig;
+    const char *metric = metrics[pick(3)];
+    base_buffer_init(&trig, base_alloc_default());
+    put_world(&trig, metric);
+    base_buffer_byte(&trig, '\0');
+    world_open(&w, trig.data);
+    base_buffer_clear(&trig);
+    for (int i = 0; i < 60; i++)
+      try_group(&w, metric, i % 2 == 0);
+    world_close(&w);
+  }
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_nearest__top_of_the_index),
+      cmocka_unit_test(test_nearest__of_the_matches),
+      cmocka_unit_test(test_nearest__queries),
+      cmocka_unit_test(test_nearest__graphs),
+      cmocka_unit_test(test_nearest__functions),
+      cmocka_unit_test(test_nearest__errors),
+      cmocka_unit_test(test_nearest__explain),
+      cmocka_unit_test(test_nearest__random_groups_as_defined),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
