@@ -41,6 +41,21 @@ typedef enum cli_option {
   OPT_UNION,
   OPT_ALLOW_LOAD,
   OPT_ALLOW_SERVICE,
+  OPT_ON,
+  OPT_DIMENSION,
+  OPT_METRIC,
+  OPT_CODE,
+  OPT_M,
+  OPT_EF_CONSTRUCTION,
+  OPT_MODEL,
+  OPT_TERMS,
+  OPT_PREDICATE,
+  OPT_EMBED_COMMAND,
+  OPT_K,
+  OPT_EF,
+  OPT_EXACT,
+  OPT_SAMPLE,
+  OPT_REPAIR,
   OPT_HELP,
   OPT_COUNT
 } cli_option;
@@ -65,7 +80,7 @@ typedef struct cli_command {
   const char *summary;
   const char *more; /* further lines of help, or "" */
   const char *example;
-  uint32_t options; /* bits 1 << OPT_... */
+  uint64_t options; /* bits 1 << OPT_... */
   size_t min_operands, max_operands;
   int (*run)(cli_args *args); /* NULL: not in this version */
 } cli_command;
@@ -87,6 +102,7 @@ int cli_dump(cli_args *args);
 int cli_stats(cli_args *args);
 int cli_check(cli_args *args);
 int cli_compact(cli_args *args);
+int cli_vector(cli_args *args);
 int cli_show_help(cli_args *args);
 int cli_show_version(cli_args *args);
 
@@ -144,8 +160,11 @@ typedef struct cli_request {
   char *owned; /* of malloc; NULL for an operand */
   quoin_span text;
   const char *name; /* for errors */
+  bool prefixed;    /* it has a first line of ours: PREFIX vec: */
 } cli_request;
 /* `name` is what it is: "query". Complains, and gives the exit status. */
 int cli_read_request(cli_request *out, const cli_args *args, cli_option file, const char *name);
+/* Report a failure of the request, at its place in the text as it was given. */
+int cli_report_request(const quoin_error *err, const cli_request *request);
 
 #endif /* QUOIN_CLI_CLI_H */

@@ -5,6 +5,40 @@
 #include <string.h>
 #include <unistd.h>
 
+/* `vec:` is known without a declaration: where it is used one is put before, on a line by itself.
+ */
+static int
+declare_vec(cli_request *request)
+{
+  static const char prefix[] = "PREFIX vec: <urn:x-quoin:vec#>\n";
+  bool used = false;
+  for (size_t i = 0; i + 4 <= request->text.len && !used; i++)
+    used = memcmp(request->text.ptr + i, "vec:", 4) == 0;
+  if (!used) return EXIT_DONE;
+  const size_t before = sizeof(prefix) - 1, len = before + request->text.len;
+  char *text = malloc(len + 1);
+  if (!text) {
+    cli_complain("out of memory");
+    return EXIT_LIMIT;
+  }
+  memcpy(text, prefix, before);
+  memcpy(text + before, request->text.ptr, request->text.len);
+  text[len] = '\0';
+  free(request->owned);
+  request->owned = text;
+  request->text = (quoin_span){text, len};
+  request->prefixed = true;
+  return EXIT_DONE;
+}
+
+int
+cli_report_request(const quoin_error *err, const cli_request *request)
+{
+  quoin_error moved = *err;
+  if (request->prefixed && moved.line > 1 && !moved.file[0]) moved.line--;
+  return cli_report(&moved, request->name);
+}
+
 int
 cli_read_request(cli_request *out, const cli_args *args, cli_option file, const char *name)
 {
@@ -18,12 +52,12 @@ cli_read_request(cli_request *out, const cli_args *args, cli_option file, const 
   }
   if (!path->given) {
     out->text = cli_span(args->operands[0]);
-    return EXIT_DONE;
+    return declare_vec(out);
   }
   const int status = cli_read_file(&out->owned, &len, path->text);
   out->text = (quoin_span){out->owned, len};
   if (strcmp(path->text, "-") != 0) out->name = path->text;
-  return status;
+  return status ? status : declare_vec(out);
 }
 
 static quoin_query_options
@@ -75,7 +109,8 @@ explain(quoin_cursor *cursor, bool run, cli_output *out, quoin_error *err)
 }
 
 static int
-answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args, const char *name)
+answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args,
+       const cli_request *request)
 {
   const quoin_query_options options = query_options(args);
   const cli_value *format = &args->option[OPT_RESULTS];
@@ -96,7 +131,7 @@ answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args, const
   /* What was written before a failure goes out too; that it is cut shows in its form. */
   const quoin_status flushed = cli_output_flush(&out, &flush);
   cli_output_close(&out);
-  if (st) return cli_report(&err, name);
+  if (st) return cli_report_request(&err, request);
   return flushed ? cli_report(&flush, "standard output") : EXIT_DONE;
 }
 
@@ -111,10 +146,10 @@ cli_query(cli_args *args)
   int status = cli_read_request(&request, args, OPT_QUERY_FILE, "query");
   if (!status &&
       quoin_prepare(&prepared, request.text, cli_span(args->option[OPT_BASE].text), &err))
-    status = cli_report(&err, request.name);
+    status = cli_report_request(&err, &request);
   if (!status && !args->option[OPT_CHECK].given) {
     status = cli_open(&store, args, QUOIN_READ_ONLY);
-    if (!status) status = answer(store, prepared, args, request.name);
+    if (!status) status = answer(store, prepared, args, &request);
   }
   quoin_close(store);
   quoin_prepared_free(prepared);

@@ -32,7 +32,7 @@ execute(const cli_args *args, const cli_request *request)
   if (status) return status;
   const double started = cli_now();
   if (quoin_update(&result, store, request->text, &options, &err))
-    status = cli_report(&err, request->name);
+    status = cli_report_request(&err, request);
   else
     fprintf(stderr, "%s quads added, %s removed in %.2f s\n", cli_count(added, result.added),
             cli_count(removed, result.removed), cli_now() - started);
@@ -49,7 +49,7 @@ cli_update(cli_args *args)
   int status = cli_read_request(&request, args, OPT_UPDATE_FILE, "update");
   /* A store is not opened, and its writer not kept from writing, for what is not well formed. */
   if (!status && quoin_update_check(request.text, cli_span(args->option[OPT_BASE].text), &err))
-    status = cli_report(&err, request.name);
+    status = cli_report_request(&err, &request);
   if (!status && !args->option[OPT_CHECK].given) status = execute(args, &request);
   free(request.owned);
   return status;

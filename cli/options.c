@@ -12,6 +12,8 @@ typedef enum value_kind {
   RESULTS,
   DURABILITY,
   ADDRESSES,
+  METRIC,
+  CODE,
   COUNT,
   BYTES,
   SECONDS
@@ -51,13 +53,32 @@ static const option_row options[OPT_COUNT] = {
     [OPT_ALLOW_SERVICE] = {"allow-service", "URL-PREFIX",
                            "let SERVICE ask addresses that begin so; may be given again",
                            ADDRESSES},
+    [OPT_ON] = {"on", "IRI", "the predicate whose vectors are indexed", TEXT},
+    [OPT_DIMENSION] = {"dimension", "N", "numbers of a vector (create; required)", COUNT},
+    [OPT_METRIC] = {"metric", "M", "cosine (default), dot or l2 (create)", METRIC},
+    [OPT_CODE] = {"storage", "C", "f32 (default), f16, i8 or b1: what the index is walked with",
+                  CODE},
+    [OPT_M] = {"m", "N", "links of a node, 16 if not given (create)", COUNT},
+    [OPT_EF_CONSTRUCTION] = {"ef-construction", "N", "effort of linking, 200 if not given (create)",
+                             COUNT},
+    [OPT_MODEL] = {"model", "NAME", "what makes the vectors (create)", TEXT},
+    [OPT_TERMS] = {"terms", "FILE", "the subjects of .npy and .fvecs, one a line (import)", TEXT},
+    [OPT_PREDICATE] = {"predicate", "IRI", "the texts to make vectors of (embed)", TEXT},
+    [OPT_EMBED_COMMAND] = {"embed-command", "CMD",
+                           "a program that takes a line of text and gives a JSON array, each time",
+                           TEXT},
+    [OPT_K] = {"k", "N", "how many to find, 10 if not given (search)", COUNT},
+    [OPT_EF] = {"ef", "N", "effort of a search", COUNT},
+    [OPT_EXACT] = {"exact", NULL, "search all vectors", FLAG},
+    [OPT_SAMPLE] = {"sample", "N", "measure recall with so many of the vectors (check)", COUNT},
+    [OPT_REPAIR] = {"repair", NULL, "link what cannot be reached (check)", FLAG},
     [OPT_HELP] = {"help", NULL, "show this", FLAG},
 };
 
-#define BIT(option) (UINT32_C(1) << (option))
-_Static_assert(OPT_COUNT <= 32, "a bit for each");
+#define BIT(option) (UINT64_C(1) << (option))
+_Static_assert(OPT_COUNT <= 64, "a bit for each");
 
-static const uint32_t query_options =
+static const uint64_t query_options =
     BIT(OPT_STORE) | BIT(OPT_QUERY_FILE) | BIT(OPT_RESULTS) | BIT(OPT_CHECK) | BIT(OPT_EXPLAIN) |
     BIT(OPT_ANALYZE) | BIT(OPT_TIMEOUT) | BIT(OPT_MAX_ROWS) | BIT(OPT_MEMORY) | BIT(OPT_THREADS) |
     BIT(OPT_UNION) | BIT(OPT_BASE) | BIT(OPT_ALLOW_SERVICE);
@@ -104,7 +125,22 @@ const cli_command cli_commands[] = {
      cli_parse_file},
     {"backup", "", "Copy a store while it is in use.", "", "", 0, 0, 0, NULL},
     {"restore", "", "Bring a backup back.", "", "", 0, 0, 0, NULL},
-    {"vector", "", "Vector indexes.", "", "", 0, 0, 0, NULL},
+    {"vector", "VERB [ARGUMENT]",
+     "Vector indexes: create, import, embed, list, check, drop, search.",
+     "  create              declare an index over the predicate --on, of --dimension numbers\n"
+     "  import FILE         vectors from .npy or .fvecs (with --terms), JSON lines or .tsv\n"
+     "  embed               make vectors of the texts of --predicate with --embed-command\n"
+     "  list                the indexes that are declared\n"
+     "  check               verify an index; --sample measures its recall, --repair mends it\n"
+     "  drop                remove the declaration; the vectors stay\n"
+     "  search QUERY        the nearest to an IRI, to numbers, or to a text (--embed-command)\n",
+     "quoin vector search --store S --on http://example.org/embedding http://example.org/paper1",
+     BIT(OPT_STORE) | BIT(OPT_ON) | BIT(OPT_DIMENSION) | BIT(OPT_METRIC) | BIT(OPT_CODE) |
+         BIT(OPT_M) | BIT(OPT_EF_CONSTRUCTION) | BIT(OPT_MODEL) | BIT(OPT_TERMS) |
+         BIT(OPT_PREDICATE) | BIT(OPT_EMBED_COMMAND) | BIT(OPT_K) | BIT(OPT_EF) | BIT(OPT_EXACT) |
+         BIT(OPT_SAMPLE) | BIT(OPT_REPAIR) | BIT(OPT_GRAPH) | BIT(OPT_LENIENT) | BIT(OPT_MEMORY) |
+         BIT(OPT_THREADS) | BIT(OPT_RESULTS) | BIT(OPT_TIMEOUT),
+     1, 2, cli_vector},
     {"pool", "", "Pools of named stores.", "", "", 0, 0, 0, NULL},
     {"shell", "", "An interactive prompt.", "", "", 0, 0, 0, NULL},
     {"help", "[COMMAND]", "Show all commands, or one with its options.", "", "quoin help load", 0,
@@ -218,20 +254,21 @@ parse_seconds(uint64_t *out, const char *text)
   return *end == '\0' && value < 1e15 && *out > 0;
 }
 
+/* Which of the names, of which NULL is the last. */
 static bool
-parse_durability(uint64_t *out, const char *text)
+parse_name(uint64_t *out, const char *const *names, const char *text)
 {
-  static const char *const names[] = {"full", "relaxed", "off"};
-  for (size_t i = 0; i < 3; i++) {
-    *out = i;
-    if (strcmp(names[i], text) == 0) return true;
-  }
+  for (*out = 0; names[*out]; ++*out)
+    if (strcmp(names[*out], text) == 0) return true;
   return false;
 }
 
 static bool
 parse_value(cli_value *value, value_kind kind, const char *text)
 {
+  static const char *const durabilities[] = {"full", "relaxed", "off", NULL};
+  static const char *const metrics[] = {"cosine", "dot", "l2", NULL};
+  static const char *const codes[] = {"f32", "f16", "i8", "b1", NULL};
   value->text = text;
   switch (kind) {
   case FLAG:
@@ -245,7 +282,11 @@ parse_value(cli_value *value, value_kind kind, const char *text)
     value->number = (uint64_t)quoin_results_by_name(text);
     return value->number != 0;
   case DURABILITY:
-    return parse_durability(&value->number, text);
+    return parse_name(&value->number, durabilities, text);
+  case METRIC:
+    return parse_name(&value->number, metrics, text);
+  case CODE:
+    return parse_name(&value->number, codes, text);
   case COUNT:
     return parse_count(&value->number, text) && value->number > 0 && value->number <= INT64_MAX;
   case BYTES:

@@ -1,0 +1,58 @@
+/* cli/vector.h - what the files of `quoin vector` share. */
+#ifndef QUOIN_CLI_VECTOR_H
+#define QUOIN_CLI_VECTOR_H
+
+#include "cli/cli.h"
+
+/* Text of malloc that grows; `failed` stays set. */
+typedef struct vector_text {
+  char *data;
+  size_t len, cap;
+  bool failed;
+} vector_text;
+void vector_put(vector_text *to, const void *data, size_t len);
+void vector_printf(vector_text *to, const char *fmt, ...) QUOIN_PRINTF(2, 3);
+/* `value` between quotes, escaped for SPARQL and N-Quads. */
+void vector_put_string(vector_text *to, const char *value, size_t len);
+/* <iri>; false after a complaint when it cannot be one. */
+bool vector_put_iri(vector_text *to, const char *iri, size_t len);
+/* The line "term <predicate> "b64:..."^^vec:f32 [graph] ." */
+void vector_put_quad(vector_text *to, const char *term, size_t term_len, const char *predicate,
+                     const char *graph, const float *values, size_t n);
+
+/* What the store says of the index that --on names. */
+typedef struct vector_index {
+  const char *predicate;
+  uint64_t dimension;
+  bool cosine;
+} vector_index;
+/* Complains, and gives the exit status, when there is none. */
+int vector_find(vector_index *out, quoin_store *store, const cli_args *args);
+
+/* Load the quads that `next` appends to `to`, piece by piece, as one load. `next` sets *done at the
+ * end; a status other than 0 (after a complaint) stops it. */
+typedef int (*vector_next_fn)(void *user, vector_text *to, bool *done);
+int vector_load(uint64_t *added, quoin_store *store, const cli_args *args, vector_next_fn next,
+                void *user);
+
+/* Numbers "[1, 2]" or "1 2" or "1,2" into floats: how many; SIZE_MAX when that is not what it is.
+ * At most `cap` are written. */
+size_t vector_numbers(float *out, size_t cap, const char *text, size_t len);
+
+int vector_import(quoin_store *store, const cli_args *args, const char *file);
+int vector_embed(quoin_store *store, const cli_args *args);
+int vector_check(quoin_store *store, const cli_args *args);
+
+/* A child process that makes vectors of lines. */
+typedef struct vector_child {
+  FILE *to, *from;
+  long pid;
+  char *line;
+  size_t cap;
+} vector_child;
+int vector_child_open(vector_child *child, const char *command); /* complains */
+/* One text in, `n` numbers out; complains. */
+int vector_child_ask(vector_child *child, const char *text, size_t len, float *out, size_t n);
+int vector_child_close(vector_child *child);
+
+#endif /* QUOIN_CLI_VECTOR_H */
