@@ -1,5 +1,6 @@
 /* Parsing, opening and closing. */
 #include "api/query.h"
+#include "api/txn.h"
 
 #include "base/poison.h"
 
@@ -82,19 +83,18 @@ detach(api_child *child)
   cursor->cursor = NULL;
 }
 
+/* In `arena`, with the labels of blank nodes: those under which they came out name stored nodes. */
 static quoin_status
-bindings_in(sparql_binding **out, const quoin_query_options *o, const base_alloc *mem,
-            quoin_error *err)
+bindings_in(sparql_binding **out, const quoin_query_options *o, base_arena *arena, quoin_error *err)
 {
   if (o->n_bindings && !o->bindings)
     return base_fail(err, QUOIN_ERR_ARGUMENT, "bindings of the options is NULL");
-  if (!(*out = base_new_zero(mem, o->n_bindings ? o->n_bindings : 1, sizeof(**out))))
+  if (!(*out = base_arena_new_zero(arena, o->n_bindings + 1, sizeof(**out))))
     return base_fail_nomem(err);
   for (size_t i = 0; i < o->n_bindings; i++) {
-    char label[24];
     const quoin_binding *b = &o->bindings[i];
-    if (b->term.kind == QUOIN_TERM_BLANK)
-      return base_fail(err, QUOIN_ERR_UNSUPPORTED, "binding a variable to a blank node");
+    char *label = base_arena_bytes(arena, 24);
+    if (!label) return base_fail_nomem(err);
     (*out)[i].name = b->name;
     quoin_status st = api_term_in(&(*out)[i].term, label, &b->term, API_ANY, err);
     if (st) return st;
@@ -103,14 +103,14 @@ bindings_in(sparql_binding **out, const quoin_query_options *o, const base_alloc
 }
 
 static quoin_status
-open_cursor(quoin_cursor *cursor, quoin_store *store, const quoin_query_options *o,
+open_cursor(quoin_cursor *cursor, quoin_store *store, quoin_txn *txn, const quoin_query_options *o,
             quoin_error *err)
 {
   quad_snapshot *snapshot = NULL;
-  sparql_binding *bindings = NULL;
-  quoin_status st = bindings_in(&bindings, o, &store->mem, err);
+  sparql_binding *bindings;
+  quoin_status st = bindings_in(&bindings, o, &cursor->arena, err);
 
-  if (st) goto done;
+  if (st) return st;
   const sparql_run_options run = {
       .timeout_ms = o->timeout_ms,
       .memory_bytes = o->memory_bytes,
@@ -122,26 +122,26 @@ open_cursor(quoin_cursor *cursor, quoin_store *store, const quoin_query_options 
       .bindings = bindings,
       .n_bindings = o->n_bindings,
       .services = o->allow_service,
+      .txn = txn ? txn->txn : NULL,
+      .local = txn ? quad_txn_local(txn->txn) : NULL,
+      .blank_scope = txn ? ++txn->scope : 0,
   };
-  if ((st = quad_snapshot_acquire(&snapshot, store->quads, err))) goto done;
-  st = sparql_cursor_open(&cursor->cursor, cursor->prepared->query, snapshot, &run, &store->mem,
-                          err);
-
-done:
+  st = txn ? quad_txn_snapshot(&snapshot, txn->txn, err)
+           : quad_snapshot_acquire(&snapshot, store->quads, err);
+  if (!st)
+    st = sparql_cursor_open(&cursor->cursor, cursor->prepared->query, snapshot, &run, &store->mem,
+                            err);
   quad_snapshot_release(snapshot); /* the cursor has its own */
-  base_release(&store->mem, bindings, o->n_bindings ? o->n_bindings : 1, sizeof(*bindings));
   return st;
 }
 
-quoin_status
-quoin_query_prepared(quoin_cursor **out, quoin_store *store, quoin_prepared *prepared,
-                     const quoin_query_options *opts, quoin_error *err)
+/* `txn`: the query is one of that transaction; may be NULL. */
+static quoin_status
+query(quoin_cursor **out, quoin_store *store, quoin_txn *txn, quoin_prepared *prepared,
+      const quoin_query_options *opts, quoin_error *err)
 {
   quoin_query_options o = QUOIN_QUERY_OPTIONS_INIT;
 
-  if (!out || !store || !prepared)
-    return base_fail(err, QUOIN_ERR_ARGUMENT, "out, store or prepared is NULL");
-  *out = NULL;
   quoin_status st = api_options(&o, sizeof(o), opts, err);
   if (st) return st;
   if ((st = api_enter(store, err))) return st;
@@ -154,7 +154,8 @@ quoin_query_prepared(quoin_cursor **out, quoin_store *store, quoin_prepared *pre
     cursor->failure = (quoin_error)QUOIN_ERROR_INIT;
     base_arena_init(&cursor->arena, &store->mem);
     base_buffer_init(&cursor->text, &store->mem);
-    if ((st = open_cursor(cursor, store, &o, err))) {
+    if ((st = open_cursor(cursor, store, txn, &o, err))) {
+      base_arena_clear(&cursor->arena);
       base_release(&store->mem, cursor, 1, sizeof(*cursor));
     } else {
       atomic_fetch_add(&prepared->refs, 1);
@@ -166,20 +167,57 @@ quoin_query_prepared(quoin_cursor **out, quoin_store *store, quoin_prepared *pre
   return api_leave_counted(store, API_OP_QUERY, st);
 }
 
+static quoin_status
+query_text(quoin_cursor **out, quoin_store *store, quoin_txn *txn, quoin_span sparql,
+           const quoin_query_options *opts, quoin_error *err)
+{
+  quoin_query_options o = QUOIN_QUERY_OPTIONS_INIT;
+  quoin_prepared *prepared = NULL;
+  quoin_status st = api_options(&o, sizeof(o), opts, err);
+  if (!st) st = quoin_prepare(&prepared, sparql, o.base, err);
+  if (!st) st = query(out, store, txn, prepared, &o, err);
+  quoin_prepared_free(prepared);
+  return st;
+}
+
+quoin_status
+quoin_query_prepared(quoin_cursor **out, quoin_store *store, quoin_prepared *prepared,
+                     const quoin_query_options *opts, quoin_error *err)
+{
+  if (!out || !store || !prepared)
+    return base_fail(err, QUOIN_ERR_ARGUMENT, "out, store or prepared is NULL");
+  *out = NULL;
+  return query(out, store, NULL, prepared, opts, err);
+}
+
 quoin_status
 quoin_query(quoin_cursor **out, quoin_store *store, quoin_span sparql,
             const quoin_query_options *opts, quoin_error *err)
 {
-  quoin_query_options o = QUOIN_QUERY_OPTIONS_INIT;
-  quoin_prepared *prepared = NULL;
-
   if (!out || !store) return base_fail(err, QUOIN_ERR_ARGUMENT, "out or store is NULL");
   *out = NULL;
-  quoin_status st = api_options(&o, sizeof(o), opts, err);
-  if (!st) st = quoin_prepare(&prepared, sparql, o.base, err);
-  if (!st) st = quoin_query_prepared(out, store, prepared, &o, err);
-  quoin_prepared_free(prepared);
-  return st;
+  return query_text(out, store, NULL, sparql, opts, err);
+}
+
+quoin_status
+quoin_txn_query_prepared(quoin_cursor **out, quoin_txn *txn, quoin_prepared *prepared,
+                         const quoin_query_options *opts, quoin_error *err)
+{
+  if (!out || !txn || !prepared)
+    return base_fail(err, QUOIN_ERR_ARGUMENT, "out, txn or prepared is NULL");
+  *out = NULL;
+  quoin_status st = api_txn_usable(txn, err);
+  return st ? st : query(out, txn->child.store, txn, prepared, opts, err);
+}
+
+quoin_status
+quoin_txn_query(quoin_cursor **out, quoin_txn *txn, quoin_span sparql,
+                const quoin_query_options *opts, quoin_error *err)
+{
+  if (!out || !txn) return base_fail(err, QUOIN_ERR_ARGUMENT, "out or txn is NULL");
+  *out = NULL;
+  quoin_status st = api_txn_usable(txn, err);
+  return st ? st : query_text(out, txn->child.store, txn, sparql, opts, err);
 }
 
 void

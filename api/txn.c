@@ -1,11 +1,16 @@
+/* Transactions. */
+#include "api/txn.h"
+
 #include "api/match.h"
 
 #include "base/poison.h"
 
-struct quoin_txn {
-  api_child child;
-  quad_txn *txn;
-};
+quoin_status
+api_txn_usable(const quoin_txn *txn, quoin_error *err)
+{
+  if (txn->failure.status && err) *err = txn->failure;
+  return txn->failure.status;
+}
 
 static void
 detach(api_child *child)
@@ -37,6 +42,7 @@ quoin_txn_begin(quoin_txn **out, quoin_store *store, quoin_error *err)
   } else if ((st = quad_txn_begin(&txn->txn, store->quads, err))) {
     base_release(&store->mem, txn, 1, sizeof(*txn));
   } else {
+    txn->failure = (quoin_error)QUOIN_ERROR_INIT;
     txn->child.detach = detach;
     api_child_attach(&txn->child, store);
     *out = txn;
@@ -100,6 +106,7 @@ change(quoin_txn *txn, const quoin_statement *statement, bool add, quoin_error *
   quoin_status st = QUOIN_OK;
 
   if (!txn || !statement) return base_fail(err, QUOIN_ERR_ARGUMENT, "txn or statement is NULL");
+  if ((st = api_txn_usable(txn, err))) return st;
   const quoin_term *const from[4] = {&statement->subject, &statement->predicate, &statement->object,
                                      &statement->graph};
   for (size_t i = 0; i < 4; i++) {
@@ -138,8 +145,8 @@ quoin_txn_match(quoin_matches **out, quoin_txn *txn, const quoin_statement *patt
   if (!out || !txn) return base_fail(err, QUOIN_ERR_ARGUMENT, "out or txn is NULL");
   *out = NULL;
   quoin_store *store = txn->child.store;
-  quoin_status st = api_enter(store, err);
-  if (st) return st;
+  quoin_status st = api_txn_usable(txn, err);
+  if (st || (st = api_enter(store, err))) return st;
   if (!(st = quad_txn_snapshot(&snapshot, txn->txn, err)))
     st = api_pattern(&ids, &none, snapshot, pattern, scope, quad_txn_local(txn->txn), err);
   if (!st) st = quad_txn_scanned(txn->txn, &ids, err);
@@ -156,8 +163,8 @@ quoin_txn_commit(uint64_t *added, uint64_t *removed, quoin_txn *txn, quoin_error
 {
   if (!txn) return base_fail(err, QUOIN_ERR_ARGUMENT, "txn is NULL");
   quoin_store *store = txn->child.store;
-  quoin_status st = api_enter(store, err);
-  if (!st) {
+  quoin_status st = api_txn_usable(txn, err);
+  if (!st && !(st = api_enter(store, err))) {
     quad_txn *inner = txn->txn;
     txn->txn = NULL; /* the commit ends it, whatever it returns */
     st = quad_txn_commit(added, removed, inner, err);

@@ -116,6 +116,13 @@ sparql_intern(atom_id *out, sparql_context *ctx, const rdf_term *term, quoin_err
 }
 
 quoin_status
+sparql_reads(const sparql_context *ctx, const quad_pattern *pattern, quoin_error *err)
+{
+  if (!ctx->options || !ctx->options->txn) return QUOIN_OK;
+  return quad_txn_scanned(ctx->options->txn, pattern, err);
+}
+
+quoin_status
 sparql_term(rdf_term *out, sparql_context *ctx, atom_id id, base_arena *arena, quoin_error *err)
 {
   *out = (rdf_term){.kind = RDF_NONE};

@@ -64,6 +64,8 @@ void sparql_context_clear(sparql_context *ctx); /* a zeroed one is fine */
 /* The id of a term in this query (see above). */
 quoin_status sparql_intern(atom_id *out, sparql_context *ctx, const rdf_term *term,
                            quoin_error *err);
+/* The run reads what matches `pattern`: noted in its transaction, if it has one. */
+quoin_status sparql_reads(const sparql_context *ctx, const quad_pattern *pattern, quoin_error *err);
 /* The term of an id; text valid as long as `arena`, the context and its snapshot. */
 quoin_status sparql_term(rdf_term *out, sparql_context *ctx, atom_id id, base_arena *arena,
                          quoin_error *err);

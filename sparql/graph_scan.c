@@ -129,7 +129,12 @@ sparql_graph_set(atom_id **out, size_t *n, sparql_context *ctx, const rdf_term *
   for (size_t i = 0; i < n_terms; i++) {
     quoin_status st = sparql_intern(&ids[known], ctx, &terms[i], err);
     if (st) return st;
-    if (sparql_id_is_stored(ctx, ids[known])) known++;
+    if (sparql_id_is_stored(ctx, ids[known])) {
+      known++;
+    } else { /* others may make the graph */
+      const quad_pattern pattern = {.scope = QUAD_NAMED, .match.term[QUAD_G] = ids[known]};
+      if ((st = sparql_reads(ctx, &pattern, err))) return st;
+    }
   }
   sort_ids(ids, known);
   for (size_t i = 0; i < known; i++)
@@ -172,6 +177,7 @@ sparql_graph_names(atom_id **out, size_t *n, sparql_context *ctx, const atom_id 
     return QUOIN_OK;
   }
   if ((st = sparql_system_graph(&skip, ctx, err))) goto done;
+  if ((st = sparql_reads(ctx, &(quad_pattern){.scope = QUAD_NAMED}, err))) goto done;
   if ((st = sparql_id_table_init(&names, ctx, 1, err))) goto done;
   if ((st = collect_names(&names, ctx, err))) goto done;
   if (!(ids = base_arena_new(&ctx->arena, names.rows + 1, sizeof(atom_id)))) {
@@ -198,10 +204,11 @@ sparql_graph_exists(bool *out, sparql_context *ctx, atom_id name, const atom_id 
     *out = among(merged, n_merged, name);
     return QUOIN_OK;
   }
-  if (!sparql_id_is_stored(ctx, name)) return QUOIN_OK;
-  uint64_t count;
   quad_pattern pattern = {.scope = QUAD_NAMED, .match.term[QUAD_G] = name};
-  quoin_status st = quad_count(&count, ctx->snapshot, &pattern, err);
+  quoin_status st = sparql_reads(ctx, &pattern, err);
+  if (st || !sparql_id_is_stored(ctx, name)) return st;
+  uint64_t count;
+  st = quad_count(&count, ctx->snapshot, &pattern, err);
   *out = count > 0;
   return st;
 }
@@ -236,6 +243,22 @@ choose_order(const sparql_graph_scan *scan, const quad_pattern *pattern, unsigne
              : QUAD_ORDERS;
 }
 
+/* Of a step along a predicate all its triples: nodes are looked up by the thousand. */
+static quoin_status
+note_reading(const sparql_graph_scan *scan, const sparql_graph *graph, quad_pattern pattern,
+             quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  if (pattern.match.term[QUAD_P].bits)
+    pattern.match.term[QUAD_S] = pattern.match.term[QUAD_O] = ATOM_NONE_ID;
+  if (!graph->merge || !graph->merged) return sparql_reads(scan->ctx, &pattern, err);
+  for (size_t i = 0; i < graph->n_merged && !st; i++) {
+    pattern.match.term[QUAD_G] = graph->merged[i];
+    st = sparql_reads(scan->ctx, &pattern, err);
+  }
+  return st;
+}
+
 /* Where a whole graph or predicate is read: the order in which each of the merged graphs is scanned
  * by itself. A node's triples are looked up among those of all graphs. QUAD_ORDERS: not so. */
 static quad_order
@@ -267,6 +290,8 @@ sparql_graph_scan_start(sparql_graph_scan *scan, const sparql_graph *graph, cons
   quad_pattern pattern = {.scope = graph->scope,
                           .match.term = {spo[0], spo[1], spo[2], graph->name}};
   unsigned bound = 0;
+  quoin_status st = graph->empty ? QUOIN_OK : note_reading(scan, graph, pattern, err);
+  if (st) return st;
   scan->any = false;
   scan->nothing = graph->empty;
   for (unsigned i = 0; i < 4; i++) {
@@ -362,11 +387,13 @@ sparql_graph_has_node(bool *out, sparql_context *ctx, const sparql_graph *graph,
 {
   quoin_status st = QUOIN_OK;
   *out = false;
-  if (graph->empty || !node.bits || !sparql_id_is_stored(ctx, node)) return QUOIN_OK;
+  if (graph->empty || !node.bits) return QUOIN_OK;
+  bool stored = sparql_id_is_stored(ctx, node);
   for (unsigned position = QUAD_S; position <= QUAD_O && !*out && !st; position += 2) {
     quad_pattern pattern = {.scope = graph->scope, .match.term[QUAD_G] = graph->name};
     pattern.match.term[position] = node;
     uint64_t count = 0;
+    if ((st = sparql_reads(ctx, &pattern, err)) || !stored) continue;
     if ((st = quad_count(&count, ctx->snapshot, &pattern, err)) || !count) continue;
     *out = !graph->merge;
     if (*out) break;

@@ -64,6 +64,22 @@ named_graph(scan_spec *out, sparql_context *ctx, const sparql_active_graph *grap
   return QUOIN_OK;
 }
 
+/* Parameters count as any term: they change from run to run. */
+static quoin_status
+note_reading(const scan_spec *spec, const sparql_context *ctx, quoin_error *err)
+{
+  quad_pattern pattern = {.scope = spec->scope};
+  quoin_status st = QUOIN_OK;
+  for (unsigned i = 0; i < 4; i++)
+    if (spec->at[i].kind == SCAN_CONST) pattern.match.term[i] = spec->at[i].id;
+  if (!spec->graphs) return sparql_reads(ctx, &pattern, err);
+  for (size_t i = 0; i < spec->n_graphs && !st; i++) {
+    pattern.match.term[QUAD_G] = spec->graphs[i];
+    st = sparql_reads(ctx, &pattern, err);
+  }
+  return st;
+}
+
 quoin_status
 scan_spec_make(scan_spec *out, sparql_context *ctx, const sparql_triple *triple,
                const sparql_active_graph *graph, const sparql_frame *frame, quoin_error *err)
@@ -91,7 +107,7 @@ scan_spec_make(scan_spec *out, sparql_context *ctx, const sparql_triple *triple,
     out->distinct = true;
     break;
   }
-  return st;
+  return st ? st : note_reading(out, ctx, err);
 }
 
 bool

@@ -60,6 +60,7 @@ typedef struct sparql_run_options {
   /* The snapshot is a transaction's, and these are its local ids: terms that are new in it are
    * found in the snapshot, and rows hold ids that the transaction takes. NULL: no transaction. */
   atom_local *local;
+  quad_txn *txn; /* with local: what the run reads is noted there, for conflicts; may be NULL */
   uint32_t blank_scope; /* with local: new blank nodes of runs with different numbers differ */
   const char *services; /* SERVICE may ask addresses that begin with one of these, separated by
                            spaces; NULL: none. Copied. */
@@ -119,6 +120,14 @@ typedef struct sparql_update_result {
 quoin_status sparql_update_run(sparql_update_result *out, quad_store *store, quoin_span text,
                                const sparql_update_options *options, const base_alloc *mem,
                                quoin_error *err);
+
+/* The same within an open transaction: what the operations change is seen by what follows in it,
+ * and what they read is noted there, so that its commit may fail with CONFLICT. A failure after
+ * SYNTAX may leave changes of some operations in it: abort it. *scope is the caller's count of runs
+ * and operations in the transaction, from 1 on: new blank nodes of different ones differ. */
+quoin_status sparql_update_run_in(quad_txn *txn, uint32_t *scope, quad_store *store,
+                                  quoin_span text, const sparql_update_options *options,
+                                  const base_alloc *mem, quoin_error *err);
 
 /* ---- results in a format --------------------------------------------------------------------- */
 

@@ -52,11 +52,17 @@ quoin_status
 update_blank(atom_id *out, update_run *run, const char *prefix, quoin_span label, quoin_error *err)
 {
   run->label.len = 0;
-  base_buffer_text(&run->label, prefix);
+  base_buffer_printf(&run->label, "%s%lu.", prefix, (unsigned long)run->request);
   base_buffer_span(&run->label, label);
   if (run->label.failed) return base_fail_nomem(err);
   const rdf_term term = {.kind = RDF_BLANK, .value = {run->label.data, run->label.len}};
   return atom_local_intern(out, run->local, &term, err);
+}
+
+quoin_status
+update_reads(update_run *run, const quad_pattern *pattern, quoin_error *err)
+{
+  return quad_txn_scanned(run->txn, pattern, err);
 }
 
 /* ---- operations
@@ -146,31 +152,64 @@ deadline(uint64_t timeout_ms)
   return ns;
 }
 
+/* The request parsed; to be cleared whatever it returns. */
+static quoin_status
+run_init(update_run *run, sparql_update *update, quad_store *store, quoin_span text,
+         const sparql_update_options *options, const base_alloc *mem, quoin_error *err)
+{
+  static const sparql_update_options defaults = {0};
+  if (!options) options = &defaults;
+  sparql_update_init(update, mem);
+  *run = (update_run){
+      .mem = mem,
+      .options = options,
+      .store = store,
+      .update = update,
+      .cancel = {.flag = options->cancel, .deadline_ns = deadline(options->timeout_ms)},
+  };
+  base_arena_init(&run->arena, mem);
+  base_buffer_init(&run->label, mem);
+  return sparql_parse_update(update, text, options->base, err);
+}
+
+static void
+run_clear(update_run *run, sparql_update *update)
+{
+  base_buffer_clear(&run->label);
+  base_arena_clear(&run->arena);
+  sparql_update_clear(update);
+}
+
 quoin_status
 sparql_update_run(sparql_update_result *out, quad_store *store, quoin_span text,
                   const sparql_update_options *options, const base_alloc *mem, quoin_error *err)
 {
-  static const sparql_update_options defaults = {0};
+  update_run run;
   sparql_update update;
   sparql_update_result result = {0};
-
   assert(store && mem);
-  if (!options) options = &defaults;
-  sparql_update_init(&update, mem);
-  update_run run = {
-      .mem = mem,
-      .options = options,
-      .store = store,
-      .update = &update,
-      .cancel = {.flag = options->cancel, .deadline_ns = deadline(options->timeout_ms)},
-  };
-  base_arena_init(&run.arena, mem);
-  base_buffer_init(&run.label, mem);
-  quoin_status st = sparql_parse_update(&update, text, options->base, err);
+  quoin_status st = run_init(&run, &update, store, text, options, mem, err);
   if (!st && !update_load_in_bulk(&st, &result, &run, err)) st = transact(&result, &run, err);
-  base_buffer_clear(&run.label);
-  base_arena_clear(&run.arena);
-  sparql_update_clear(&update);
+  run_clear(&run, &update);
   if (out) *out = st ? (sparql_update_result){0} : result;
+  return st;
+}
+
+quoin_status
+sparql_update_run_in(quad_txn *txn, uint32_t *scope, quad_store *store, quoin_span text,
+                     const sparql_update_options *options, const base_alloc *mem, quoin_error *err)
+{
+  update_run run;
+  sparql_update update;
+  assert(txn && scope && store && mem);
+  quoin_status st = run_init(&run, &update, store, text, options, mem, err);
+  run.txn = txn;
+  run.local = quad_txn_local(txn);
+  run.operation = run.request = *scope;
+  if (!st) st = quad_txn_snapshot(&run.begin, txn, err);
+  if (!st) st = run_all(&run, err);
+  quad_snapshot_release(run.begin);
+  *scope = run.operation;
+  run_clear(&run, &update);
   return st;
 }

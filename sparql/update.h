@@ -1,13 +1,15 @@
 /* sparql/update.h - what the parts of the execution of updates share (SPARQL 1.1 Update, section
  * 3).
  *
- * One request is one transaction, which is the writer from its begin to its end. Each operation
+ * One request is one transaction, which is the writer from its begin to its end, or part of one
+ * that the caller has open: then what is read is noted in it, since it may conflict. Each operation
  * looks at the transaction's snapshot as those before it left it; what it changes goes to the
  * transaction by id, and the snapshot it reads does not move. Terms that are not stored have ids in
  * the transaction's dictionary, which the runs of WHERE share.
  *
- * Labels of new blank nodes in that dictionary, by where they come from: "d..." INSERT DATA, "u..."
- * templates, "f..." files, "n..." and "x..." BNODE(). A stored node is written "b<number>". */
+ * Labels of new blank nodes in that dictionary, by where they come from, with the number of the
+ * request in the transaction: "d0." INSERT DATA, "u0." templates, "f0." files, "n..." and "x..."
+ * BNODE(). A stored node is written "b<number>". */
 #ifndef QUOIN_SPARQL_UPDATE_H
 #define QUOIN_SPARQL_UPDATE_H
 
@@ -25,7 +27,8 @@ typedef struct update_run {
   base_cancel cancel;
   base_arena arena;   /* of the operation at hand */
   base_buffer label;  /* of a blank node */
-  uint32_t operation; /* number of the one at hand, from 1 */
+  uint32_t operation; /* number of the one at hand in the transaction, from 1 */
+  uint32_t request;   /* that of the one before the first */
   uint64_t blanks;    /* made by templates */
 } update_run;
 
@@ -39,6 +42,9 @@ quoin_status update_quads_add(update_quads *quads, update_run *run, const quad *
 /* Add all of them to the transaction. */
 quoin_status update_quads_insert(const update_quads *quads, update_run *run, quoin_error *err);
 void update_quads_clear(update_quads *quads, update_run *run);
+
+/* The operation depends on what matches. */
+quoin_status update_reads(update_run *run, const quad_pattern *pattern, quoin_error *err);
 
 /* The id of a term that is no blank node: inline, stored, or local. RDF_NONE gives 0. */
 quoin_status update_term(atom_id *out, update_run *run, const rdf_term *term, quoin_error *err);

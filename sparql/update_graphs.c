@@ -49,7 +49,8 @@ each_quad(update_run *run, const quad_snapshot *snapshot, const quad_pattern *pa
   quad_batch batch;
   if (order == QUAD_ORDERS) /* none begins with the graph: a scan of all that is named */
     order = quad_order_for(orders, &(quad_pattern){.scope = pattern->scope}, spo, 3);
-  quoin_status st = quad_scan_open(&scan, snapshot, pattern, order, 15u, err);
+  quoin_status st = update_reads(run, pattern, err);
+  if (!st) st = quad_scan_open(&scan, snapshot, pattern, order, 15u, err);
   while (!st && !(st = base_cancel_check(&run->cancel, err)) &&
          !(st = quad_scan_next(&batch, scan, err)))
     st = act(run, &batch, action, target, skip, err);
@@ -94,11 +95,13 @@ update_clear(update_run *run, const sparql_operation *op, quoin_error *err)
  * -------------------------------------------------------------------------------------- */
 
 static quoin_status
-graph_exists(bool *out, const quad_snapshot *snapshot, atom_id graph, quoin_error *err)
+graph_exists(bool *out, update_run *run, const quad_snapshot *snapshot, atom_id graph,
+             quoin_error *err)
 {
   const quad_pattern pattern = graph_pattern(graph);
   uint64_t count = 0;
-  quoin_status st = quad_count(&count, snapshot, &pattern, err);
+  quoin_status st = update_reads(run, &pattern, err);
+  if (!st) st = quad_count(&count, snapshot, &pattern, err);
   *out = count > 0;
   return st;
 }
@@ -113,7 +116,7 @@ update_create(update_run *run, const sparql_operation *op, quoin_error *err)
   if (op->silent) return QUOIN_OK;
   quoin_status st = update_term(&graph, run, &op->target.graph, err);
   if (st || (st = quad_txn_snapshot(&snapshot, run->txn, err))) return st;
-  st = graph_exists(&exists, snapshot, graph, err);
+  st = graph_exists(&exists, run, snapshot, graph, err);
   quad_snapshot_release(snapshot);
   if (!st && exists)
     st = base_fail(err, QUOIN_ERR_EXISTS, "CREATE: the graph <%.*s> exists already",
@@ -141,7 +144,7 @@ transfer(update_run *run, const sparql_operation *op, const quad_snapshot *snaps
   const atom_id none = ATOM_NONE_ID;
   bool exists = true;
   quoin_status st = QUOIN_OK;
-  if (source.bits && (st = graph_exists(&exists, snapshot, source, err))) return st;
+  if (source.bits && (st = graph_exists(&exists, run, snapshot, source, err))) return st;
   if (!exists && op->silent) return QUOIN_OK;
   if (!exists)
     return base_fail(err, QUOIN_ERR_NOT_FOUND, "there is no graph <%.*s>",

@@ -275,6 +275,7 @@ where_options(sparql_run_options *out, update_run *run, quoin_error *err)
       .cancel = o->cancel,
       .services = o->services,
       .local = run->local,
+      .txn = run->txn,
       .blank_scope = run->operation,
   };
   if (!run->cancel.deadline_ns) return QUOIN_OK;

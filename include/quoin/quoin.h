@@ -428,7 +428,7 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_update_check(quoin_span sparql, quo
 /** A variable given a value from outside. */
 typedef struct quoin_binding {
   quoin_span name; /**< Without "?". */
-  quoin_term term;
+  quoin_term term; /**< A blank node: by `node`, or by the label under which it came out. */
 } quoin_binding;
 
 typedef struct quoin_query_options {
@@ -471,6 +471,17 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_query_prepared(quoin_cursor **out, 
                                                             quoin_prepared *prepared,
                                                             const quoin_query_options *opts,
                                                             quoin_error *err);
+/** As quoin_query(), over the transaction's own changes too. What the query reads counts as relied
+ * on: see quoin_txn_commit(). The cursor is to be closed before the next change and the end. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_txn_query(quoin_cursor **out, quoin_txn *txn,
+                                                       quoin_span sparql,
+                                                       const quoin_query_options *opts,
+                                                       quoin_error *err);
+/** The same with a prepared query. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_txn_query_prepared(quoin_cursor **out, quoin_txn *txn,
+                                                                quoin_prepared *prepared,
+                                                                const quoin_query_options *opts,
+                                                                quoin_error *err);
 /** A store outlives its open cursors, whichever is closed first. */
 QUOIN_API void quoin_cursor_close(quoin_cursor *cursor);
 
@@ -627,6 +638,19 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_update(quoin_update_result *out, qu
                                                     quoin_span sparql,
                                                     const quoin_update_options *opts,
                                                     quoin_error *err);
+/**
+ * Run an update request within an open transaction, on what it has changed so far; what follows in
+ * the transaction sees its changes, others do so after the commit. It neither waits for others nor
+ * makes them wait. What it reads counts as relied on: see quoin_txn_commit().
+ *
+ * @param opts  May be NULL.
+ * @return As quoin_update(). After ARGUMENT for an argument of the call or SYNTAX the transaction
+ * is as it was. After any other failure it may hold a part of the request's changes: all further
+ *   calls on it fail in the same way, the commit too, and nothing of it becomes visible.
+ */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_txn_update(quoin_txn *txn, quoin_span sparql,
+                                                        const quoin_update_options *opts,
+                                                        quoin_error *err);
 /** @} */
 
 #ifdef __cplusplus
