@@ -262,6 +262,13 @@ quoin_status atom_find(atom_id *out, const atom_store *store, const rdf_term *te
 quoin_status atom_find_batch(atom_id *out, const atom_store *store, const rdf_term *terms, size_t n,
                              uint64_t mark, quoin_error *err);
 
+/* The stored language strings that are `term` but for the case of their tags, with numbers <= mark,
+ * `term` itself among them if it is stored; RDF 1.1 Concepts, 3.3, compares tags without case. In
+ * `arena`, ascending. None for other terms. Cost: one probe run. Any thread with a pin. */
+quoin_status atom_find_spellings(atom_id **out, size_t *n, const atom_store *store,
+                                 const rdf_term *term, uint64_t mark, base_arena *arena,
+                                 quoin_error *err);
+
 /* A blank node never used before. Writer only. */
 atom_id atom_blank_new(atom_store *store);
 /* n of them, numbered upwards from the returned one. */
@@ -345,6 +352,10 @@ void atom_local_reset(atom_local *local); /* forgets all, keeps memory */
 /* The local id of `term`, added if new. Blank nodes by label. */
 quoin_status atom_local_intern(atom_id *out, atom_local *local, const rdf_term *term,
                                quoin_error *err);
+/* As atom_find_spellings, of the first `count` terms. */
+quoin_status atom_local_spellings(atom_id **out, size_t *n, const atom_local *local,
+                                  const rdf_term *term, uint64_t count, base_arena *arena,
+                                  quoin_error *err);
 /* Spans are valid until reset or free. A vector is an RDF_VECTOR. */
 void atom_local_read(rdf_term *out, const atom_local *local, atom_id id);
 /* The same with the text of a vector, made in `arena`. */

@@ -50,7 +50,7 @@ term_hash(const rdf_term *term)
 {
   uint64_t seed = (uint64_t)term->kind;
   if (term->datatype.len) seed = base_hash_seed(term->datatype.ptr, term->datatype.len, seed);
-  if (term->lang.len) seed = base_hash_seed(term->lang.ptr, term->lang.len, seed + 16);
+  if (term->lang.len) seed += atom_tag_hash(term->lang);
   return base_hash_seed(term->value.len ? term->value.ptr : "", term->value.len, seed);
 }
 
@@ -152,6 +152,29 @@ atom_local_intern(atom_id *out, atom_local *local, const rdf_term *term, quoin_e
   quoin_status st = rdf_vector_of(&term, &vector, &arena, err);
   if (!st) st = local_intern(out, local, term, err);
   base_arena_clear(&arena);
+  return st;
+}
+
+quoin_status
+atom_local_spellings(atom_id **out, size_t *n, const atom_local *local, const rdf_term *term,
+                     uint64_t count, base_arena *arena, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  atom_spellings list = {.arena = arena};
+  if (term->lang.len && local->n_slots) {
+    uint64_t hash = term_hash(term);
+    size_t at = hash & (local->n_slots - 1);
+    for (; !st && local->slots[at].number; at = (at + 1) & (local->n_slots - 1)) {
+      uint64_t number = local->slots[at].number;
+      const rdf_term *other = &local->terms[number - 1];
+      if (number > count || local->slots[at].hash != hash || other->kind != term->kind) continue;
+      if (base_span_equal(other->value, term->value) &&
+          base_span_equal_nocase(other->lang, term->lang))
+        st = atom_spellings_add(&list, atom_id_make(ATOM_LOCAL, number), err);
+    }
+  }
+  *out = list.ids;
+  *n = list.n;
   return st;
 }
 

@@ -141,6 +141,26 @@ atom_overlay_find(atom_id *out, const atom_store *store, const atom_key *key, ui
   }
 }
 
+quoin_status
+atom_overlay_spellings(atom_spellings *out, const atom_store *store, const atom_key *key,
+                       uint64_t mark, quoin_error *err)
+{
+  const atom_overlay *overlay = store->overlay;
+  /* Acquire: as in atom_overlay_find. */
+  overlay_table *table =
+      atomic_load_explicit(&((atom_overlay *)(uintptr_t)overlay)->table, memory_order_acquire);
+  for (uint64_t at = key->hash & table->mask;; at = (at + 1) & table->mask) {
+    uint64_t number = atomic_load_explicit(&table->numbers[at], memory_order_acquire);
+    if (number == 0) return QUOIN_OK;
+    const overlay_term *term = number > mark ? NULL : term_at(overlay, number);
+    if (!term || term->hash != key->hash || term->record[1] != (char)key->kind) continue;
+    bool same;
+    quoin_status st = atom_key_spells(&same, store, number, key, err);
+    if (!st && same) st = atom_spellings_add(out, atom_id_make(key->kind, number), err);
+    if (st) return st;
+  }
+}
+
 static void
 table_put(overlay_table *table, uint64_t number, uint64_t hash)
 {

@@ -190,6 +190,21 @@ atom_key_matches(bool *out, const atom_store *store, uint64_t number, const atom
   return *out ? QUOIN_OK : other_term(store, number, &rec, key, err);
 }
 
+quoin_status
+atom_key_spells(bool *out, const atom_store *store, uint64_t number, const atom_key *key,
+                quoin_error *err)
+{
+  atom_record rec;
+  uint16_t check;
+  *out = false;
+  quoin_status st = atom_record_at(&rec, &check, store, number, err);
+  if (st) return st;
+  if (check != (uint16_t)(key->hash >> 48) || rec.kind != key->kind)
+    return offset_corrupt(store, number, "slot and offset do not agree", err);
+  *out = base_span_equal(rec.value, key->value) && base_span_equal_nocase(rec.lang, key->lang);
+  return *out ? QUOIN_OK : other_term(store, number, &rec, key, err);
+}
+
 /* ---- terms
  * --------------------------------------------------------------------------------------- */
 

@@ -3,11 +3,27 @@
 
 #include "base/poison.h"
 
+uint64_t
+atom_tag_hash(quoin_span tag)
+{
+  char lower[64];
+  uint64_t hash = 0;
+  for (size_t from = 0; from < tag.len; from += sizeof(lower)) {
+    size_t n = tag.len - from < sizeof(lower) ? tag.len - from : sizeof(lower);
+    for (size_t i = 0; i < n; i++) {
+      char c = tag.ptr[from + i];
+      lower[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    hash = base_hash_seed(lower, n, hash);
+  }
+  return hash;
+}
+
 void
 atom_key_hash(atom_key *key)
 {
   uint64_t seed = base_mix((uint64_t)key->kind << 58 | key->datatype);
-  if (key->lang.len) seed ^= base_hash(key->lang.ptr, key->lang.len);
+  if (key->lang.len) seed ^= atom_tag_hash(key->lang);
   key->hash = base_hash_seed(key->value.len ? key->value.ptr : "", key->value.len, seed);
 }
 

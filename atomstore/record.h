@@ -20,8 +20,9 @@ typedef struct atom_record {
   size_t size;      /* bytes of the whole record */
 } atom_record;
 
-/* What a term is found by. The hash covers kind, datatype, lang and value, and nothing of how the
- * record is stored. */
+/* What a term is found by. The hash covers kind, datatype, lang in lower case and value, and
+ * nothing of how the record is stored: the spellings of a language string lie on one way through
+ * the table. */
 typedef struct atom_key {
   atom_kind kind;
   uint64_t datatype; /* number, 0 for kinds without; the dimension of a vector */
@@ -50,6 +51,7 @@ atom_record_datatype(const atom_record *rec)
 }
 
 void atom_key_hash(atom_key *key); /* fills key->hash */
+uint64_t atom_tag_hash(quoin_span tag);
 
 /* False when [at, at+room) does not begin with a record. Spans point into it; the value of a vector
  * is left empty. */

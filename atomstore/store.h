@@ -12,7 +12,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 
-enum { ATOM_FORMAT = 2, ATOM_HEAD = 64 };
+enum { ATOM_FORMAT = 3, ATOM_HEAD = 64 };
 
 typedef enum atom_file {
   ATOM_FILE_TERMS,
@@ -57,6 +57,13 @@ struct atom_table {
   _Atomic(uint64_t) synced; /* head.synced */
   atom_table *older;        /* in the list of retired ones */
 };
+
+/* Ids found so far; in an arena. */
+typedef struct atom_spellings {
+  base_arena *arena;
+  atom_id *ids;
+  size_t n, cap;
+} atom_spellings;
 
 typedef struct atom_overlay atom_overlay;
 typedef struct atom_growth atom_growth;
@@ -135,6 +142,10 @@ quoin_status atom_key_matches(bool *out, const atom_store *store, uint64_t numbe
 quoin_status atom_corrupt_record(const atom_store *store, uint64_t number, const char *what,
                                  quoin_error *err);
 
+/* Whether the term of `number` is that of `key`, a language string, but for the case of its tag. */
+quoin_status atom_key_spells(bool *out, const atom_store *store, uint64_t number,
+                             const atom_key *key, quoin_error *err);
+
 /* ---- table.c ----------------------------------------------------------------------------------
  */
 
@@ -150,6 +161,10 @@ unsigned atom_table_bits_for(uint64_t terms);
 /* The id of key with a number <= mark, or 0. A bad slot is CORRUPT. */
 quoin_status atom_table_find(atom_id *out, const atom_store *store, const atom_table *table,
                              const atom_key *key, uint64_t mark, quoin_error *err);
+/* Add the spellings of key, a language string, with a number <= mark. */
+quoin_status atom_table_spellings(atom_spellings *out, const atom_store *store,
+                                  const atom_table *table, const atom_key *key, uint64_t mark,
+                                  quoin_error *err);
 /* Put an id that is not there; there is room. */
 void atom_table_put(atom_table *table, atom_id id, uint64_t hash);
 /* Put terms [from, to] by their records. Stops early when *stop (may be NULL) is set. */
@@ -211,6 +226,11 @@ void atom_prefix_note(atom_store *store, quoin_span iri, uint64_t number);
 void atom_prefix_forget(atom_store *store);
 void atom_window_free(atom_store *store);
 
+/* ---- spelling.c --------------------------------------------------------------------------------
+ */
+
+quoin_status atom_spellings_add(atom_spellings *list, atom_id id, quoin_error *err);
+
 /* ---- overlay.c ---------------------------------------------------------------------------------
  */
 
@@ -219,6 +239,8 @@ quoin_status atom_overlay_new(atom_overlay **out, uint64_t base, const base_allo
 void atom_overlay_free(atom_overlay *overlay); /* NULL is fine */
 quoin_status atom_overlay_find(atom_id *out, const atom_store *store, const atom_key *key,
                                uint64_t mark, quoin_error *err);
+quoin_status atom_overlay_spellings(atom_spellings *out, const atom_store *store,
+                                    const atom_key *key, uint64_t mark, quoin_error *err);
 /* Add a record as `number`, the next. */
 quoin_status atom_overlay_add(atom_overlay *overlay, atom_id id, uint64_t hash,
                               const atom_record *rec, quoin_error *err);

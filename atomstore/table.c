@@ -191,6 +191,32 @@ atom_table_find(atom_id *out, const atom_store *store, const atom_table *table, 
   return slot_corrupt(table, 0, "the table has no empty slot", err);
 }
 
+quoin_status
+atom_table_spellings(atom_spellings *out, const atom_store *store, const atom_table *table,
+                     const atom_key *key, uint64_t mark, quoin_error *err)
+{
+  uint64_t at = atom_slot_home(table, key->hash);
+  uint64_t upper = key->hash & ~UINT64_C(0xffff);
+  for (uint64_t seen = 0; seen <= table->mask; seen++, at = (at + 1) & table->mask) {
+    atom_slot *slot = &table->slots[at];
+    /* Acquire: pairs with the release in atom_table_put; tag, offset and record are there. */
+    atom_id id = {atomic_load_explicit(&slot->id, memory_order_acquire)};
+    if (id.bits == 0) return QUOIN_OK;
+    uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
+    if (tag != atom_slot_tag(id.bits, tag)) {
+      if (slot_is_bad(slot)) return slot_corrupt(table, at, "a slot does not check", err);
+      continue;
+    }
+    if ((tag & ~UINT64_C(0xffff)) != upper) continue;
+    if (atom_id_payload(id) > mark || atom_id_kind(id) != key->kind) continue;
+    bool same;
+    quoin_status st = atom_key_spells(&same, store, atom_id_payload(id), key, err);
+    if (!st && same) st = atom_spellings_add(out, id, err);
+    if (st) return st;
+  }
+  return slot_corrupt(table, 0, "the table has no empty slot", err);
+}
+
 /* ---- changing
  * --------------------------------------------------------------------------------------- */
 

@@ -168,6 +168,17 @@ quoin_status plan_group_node(sparql_operator **out, planner *p, const sparql_alg
                              sparql_operator *seed, sparql_expr *const *pushed, size_t n_pushed,
                              quoin_error *err);
 
+/* ---- constants with a language tag (plan_spelling.c) -------------------------------------------
+ */
+
+/* Where the constants of *triple stand for several stored terms: *out is the union of the scans.
+ * Else *out is NULL, and *triple perhaps another one: with the one term that is stored. */
+quoin_status plan_spelled_scan(sparql_operator **out, const sparql_triple **triple, planner *p,
+                               const sparql_active_graph *graph, quoin_error *err);
+/* The same for a path, whose end is also what is written; *out NULL: it stands for no other. */
+quoin_status plan_spelled_path(sparql_operator **out, planner *p, const sparql_algebra *node,
+                               const sparql_active_graph *graph, quoin_error *err);
+
 /* ---- steps (plan_step.c), EXISTS (plan_exists.c) ----------------------------------------------
  */
 

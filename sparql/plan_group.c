@@ -147,6 +147,36 @@ flatten_alone(plan_group *g, const sparql_algebra *node, const sparql_active_gra
 }
 
 static quoin_status
+flatten_triple(plan_group *g, const sparql_triple *triple, const sparql_active_graph *graph,
+               quoin_error *err)
+{
+  plan_member *m;
+  sparql_operator *op;
+  quoin_status st = plan_spelled_scan(&op, &triple, g->p, graph, err);
+  if (st || (st = add_member(&m, g, err))) return st;
+  m->kind = op ? MEMBER_PLAN : MEMBER_SCAN;
+  m->op = op;
+  m->triple = triple;
+  m->graph = graph;
+  return QUOIN_OK;
+}
+
+static quoin_status
+flatten_path(plan_group *g, const sparql_algebra *node, const sparql_active_graph *graph,
+             quoin_error *err)
+{
+  sparql_operator *op;
+  plan_member *m;
+  quoin_status st = plan_spelled_path(&op, g->p, node, graph, err);
+  if (st || (st = add_member(&m, g, err))) return st;
+  m->kind = op ? MEMBER_PLAN : MEMBER_PATH;
+  m->op = op;
+  m->node = op ? NULL : node;
+  m->graph = graph;
+  return QUOIN_OK;
+}
+
+static quoin_status
 flatten_graph(plan_group *g, const sparql_algebra *node, const var_word *others, quoin_error *err)
 {
   planner *p = g->p;
@@ -170,16 +200,11 @@ flatten(plan_group *g, const sparql_algebra *node, const sparql_active_graph *gr
   case ALGEBRA_UNIT:
     return QUOIN_OK;
   case ALGEBRA_BGP:
-    for (size_t i = 0; i < node->n_triples; i++) {
-      plan_member *m;
-      if ((st = add_member(&m, g, err))) return st;
-      m->kind = MEMBER_SCAN;
-      m->triple = &node->triples[i];
-      m->graph = graph;
-    }
+    for (size_t i = 0; i < node->n_triples; i++)
+      if ((st = flatten_triple(g, &node->triples[i], graph, err))) return st;
     return QUOIN_OK;
   case ALGEBRA_PATH:
-    return flatten_alone(g, node, graph, MEMBER_PATH, err);
+    return flatten_path(g, node, graph, err);
   case ALGEBRA_JOIN:
     return flatten_join(g, node, graph, others, err);
   case ALGEBRA_GRAPH:
@@ -306,12 +331,13 @@ guess_share(const plan_filter *f)
   }
 }
 
-/* True when equality with the term is equality of terms: IRIs, simple literals, language strings.
- */
+/* True when equality with the term is equality of terms: IRIs, simple literals. The tags of
+ * language strings are compared without case. */
 static bool
 is_plain_term(const rdf_term *term)
 {
-  return term->kind == RDF_IRI || (term->kind == RDF_LITERAL && term->datatype.len == 0);
+  return term->kind == RDF_IRI ||
+         (term->kind == RDF_LITERAL && !term->datatype.len && !term->lang.len);
 }
 
 /* `?v = term`: then *var and *term. */

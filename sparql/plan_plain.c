@@ -31,10 +31,14 @@ plain_bgp(sparql_operator **out, planner *p, const sparql_algebra *node,
   for (size_t i = 0; i < node->n_triples; i++) {
     scan_spec spec;
     sparql_operator *scan;
-    if ((st = scan_spec_make(&spec, p->ctx, &node->triples[i], graph, p->frame, err))) return st;
-    st = sparql_scan_make(&scan, p->ctx, &spec, scan_spec_order(&spec, p->orders, NULL, 0), NULL,
-                          NULL, 0, p->frame, false, err);
-    if ((st = plan_made(p, st, scan, err))) return st;
+    const sparql_triple *triple = &node->triples[i];
+    if ((st = plan_spelled_scan(&scan, &triple, p, graph, err))) return st;
+    if (!scan) {
+      if ((st = scan_spec_make(&spec, p->ctx, triple, graph, p->frame, err))) return st;
+      st = sparql_scan_make(&scan, p->ctx, &spec, scan_spec_order(&spec, p->orders, NULL, 0), NULL,
+                            NULL, 0, p->frame, false, err);
+      if ((st = plan_made(p, st, scan, err))) return st;
+    }
     if ((st = plain_join(out, p, *out, scan, JOIN_INNER, node, graph, err))) return st;
   }
   return QUOIN_OK;
@@ -76,6 +80,7 @@ plan_plain_node(sparql_operator **out, planner *p, const sparql_algebra *node,
   case ALGEBRA_BGP:
     return plain_bgp(out, p, node, graph, err);
   case ALGEBRA_PATH:
+    if ((st = plan_spelled_path(out, p, node, graph, err)) || *out) return st;
     if (p->frame) {
       st = sparql_unit_make(&child, p->ctx, p->frame, err);
       if ((st = plan_made(p, st, child, err))) return st;

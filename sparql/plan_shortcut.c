@@ -19,7 +19,10 @@ one_pattern(bool *is, scan_spec *spec, planner *p, const sparql_algebra *node,
     node = node->left;
   }
   if (node->op != ALGEBRA_BGP || node->n_triples != 1) return QUOIN_OK;
-  if ((st = scan_spec_make(spec, p->ctx, &node->triples[0], graph, p->frame, err))) return st;
+  const sparql_triple *triple = &node->triples[0];
+  sparql_operator *several;
+  if ((st = plan_spelled_scan(&several, &triple, p, graph, err)) || several) return st;
+  if ((st = scan_spec_make(spec, p->ctx, triple, graph, p->frame, err))) return st;
   for (unsigned i = 0; i < 4; i++)
     for (unsigned j = i + 1; j < 4; j++)
       if (spec->at[i].kind == SCAN_VAR && spec->at[j].kind == SCAN_VAR &&

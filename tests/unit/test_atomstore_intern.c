@@ -401,10 +401,64 @@ test_intern__local_ids_name_terms_of_one_query(void **state)
   atom_local_free(NULL);
 }
 
+static void
+assert_spellings(const fixture *f, rdf_term term, uint64_t mark, const atom_id *ids, size_t n)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  base_arena arena;
+  atom_id *found;
+  size_t n_found;
+  base_arena_init(&arena, base_alloc_default());
+  assert_ok(atom_find_spellings(&found, &n_found, f->store, &term, mark, &arena, &err));
+  assert_int_equal(n_found, n);
+  for (size_t i = 0; i < n; i++)
+    assert_int_equal(found[i].bits, ids[i].bits);
+  base_arena_clear(&arena);
+}
+
+/* Terms of their own, all on one way through the table; in files and in an overlay. */
+static void
+test_intern__spellings_of_a_tag(void **state)
+{
+  (void)state;
+  static const char *const tags[] = {"en-gb", "EN-GB", "en-GB", "eN-gb", "En-Gb"};
+  char longer[2][201];
+  fixture f;
+  atom_id ids[5], far[2];
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture_make(&f);
+  for (int i = 0; i < 3; i++) {
+    ids[i] = intern(&f, support_literal("word", "", tags[i]));
+    (void)intern(&f, support_literal("other", "", tags[i]));
+    (void)intern(&f, support_literal("word", "", "en"));
+  }
+  for (int i = 0; i < 2; i++) { /* a tag may be longer than any real one */
+    memset(longer[i], "aA"[i], 200);
+    longer[i][200] = '\0';
+    far[i] = intern(&f, support_literal("word", "", longer[i]));
+  }
+  assert_ok(atom_store_sync(&f.marks, f.store, &err));
+  for (int i = 0; i < 5; i++)
+    assert_spellings(&f, support_literal("word", "", tags[i]), UINT64_MAX, ids, 3);
+  assert_spellings(&f, support_literal("word", "", tags[4]), atom_id_payload(ids[1]), ids, 2);
+  assert_spellings(&f, support_literal("word", "", longer[0]), UINT64_MAX, far, 2);
+  assert_spellings(&f, support_literal("word", "", "en-us"), UINT64_MAX, NULL, 0);
+  assert_spellings(&f, support_literal("word", "", ""), UINT64_MAX, NULL, 0);
+  assert_ok(atom_check(f.store, NULL, &err));
+  fixture_close(&f);
+  fixture_open(&f, ATOM_OPEN_READ_ONLY);
+  for (int i = 0; i < 5; i++)
+    ids[i] = intern(&f, support_literal("word", "", tags[i]));
+  assert_spellings(&f, support_literal("word", "", tags[4]), UINT64_MAX, ids, 5);
+  assert_spellings(&f, support_literal("word", "", tags[4]), f.marks.terms, ids, 3);
+  fixture_remove(&f);
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_intern__spellings_of_a_tag),
       cmocka_unit_test(test_intern__gives_one_id_to_each_of_200k_terms),
       cmocka_unit_test(test_intern__in_batches_gives_the_ids_of_single_calls),
       cmocka_unit_test(test_intern__keeps_terms_of_any_length_and_content),

@@ -96,6 +96,35 @@ test_query__order_of_mixed_terms(void **state)
   world_close(&w);
 }
 
+/* RDF 1.1 Concepts, 3.3: tags are compared without case; each term keeps its spelling. */
+static void
+test_query__language_tags_match_in_any_case(void **state)
+{
+  (void)state;
+  world w;
+  world_open(&w, ":a :p \"x\"@en . :b :p \"x\"@EN . :c :p \"x\"@eN , \"x\"@en-GB , \"x\" . "
+                 ":d :p \"y\"@En ; :q :a . :a :p :b . :g { :h :p \"x\"@EN . :i :p \"x\"@en }");
+  EXPECT(&w, "SELECT ?s WHERE { ?s :p \"x\"@EN }", ":a\n:b\n:c\n");
+  EXPECT(&w, "SELECT ?s WHERE { ?s :p \"x\"@en }", ":a\n:b\n:c\n");
+  EXPECT(&w, "SELECT ?s WHERE { ?s :p \"y\"@en }", ":d\n");
+  EXPECT(&w, "SELECT ?s WHERE { ?s :p \"x\"@EN-gb }", ":c\n");
+  EXPECT(&w, "SELECT ?s WHERE { ?s :p \"x\"@de }", "");
+  EXPECT(&w, "SELECT ?p WHERE { :b ?p \"x\"@eN ; ?p ?o } LIMIT 1", ":p\n");
+  EXPECT(&w, "SELECT ?s ?o WHERE { ?s :p \"x\"@eN , ?o FILTER(isIRI(?o)) }", ":a :b\n");
+  EXPECT(&w, "SELECT ?s WHERE { ?s :q/:p \"x\"@EN }", ":d\n");
+  EXPECT(&w, "SELECT ?s WHERE { ?s :p+ \"x\"@EN }", ":a\n:a\n:b\n:c\n");
+  EXPECT(&w, "SELECT ?s WHERE { ?s :p* \"y\"@eN }", "\"y\"@En\n\"y\"@eN\n:d\n");
+  EXPECT(&w, "SELECT (COUNT(*) AS ?n) WHERE { ?s :p \"x\"@EN }", "3\n");
+  EXPECT(&w, "SELECT (COUNT(*) AS ?n) WHERE { ?s :p \"y\"@EN }", "1\n");
+  EXPECT(&w, "SELECT ?g ?s WHERE { GRAPH ?g { ?s :p \"x\"@EN } }", ":g :h\n:g :i\n");
+  EXPECT(&w, "SELECT ?s WHERE { GRAPH :g { ?s :p \"x\"@en } }", ":h\n:i\n");
+  EXPECT(&w, "SELECT ?s WHERE { ?s :q ?x FILTER EXISTS { ?x :p \"x\"@EN } }", ":d\n");
+  EXPECT(&w, "SELECT ?s WHERE { ?s :p ?o FILTER(?o = \"x\"@EN) }", ":a\n:b\n:c\n");
+  EXPECT(&w, "SELECT ?s WHERE { ?s :p ?o FILTER(sameTerm(?o, \"x\"@EN)) }", ":b\n");
+  EXPECT(&w, "SELECT ?o WHERE { :b :p ?o }", "\"x\"@EN\n");
+  world_close(&w);
+}
+
 static void
 test_query__limit_and_offset(void **state)
 {
@@ -410,6 +439,7 @@ main(void)
       cmocka_unit_test(test_query__patterns_and_filters),
       cmocka_unit_test(test_query__optional_union_minus_values),
       cmocka_unit_test(test_query__order_of_mixed_terms),
+      cmocka_unit_test(test_query__language_tags_match_in_any_case),
       cmocka_unit_test(test_query__limit_and_offset),
       cmocka_unit_test(test_query__distinct_and_subselect),
       cmocka_unit_test(test_query__aggregates),
