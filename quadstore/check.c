@@ -93,10 +93,10 @@ check_section(section_sum *sum, const quad_section *sec, unsigned order, const c
   size_t per = quad_page_entries(sec->keys ? sec->keys : 3);
   const uint8_t *tops = NULL;
   quad_cursor cur;
-  quoin_status st;
+  quoin_status st = QUOIN_OK;
 
   if (!sec->entries) return QUOIN_OK;
-  if ((st = quad_cursor_open(&cur, sec, c->store->mem, err))) return st;
+  quad_cursor_open(&cur, sec, c->store->mem);
   if (sec->run->disk && (st = quad_run_tops(&tops, sec, err))) goto done;
   for (uint64_t b = 0; b < sec->blocks; b++) {
     if ((st = base_cancel_check(c->cancel, err))) goto done;
@@ -130,7 +130,7 @@ check_predicates(const quad_run *run, const checker *c, quoin_error *err)
     const quad_section *sec = &run->section[part][QUAD_SPO];
     quad_cursor cur;
     if (!sec->entries) continue;
-    if ((st = quad_cursor_open(&cur, sec, c->store->mem, err))) break;
+    quad_cursor_open(&cur, sec, c->store->mem);
     quad_tally_begin(&tally, part, QUAD_SPO);
     for (uint64_t b = 0; b < sec->blocks && !st; b++) {
       if ((st = quad_cursor_load(&cur, b, err))) break;

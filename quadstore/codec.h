@@ -63,14 +63,14 @@ bool codec_parse(codec_view *view, const uint8_t *data, size_t length, size_t av
 /* All 128 rows of `group` (what lies beyond the last row is undefined). */
 void codec_decode(uint64_t out[CODEC_GROUP], const codec_view *view, unsigned column,
                   unsigned group);
-/* One row alone is cheap to read: all forms but DELTA, and there the first of each group. */
-static inline bool
-codec_can_get(const codec_view *view, unsigned column, uint32_t row)
-{
-  return view->column[column].form != CODEC_DELTA || row % CODEC_GROUP == 0;
-}
-/* That row. */
+/* Rows [from, to) into out[0...]. Any form but DELTA. */
+void codec_decode_rows(uint64_t *out, const codec_view *view, unsigned column, uint32_t from,
+                       uint32_t to);
+/* That row; of DELTA the first of its group. */
 uint64_t codec_get(const codec_view *view, unsigned column, uint32_t row);
+/* Values ascend in rows [*lo, *hi): leave those that are v; if none is, *lo == *hi is where v would
+ * stand. */
+void codec_narrow(uint32_t *lo, uint32_t *hi, const codec_view *view, unsigned column, uint64_t v);
 
 /* 128 values of `width` bits from `in` (8 readable bytes beyond), each plus base. */
 void codec_unpack(uint64_t out[CODEC_GROUP], const uint8_t *in, unsigned width, uint64_t base);

@@ -5,8 +5,8 @@
 
 #include "base/poison.h"
 
-quoin_status
-quad_cursor_open(quad_cursor *c, const quad_section *sec, const base_alloc *mem, quoin_error *err)
+void
+quad_cursor_open(quad_cursor *c, const quad_section *sec, const base_alloc *mem)
 {
   c->sec = sec;
   c->mem = mem;
@@ -17,12 +17,6 @@ quad_cursor_open(quad_cursor *c, const quad_section *sec, const base_alloc *mem,
   memset(c->have, 0, sizeof c->have);
   c->singles = 0;
   memset(c->col, 0, sizeof c->col);
-  if (!sec->run->disk) return QUOIN_OK;
-  c->buf = base_new(mem, 1, QUAD_CURSOR_BUF);
-  if (!c->buf) return base_fail_nomem(err);
-  for (unsigned i = 0; i < 4; i++)
-    c->col[i] = c->buf + (size_t)i * CODEC_BLOCK;
-  return QUOIN_OK;
 }
 
 void
@@ -53,24 +47,36 @@ load_memory(quad_cursor *c, uint64_t block)
   c->block = block;
 }
 
+/* A byte for each of `rows` bits: 0 or 1; up to seven more at the end. */
+static const uint8_t *
+spread_bits(uint64_t *out, const uint8_t *bits, uint32_t rows)
+{
+  for (uint32_t i = 0; i < (rows + 7) / 8; i++) {
+    /* byte k keeps bit k, and is 0x80 or more after the addition when that is set */
+    uint64_t each = bits[i] * UINT64_C(0x0101010101010101) & UINT64_C(0x8040201008040201);
+    out[i] = (each + UINT64_C(0x7f7f7f7f7f7f7f7f)) >> 7 & UINT64_C(0x0101010101010101);
+  }
+  return (const uint8_t *)out;
+}
+
 static quoin_status
 load_entry(quad_cursor *c, const quad_index_entry *e, uint64_t block, quoin_error *err)
 {
   quoin_status st;
 
   c->block = UINT64_MAX;
+  if (!c->buf) {
+    if (!(c->buf = base_new(c->mem, 1, QUAD_CURSOR_BUF))) return base_fail_nomem(err);
+    for (unsigned i = 0; i < 4; i++)
+      c->col[i] = c->buf + (size_t)i * CODEC_BLOCK;
+  }
   if ((st = quad_run_block(&c->view, c->sec, block, e, err))) return st;
   c->entry = *e;
   c->rows = e->rows;
   memset(c->have, 0, sizeof c->have);
   c->singles = 0;
   c->dead = NULL;
-  if (c->view.dead) {
-    uint8_t *dead = (uint8_t *)(c->buf + 4 * (size_t)CODEC_BLOCK);
-    for (uint32_t i = 0; i < c->rows; i++)
-      dead[i] = c->view.dead[i / 8] >> (i % 8) & 1;
-    c->dead = dead;
-  }
+  if (c->view.dead) c->dead = spread_bits(c->buf + 4 * (size_t)CODEC_BLOCK, c->view.dead, c->rows);
   c->block = block;
   return QUOIN_OK;
 }
@@ -95,7 +101,7 @@ quad_cursor_load(quad_cursor *c, uint64_t block, quoin_error *err)
 
   assert(block < c->sec->blocks);
   if (c->block == block) return QUOIN_OK;
-  if (!c->buf) {
+  if (!c->sec->run->disk) {
     load_memory(c, block);
     return QUOIN_OK;
   }
@@ -105,130 +111,157 @@ quad_cursor_load(quad_cursor *c, uint64_t block, quoin_error *err)
 
 /* So few rows are read one by one: a whole group costs as much as about this many. Once a block was
  * asked for more than SINGLES_MAX values, lookups are dense there and groups are decoded whole. */
-enum { SINGLES = 12, SINGLES_MAX = 64 };
+enum { SINGLES = 40, SINGLES_MAX = 160 };
+
+static void
+decode_group(quad_cursor *c, unsigned col, unsigned group)
+{
+  if (c->have[col] >> group & 1) return;
+  codec_decode(c->buf + (size_t)col * CODEC_BLOCK + (size_t)group * CODEC_GROUP, &c->view, col,
+               group);
+  c->have[col] = (uint8_t)(c->have[col] | 1u << group);
+}
 
 void
 quad_cursor_decode(quad_cursor *c, unsigned mask, uint32_t from, uint32_t to)
 {
   unsigned g0 = from / CODEC_GROUP, g1 = (to - 1) / CODEC_GROUP;
+  bool few = to - from <= SINGLES && c->singles < SINGLES_MAX;
 
   for (unsigned col = 0; col < c->sec->keys; col++) {
-    uint64_t *out = c->buf + (size_t)col * CODEC_BLOCK;
     if (!(mask >> col & 1)) continue;
-    if (to - from <= SINGLES && c->singles < SINGLES_MAX && !(c->have[col] >> g0 & 1) &&
-        c->view.column[col].form != CODEC_DELTA) {
+    if (few && c->view.column[col].form != CODEC_DELTA &&
+        !((c->have[col] >> g0 & 1) && (c->have[col] >> g1 & 1))) {
       c->singles += to - from;
-      for (uint32_t row = from; row < to; row++)
-        out[row] = codec_get(&c->view, col, row);
+      codec_decode_rows(c->buf + (size_t)col * CODEC_BLOCK + from, &c->view, col, from, to);
       continue;
     }
-    for (unsigned g = g0; g <= g1; g++) {
-      if (c->have[col] >> g & 1) continue;
-      codec_decode(out + (size_t)g * CODEC_GROUP, &c->view, col, g);
-      c->have[col] = (uint8_t)(c->have[col] | 1u << g);
-    }
+    for (unsigned g = g0; g <= g1; g++)
+      decode_group(c, col, g);
   }
 }
 
-/* Keys [from, n) of row `row` against key, decoding as little as that needs. */
-static int
-compare_row(quad_cursor *c, uint32_t row, const uint64_t *key, unsigned from, unsigned n)
+/* ---- searching ------------------------------------------------------------------------------ */
+
+/* The first of col[lo..hi), ascending, that is >= v; hi if none is. */
+static uint64_t
+first_from(const uint64_t *col, uint64_t lo, uint64_t hi, uint64_t v)
 {
-  for (unsigned i = from; i < n; i++) {
-    uint64_t v;
-    if (!c->buf || c->have[i] >> (row / CODEC_GROUP) & 1) {
-      v = c->col[i][row];
-    } else if (codec_can_get(&c->view, i, row) &&
-               (c->singles < SINGLES_MAX || row % CODEC_GROUP == 0)) {
-      c->singles++;
-      v = codec_get(&c->view, i, row);
-    } else {
-      quad_cursor_decode(c, 1u << i, row, row + 1);
-      v = c->col[i][row];
-    }
-    if (v != key[i]) return v < key[i] ? -1 : 1;
+  const uint64_t *at = col + lo;
+  uint64_t n = hi - lo;
+
+  if (!n) return lo;
+  for (; n > 1; n -= n / 2) /* a conditional move: the outcomes cannot be predicted */
+    at += at[n / 2 - 1] < v ? n / 2 : 0;
+  return (uint64_t)(at - col) + (*at < v);
+}
+
+/* [*lo, *hi) of `col` ascends: leave what equals v; if nothing does, *lo == *hi is its place. */
+static void
+narrow_plain(uint64_t *lo, uint64_t *hi, const uint64_t *col, uint64_t v)
+{
+  uint64_t step = 1, from, to;
+
+  *lo = from = to = first_from(col, *lo, *hi, v);
+  while (to < *hi && col[to] == v) { /* few are equal, mostly */
+    from = to + 1;
+    to += step;
+    step *= 2;
   }
-  return 0;
+  if (to > *hi) to = *hi;
+  *hi = v == UINT64_MAX ? to : first_from(col, from, to, v + 1);
 }
 
-/* Rows of the block with the same leading keys need no comparing of those: *from. Otherwise *row
- * is the answer. */
-static bool
-skip_equal(uint32_t *row, unsigned *from, const quad_cursor *c, const uint64_t *key, unsigned n,
-           bool after)
-{
-  const quad_index_entry *e = &c->entry;
-
-  for (*from = 0; *from < n && e->first[*from] == e->last[*from]; ++*from)
-    if (e->first[*from] != key[*from]) {
-      *row = e->first[*from] < key[*from] ? c->rows : 0;
-      return false;
-    }
-  *row = after ? c->rows : 0;
-  return *from < n;
-}
-
-/* The first row of [lo, hi) that does not come before, hi if none. Probes the first rows of groups
- * until one group is left. */
+/* The first row of [lo, hi) whose value is >= v (> v when `after`), in groups decoded whole. */
 static uint32_t
-bisect(quad_cursor *c, uint32_t lo, uint32_t hi, const uint64_t *key, unsigned from, unsigned n,
-       int bias)
+first_in_groups(quad_cursor *c, unsigned i, uint32_t lo, uint32_t hi, uint64_t v, bool after)
 {
-  while (lo < hi) {
-    uint32_t mid = (lo + hi) / 2, first = mid & ~(uint32_t)(CODEC_GROUP - 1);
-    if (first > lo) mid = first;
-    if (compare_row(c, mid, key, from, n) < bias)
-      lo = mid + 1;
+  const uint64_t *col = c->col[i];
+  uint32_t g0 = lo / CODEC_GROUP, g1 = (hi - 1) / CODEC_GROUP, end;
+
+  while (g0 < g1) { /* the last group whose first row comes before, or the first of all */
+    uint32_t mid = (g0 + g1 + 1) / 2;
+    uint64_t first = codec_get(&c->view, i, mid * CODEC_GROUP);
+    if (first < v || (after && first == v))
+      g0 = mid;
     else
-      hi = mid;
+      g1 = mid - 1;
   }
-  return lo;
+  decode_group(c, i, g0);
+  if (g0 * CODEC_GROUP > lo) lo = g0 * CODEC_GROUP;
+  end = (g0 + 1) * CODEC_GROUP;
+  if (end > hi) end = hi;
+  if (!after) return (uint32_t)first_from(col, lo, end, v);
+  return v == UINT64_MAX ? end : (uint32_t)first_from(col, lo, end, v + 1);
 }
 
-uint32_t
-quad_cursor_search(quad_cursor *c, const uint64_t *key, unsigned n, bool after)
+/* Key i ascends in rows [*lo, *hi) of the loaded block: leave those where it is v; if there are
+ * none, *lo == *hi is where they would stand. */
+static void
+narrow(quad_cursor *c, unsigned i, uint32_t *lo, uint32_t *hi, uint64_t v)
 {
-  uint32_t row;
-  unsigned from;
+  uint32_t from = *lo;
+  uint8_t form;
 
-  if (!skip_equal(&row, &from, c, key, n, after)) return row;
-  return bisect(c, 0, c->rows, key, from, n, after);
+  if (!c->sec->run->disk) {
+    uint64_t a = *lo, b = *hi;
+    narrow_plain(&a, &b, c->col[i], v);
+    *lo = (uint32_t)a;
+    *hi = (uint32_t)b;
+    return;
+  }
+  form = c->view.column[i].form;
+  if (form == CODEC_CONST || form == CODEC_RUNS || c->singles < SINGLES_MAX) {
+    c->singles += form == CODEC_CONST || form == CODEC_RUNS ? 0 : 8;
+    codec_narrow(lo, hi, &c->view, i, v);
+    return;
+  }
+  *lo = first_in_groups(c, i, from, *hi, v, false);
+  if (*lo < *hi) *hi = first_in_groups(c, i, *lo, *hi, v, true);
+}
+
+/* Of rows [*lo, *hi), those whose first n keys are `key`; if none are, *lo == *hi is their place.
+ */
+static void
+narrow_keys(quad_cursor *c, uint32_t *lo, uint32_t *hi, const uint64_t *key, unsigned n)
+{
+  for (unsigned i = 0; i < n && *lo < *hi; i++)
+    narrow(c, i, lo, hi, key[i]);
 }
 
 uint32_t
 quad_cursor_search_from(quad_cursor *c, uint32_t start, const uint64_t *key, unsigned n, bool after)
 {
-  uint32_t row, lo = start, hi = start, step = 1;
-  unsigned from;
+  uint32_t lo = start, hi = c->rows;
 
-  if (!skip_equal(&row, &from, c, key, n, after)) return row > start ? row : start;
-  while (hi < c->rows && compare_row(c, hi, key, from, n) < (int)after) {
-    lo = hi + 1;
-    hi += step;
-    step *= 2;
-  }
-  return bisect(c, lo, hi < c->rows ? hi : c->rows, key, from, n, after);
+  narrow_keys(c, &lo, &hi, key, n);
+  return after ? hi : lo;
+}
+
+uint32_t
+quad_cursor_search(quad_cursor *c, const uint64_t *key, unsigned n, bool after)
+{
+  return quad_cursor_search_from(c, 0, key, n, after);
+}
+
+/* As narrow_keys, over all of a section in memory. */
+static void
+narrow_memory(uint64_t *lo, uint64_t *hi, const quad_section *sec, const uint64_t *key, unsigned n)
+{
+  *lo = 0;
+  *hi = sec->entries;
+  for (unsigned i = 0; i < n && *lo < *hi; i++)
+    narrow_plain(lo, hi, sec->col[i], key[i]);
 }
 
 static quoin_status
-seek_memory(uint32_t *row, quad_cursor *c, const uint64_t *key, unsigned n, int bias)
+seek_memory(uint32_t *row, quad_cursor *c, const uint64_t *key, unsigned n, bool after)
 {
-  const quad_section *sec = c->sec;
-  uint64_t lo = 0, hi = sec->entries;
+  uint64_t lo, hi;
 
-  while (lo < hi) {
-    uint64_t mid = lo + (hi - lo) / 2;
-    int cmp = 0;
-    for (unsigned i = 0; i < n && !cmp; i++) {
-      uint64_t v = sec->col[i][mid];
-      cmp = v == key[i] ? 0 : v < key[i] ? -1 : 1;
-    }
-    if (cmp < bias)
-      lo = mid + 1;
-    else
-      hi = mid;
-  }
-  if (lo == sec->entries) return QUOIN_DONE;
+  narrow_memory(&lo, &hi, c->sec, key, n);
+  if (after) lo = hi;
+  if (lo == c->sec->entries) return QUOIN_DONE;
   if (c->block != lo / CODEC_BLOCK) load_memory(c, lo / CODEC_BLOCK);
   *row = (uint32_t)(lo % CODEC_BLOCK);
   return QUOIN_OK;
@@ -252,9 +285,17 @@ find_block(uint64_t *block, const quad_section *sec, const uint64_t *key, unsign
 {
   const uint8_t *tops, *page;
   size_t per = quad_page_entries(sec->keys), words = quad_entry_words(sec->keys);
+  const uint64_t *lasts = quad_run_lasts(sec);
   uint64_t lo = 0, hi = sec->pages, base, left;
   quoin_status st;
 
+  if (lasts) {
+    hi = sec->blocks;
+    for (unsigned i = 0; i < n && lo < hi; i++)
+      narrow_plain(&lo, &hi, lasts + i * sec->blocks, key[i]);
+    *block = bias ? hi : lo;
+    return *block < sec->blocks ? QUOIN_OK : QUOIN_DONE;
+  }
   if ((st = quad_run_tops(&tops, sec, err))) return st;
   while (lo < hi) {
     uint64_t mid = lo + (hi - lo) / 2;
@@ -281,6 +322,14 @@ find_block(uint64_t *block, const quad_section *sec, const uint64_t *key, unsign
   return QUOIN_OK;
 }
 
+/* The first entry that does not come before `key` is in the loaded block. */
+static bool
+is_here(const quad_cursor *c, const uint64_t *key, unsigned n, int bias)
+{
+  return c->block != UINT64_MAX && quad_key_compare(c->entry.last, key, n) >= bias &&
+         (c->block == 0 || quad_key_compare(c->entry.first, key, n) < bias);
+}
+
 quoin_status
 quad_cursor_seek(uint32_t *row, quad_cursor *c, const uint64_t *key, unsigned n, bool after,
                  quoin_error *err)
@@ -291,9 +340,8 @@ quad_cursor_seek(uint32_t *row, quad_cursor *c, const uint64_t *key, unsigned n,
   quoin_status st;
 
   if (!sec->entries) return QUOIN_DONE;
-  if (!c->buf) return seek_memory(row, c, key, n, bias);
-  if (c->block == UINT64_MAX || quad_key_compare(c->entry.last, key, n) < bias ||
-      (c->block > 0 && quad_key_compare(c->entry.first, key, n) >= bias)) {
+  if (!sec->run->disk) return seek_memory(row, c, key, n, after);
+  if (!is_here(c, key, n, bias)) {
     if ((st = find_block(&block, sec, key, n, bias, err))) return st;
     if ((st = quad_cursor_load(c, block, err))) return st;
   }
@@ -303,6 +351,38 @@ quad_cursor_seek(uint32_t *row, quad_cursor *c, const uint64_t *key, unsigned n,
   if ((st = quad_cursor_load(c, c->block + 1, err))) return st;
   *row = 0;
   return QUOIN_OK;
+}
+
+quoin_status
+quad_cursor_find(uint32_t *from, uint32_t *to, quad_cursor *c, const uint64_t *key, unsigned n,
+                 quoin_error *err)
+{
+  quad_index_entry e;
+  uint64_t block, lo, hi;
+  quoin_status st;
+
+  if (!c->sec->entries) return QUOIN_DONE;
+  if (!c->sec->run->disk) {
+    narrow_memory(&lo, &hi, c->sec, key, n);
+    if (lo == hi) return QUOIN_DONE;
+    if (c->block != lo / CODEC_BLOCK) load_memory(c, lo / CODEC_BLOCK);
+    block = c->block * CODEC_BLOCK;
+    *from = (uint32_t)(lo - block);
+    *to = hi - block < c->rows ? (uint32_t)(hi - block) : c->rows;
+    return QUOIN_OK;
+  }
+  if (!is_here(c, key, n, 0)) {
+    if ((st = find_block(&block, c->sec, key, n, 0, err))) return st;
+    if (block != c->block) {
+      if ((st = read_entry(&e, c->sec, block, err))) return st;
+      if (quad_key_compare(e.first, key, n) > 0) return QUOIN_DONE;
+      if ((st = load_entry(c, &e, block, err))) return st;
+    }
+  }
+  *from = 0;
+  *to = c->rows;
+  narrow_keys(c, from, to, key, n);
+  return *from < *to ? QUOIN_OK : QUOIN_DONE;
 }
 
 int64_t

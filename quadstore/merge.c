@@ -15,12 +15,11 @@ quad_merge_init(quad_merge *m, unsigned keys, bool live, size_t sources, const b
 {
   *m = (quad_merge){.mem = mem, .keys = keys, .live = live, .room = sources};
   m->wanted = (1u << keys) - 1;
-  m->out = base_new(mem, 1, OUT_BYTES);
   if (sources) {
     m->source = base_new_zero(mem, sources, sizeof *m->source);
     m->active = base_new_zero(mem, sources, sizeof(quad_source *));
   }
-  if (m->out && (!sources || (m->source && m->active))) return QUOIN_OK;
+  if (!sources || (m->source && m->active)) return QUOIN_OK;
   quad_merge_clear(m);
   return base_fail_nomem(err);
 }
@@ -30,11 +29,11 @@ quad_merge_add(quad_merge *m, const quad_section *sec, const int8_t *map, quoin_
 {
   static const int8_t straight[4] = {0, 1, 2, 3};
   quad_source *s = &m->source[m->n_sources];
-  quoin_status st;
 
+  (void)err;
   if (!sec->entries) return QUOIN_OK;
   assert(m->n_sources < m->room);
-  if ((st = quad_cursor_open(&s->cur, sec, m->mem, err))) return st;
+  quad_cursor_open(&s->cur, sec, m->mem);
   memcpy(s->map, map ? map : straight, 4);
   for (unsigned i = 0; i < 4; i++)
     s->key[i] = zeroes;
@@ -87,6 +86,17 @@ need(quad_source *s, unsigned mask, uint32_t from, uint32_t to)
   quad_cursor_need(&s->cur, section_mask(s, mask), from, to);
 }
 
+/* Rows [from, to) of the loaded block are to be read. */
+static void
+take_rows(quad_merge *m, quad_source *s, uint32_t from, uint32_t to)
+{
+  for (unsigned i = 0; i < m->keys; i++)
+    if (s->map[i] >= 0) s->key[i] = s->cur.col[s->map[i]];
+  s->at = from;
+  s->end = to;
+  s->ready = false;
+}
+
 /* The loaded block is to be read from `row`: find where the bounds end it. */
 static void
 enter(quad_merge *m, quad_source *s, uint32_t row)
@@ -96,13 +106,8 @@ enter(quad_merge *m, quad_source *s, uint32_t row)
   unsigned n;
   bool after = false;
 
-  for (unsigned i = 0; i < m->keys; i++)
-    if (s->map[i] >= 0) s->key[i] = c->col[s->map[i]];
-  s->at = row;
-  s->end = c->rows;
-  s->ready = false;
-  if (!m->n_hi) return;
-  if (!translate(hi, &n, &after, s, m->hi, m->n_hi)) return;
+  take_rows(m, s, row, c->rows);
+  if (!m->n_hi || !translate(hi, &n, &after, s, m->hi, m->n_hi)) return;
   if (quad_key_compare(c->entry.last, hi, n) > 0)
     s->end = quad_cursor_search_from(c, row, hi, n, true);
   if (s->end < s->at) s->end = s->at;
@@ -203,6 +208,26 @@ seek_source(quad_merge *m, quad_source *s, const uint64_t *key, unsigned n, quoi
   return settle(m, s, err);
 }
 
+/* Position `s` at the entries between the bounds; DONE when there are none. */
+static quoin_status
+start_source(quad_merge *m, quad_source *s, quoin_error *err)
+{
+  uint64_t key[4];
+  uint32_t from, to;
+  unsigned n;
+  bool after = false;
+  quoin_status st;
+
+  /* a lookup: all rows have the same keys, found at once with both ends */
+  if (m->prefix && m->prefix == m->n_lo && m->prefix == m->n_hi &&
+      translate(key, &n, &after, s, m->lo, m->n_lo) && !after) {
+    if ((st = quad_cursor_find(&from, &to, &s->cur, key, n, err))) return st;
+    take_rows(m, s, from, to);
+    return QUOIN_OK;
+  }
+  return seek_source(m, s, m->lo, m->n_lo, err);
+}
+
 quoin_status
 quad_merge_start(quad_merge *m, const uint64_t *lo, unsigned n_lo, const uint64_t *hi,
                  unsigned n_hi, quoin_error *err)
@@ -225,7 +250,7 @@ quad_merge_start(quad_merge *m, const uint64_t *lo, unsigned n_lo, const uint64_
   m->lazy = false;
   for (size_t i = m->n_sources; i-- > 0;) {
     quad_source *s = &m->source[i];
-    st = seek_source(m, s, lo, n_lo, err);
+    st = start_source(m, s, err);
     if (st == QUOIN_DONE) continue;
     if (st) return st;
     memmove(m->active + 1, m->active, m->n_active * sizeof *m->active);
@@ -429,6 +454,14 @@ fill(quad_merge *m, size_t *rows, quoin_error *err)
   return QUOIN_OK;
 }
 
+/* Most lookups need none: made when first asked for. */
+static quoin_status
+make_out(quad_merge *m, quoin_error *err)
+{
+  if (!m->out) m->out = base_new(m->mem, 1, OUT_BYTES);
+  return m->out ? QUOIN_OK : base_fail_nomem(err);
+}
+
 quoin_status
 quad_merge_next(const uint64_t *cols[4], const uint8_t **dead, size_t *rows, quad_merge *m,
                 quoin_error *err)
@@ -442,6 +475,7 @@ quad_merge_next(const uint64_t *cols[4], const uint8_t **dead, size_t *rows, qua
     s = m->active[0];
     if (m->n_active == 1 && !m->filtered && (!s->cur.dead || !m->live)) { /* lend the block */
       *rows = s->end - s->at;
+      if ((m->wanted & ((1u << m->prefix) - 1)) && (st = make_out(m, err))) return st;
       need(s, m->wanted & ~((1u << m->prefix) - 1), s->at, s->end);
       for (unsigned i = 0; i < m->keys; i++)
         if (m->wanted >> i & 1)
@@ -453,7 +487,7 @@ quad_merge_next(const uint64_t *cols[4], const uint8_t **dead, size_t *rows, qua
     }
     for (unsigned i = m->prefix; i < m->keys; i++)
       m->same[i] = 0; /* these columns of `out` are about to be overwritten */
-    if ((st = fill(m, rows, err))) return st;
+    if ((st = make_out(m, err)) || (st = fill(m, rows, err))) return st;
     if (!*rows) continue;
     for (unsigned i = 0; i < m->keys; i++)
       if (m->wanted >> i & 1)

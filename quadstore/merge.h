@@ -32,7 +32,7 @@ typedef struct quad_merge {
   bool filtered;
   bool lazy;        /* active[0] is at its end and its buffers were handed out */
   uint32_t same[4]; /* rows of out[] that hold the bound value of key i */
-  uint64_t *out;    /* 4 columns of a batch, then the tombstone bytes */
+  uint64_t *out;    /* 4 columns of a batch, then the tombstone bytes; NULL until needed */
 } quad_merge;
 
 quoin_status quad_merge_init(quad_merge *m, unsigned keys, bool live, size_t sources,

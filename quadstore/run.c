@@ -28,6 +28,8 @@ quad_run_release(quad_run *run)
       quad_section *sec = &run->section[part][order];
       release_bits(run, sec->seen_blocks, sec->blocks);
       release_bits(run, sec->seen_pages, sec->pages);
+      base_release(run->mem, atomic_load_explicit(&sec->lasts, memory_order_relaxed),
+                   (size_t)sec->blocks * sec->keys, sizeof(uint64_t));
     }
   base_release(run->mem, run->predicates, run->n_predicates, sizeof *run->predicates);
   base_release(run->mem, run->block, 1, run->block_size);
@@ -230,6 +232,51 @@ quad_run_page(const uint8_t **out, const quad_section *sec, uint64_t page, quoin
     return corrupt(sec->run, at, "checksum of a block index page is wrong", err);
   set_seen(sec->seen_pages, page);
   return QUOIN_OK;
+}
+
+enum { SEEKS_FIRST = 64, SEEKS_NEVER = 1 << 30 };
+
+/* A damaged page is not reported here but where its entries are asked for. */
+static uint64_t *
+make_lasts(const quad_section *sec)
+{
+  size_t per = quad_page_entries(sec->keys), words = quad_entry_words(sec->keys);
+  uint64_t *lasts = base_new(sec->run->mem, (size_t)sec->blocks * sec->keys, sizeof *lasts);
+
+  for (uint64_t page = 0; lasts && page < sec->pages; page++) {
+    const uint8_t *data;
+    uint64_t block = page * per;
+    if (quad_run_page(&data, sec, page, NULL)) {
+      base_release(sec->run->mem, lasts, (size_t)sec->blocks * sec->keys, sizeof *lasts);
+      return NULL;
+    }
+    for (size_t i = 0; i < per && block < sec->blocks; i++, block++)
+      for (unsigned k = 0; k < sec->keys; k++)
+        lasts[k * sec->blocks + block] = base_load_u64(data + 8 * (i * words + sec->keys + k));
+  }
+  return lasts;
+}
+
+const uint64_t *
+quad_run_lasts(const quad_section *sec)
+{
+  quad_section *mut = (quad_section *)(uintptr_t)sec;
+  /* acquire: what the one who made them wrote; pairs with the exchange below */
+  uint64_t *lasts = atomic_load_explicit(&mut->lasts, memory_order_acquire), *made;
+
+  if (lasts) return lasts;
+  if (atomic_fetch_add_explicit(&mut->seeks, 1, memory_order_relaxed) != SEEKS_FIRST) {
+    if (atomic_load_explicit(&mut->seeks, memory_order_relaxed) > SEEKS_NEVER)
+      atomic_store_explicit(&mut->seeks, SEEKS_FIRST + 1, memory_order_relaxed);
+    return NULL;
+  }
+  if (!(made = make_lasts(sec))) return NULL;
+  if (!atomic_compare_exchange_strong_explicit(&mut->lasts, &lasts, made, memory_order_release,
+                                               memory_order_acquire)) {
+    base_release(sec->run->mem, made, (size_t)sec->blocks * sec->keys, sizeof *made);
+    return lasts;
+  }
+  return made;
 }
 
 void

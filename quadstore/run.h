@@ -28,6 +28,8 @@ typedef struct quad_section {
   uint64_t blocks_at, blocks_len, pages_at, pages, tops_at, tops_hash;
   _Atomic uint64_t *seen_blocks, *seen_pages; /* bit sets: checksum found right */
   _Atomic uint32_t seen_tops;
+  _Atomic uint32_t seeks; /* until `lasts` is made */
+  _Atomic(uint64_t *) lasts;
 } quad_section;
 
 struct quad_run {
@@ -100,6 +102,10 @@ quoin_status quad_run_page(const uint8_t **out, const quad_section *sec, uint64_
                            quoin_error *err);
 /* The last keys of the index pages, verified. */
 quoin_status quad_run_tops(const uint8_t **out, const quad_section *sec, quoin_error *err);
+/* The last keys of all blocks, a column of `blocks` words for each key: what searching the pages
+ * gives with fewer misses. Made once a section is sought often, so that the first answer of an
+ * opened store waits for nothing; NULL before, and where there is no memory. */
+const uint64_t *quad_run_lasts(const quad_section *sec);
 /* Parse block `entry`; its checksum is verified once a run. */
 quoin_status quad_run_block(codec_view *out, const quad_section *sec, uint64_t block,
                             const quad_index_entry *entry, quoin_error *err);

@@ -81,9 +81,17 @@ check_block(const uint64_t *const *cols, unsigned columns, const uint8_t *dead, 
       if (i % CODEC_GROUP == 0) {
         codec_decode(out, &view, c, i / CODEC_GROUP);
       }
-      if (codec_can_get(&view, c, i)) assert_int_equal(codec_get(&view, c, i), cols[c][i]);
+      if (i % CODEC_GROUP == 0 || view.column[c].form != CODEC_DELTA)
+        assert_int_equal(codec_get(&view, c, i), cols[c][i]);
       assert_int_equal(out[i % CODEC_GROUP], cols[c][i]);
     }
+  for (unsigned c = 0; c < columns; c++) {
+    uint32_t from = (uint32_t)(draw() % rows), n = 1 + (uint32_t)(draw() % (rows - from));
+    uint64_t few[CODEC_BLOCK];
+    if (view.column[c].form == CODEC_DELTA) continue;
+    codec_decode_rows(few, &view, c, from, from + n);
+    assert_memory_equal(few, cols[c] + from, 8 * (size_t)n);
+  }
   assert_int_equal(view.dead != NULL, dead != NULL);
   for (uint32_t i = 0; dead && i < rows; i++)
     assert_int_equal(view.dead[i / 8] >> (i % 8) & 1, dead[i]);
@@ -124,6 +132,57 @@ test_codec__every_width(void **unused)
     }
 }
 
+/* Rows that ascend within a column of any shape: those that hold a value, or its place. */
+static void
+check_narrow(const codec_view *view, const uint64_t *v, uint32_t rows)
+{
+  uint32_t lo = draw() % 3 ? (uint32_t)(draw() % rows) : 0, hi = lo + 1, from, to, a, b;
+  uint64_t value;
+
+  while (hi < rows && v[hi] >= v[hi - 1] && draw() % 500)
+    hi++;
+  value = v[lo + draw() % (hi - lo)] + draw() % 3 - 1;
+  a = lo;
+  b = hi;
+  codec_narrow(&a, &b, view, 0, value);
+  for (from = lo; from < hi && v[from] < value; from++)
+    ;
+  for (to = from; to < hi && v[to] == value; to++)
+    ;
+  assert_int_equal(a, from);
+  assert_int_equal(b, to);
+}
+
+static void
+test_codec__narrow(void **unused)
+{
+  static uint64_t v[CODEC_BLOCK];
+  static uint8_t data[CODEC_MAX + CODEC_SLACK];
+  const uint64_t *cols[1] = {v};
+  unsigned forms[CODEC_DICT + 1] = {0};
+
+  (void)unused;
+  for (unsigned round = 0; round < 2000; round++) {
+    uint32_t rows = round % 3 ? 1 + (uint32_t)(draw() % CODEC_BLOCK) : CODEC_BLOCK;
+    codec_view view;
+    if (round % 2) { /* ascending: how rarely, how far, how rarely far */
+      uint64_t x = draw() >> 20, rare = 1 + draw() % 20, far = 2 + draw() % 9;
+      uint64_t jumps = 1 + draw() % 200;
+      for (uint32_t i = 0; i < rows; i++)
+        v[i] = x += (draw() % rare ? 0 : draw() % far) + (draw() % jumps ? 0 : draw() % 100000);
+    } else {
+      fill(v, rows, round / 2 % SHAPES);
+    }
+    size_t length = codec_encode(data, cols, 1, NULL, rows);
+    assert_true(codec_parse(&view, data, length, sizeof data));
+    forms[view.column[0].form]++;
+    for (unsigned i = 0; i < 40; i++)
+      check_narrow(&view, v, rows);
+  }
+  for (unsigned i = 0; i <= CODEC_DICT; i++)
+    assert_true(forms[i] > 0);
+}
+
 /* A damaged block fails its checksum; with a right checksum it is refused or decodes to something,
  * within bounds (the sanitizers watch). */
 static void
@@ -158,6 +217,12 @@ test_codec__damage_stays_within_bounds(void **unused)
         for (unsigned g = 0; g * CODEC_GROUP < view.rows; g++) {
           codec_decode(out, &view, c, g);
           (void)codec_get(&view, c, g * CODEC_GROUP);
+          uint32_t lo = (uint32_t)(draw() % view.rows), hi = lo;
+          hi += (uint32_t)(draw() % (view.rows - lo));
+          if (view.column[c].form != CODEC_DELTA && hi - lo < CODEC_GROUP)
+            codec_decode_rows(out, &view, c, lo, hi);
+          codec_narrow(&lo, &hi, &view, c, draw() % 2 ? out[0] : draw());
+          assert_true(lo <= hi && hi <= view.rows);
         }
     assert_false(codec_parse(&view, exact, (size_t)(draw() % 16), length));
     free(exact);
@@ -170,6 +235,7 @@ main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_codec__round_trips),
       cmocka_unit_test(test_codec__every_width),
+      cmocka_unit_test(test_codec__narrow),
       cmocka_unit_test(test_codec__damage_stays_within_bounds),
   };
   const char *seed = getenv("QUOIN_SEED");
