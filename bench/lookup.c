@@ -10,7 +10,6 @@
  * does that is appended (`8 apart`), into eight whose sizes halve and that all have triples of any
  * subject (`8 halving`), and into eight equal ones of that kind (`8 equal`), the hardest. --sample
  * writes the pairs as triples, for a peer (bench/lookup.py). */
-#include "quadstore/sort.h"
 #include "quadstore/version.h"
 
 #include "base/buffer.h"
@@ -146,29 +145,43 @@ equal(size_t i, size_t all, unsigned n)
   return (unsigned)(base_mix(i) % n);
 }
 
+/* The columns of some rows, which go to the run together. */
+static void
+add_rows(quad_sink *sink, uint64_t col[3][CODEC_BLOCK], size_t rows)
+{
+  const uint64_t *const cols[4] = {col[0], col[1], col[2], NULL};
+  quoin_error err = QUOIN_ERROR_INIT;
+  if (rows) check(sink->add(sink, cols, NULL, rows, &err), &err);
+}
+
 static void
 make_run(quad_run **out, const bench *b, const base_dir *dir, unsigned run, unsigned n, share which)
 {
+  static uint64_t col[3][CODEC_BLOCK];
   const base_alloc *mem = base_alloc_default();
   quoin_error err = QUOIN_ERROR_INIT;
-  quad_records r = {.stride = 3, .keys = 3};
   quad_writer *w;
+  size_t rows = 0;
   char name[32];
 
-  r.data = obtain(base_new(mem, 3 * b->n, sizeof(uint64_t)));
-  r.spare = obtain(base_new(mem, 3 * b->n, sizeof(uint64_t)));
-  uint64_t *data = r.data, *spare = r.spare;
-  for (size_t i = 0; i < b->n; i++)
-    if (which(i, b->n, n) == run) memcpy(r.data + 3 * r.n++, b->triples + 3 * i, 24);
   (void)snprintf(name, sizeof name, "lookup-run-%u", run);
   (void)base_dir_unlink(dir, name, NULL);
   check(quad_writer_open(&w, dir, name, 1, 1u << QUAD_SPO, mem, &err), &err);
-  check(quad_build_orders(quad_writer_sink(w), QUAD_PART_DEFAULT, &r, 1, NULL, mem, &err), &err);
+  quad_sink *sink = quad_writer_sink(w);
+  check(sink->begin(sink, QUAD_PART_DEFAULT, QUAD_SPO, &err), &err);
+  for (size_t i = 0; i < b->n; i++) {
+    if (which(i, b->n, n) != run) continue;
+    for (unsigned k = 0; k < 3; k++)
+      col[k][rows] = b->triples[3 * i + k];
+    if (++rows < CODEC_BLOCK) continue;
+    add_rows(sink, col, rows);
+    rows = 0;
+  }
+  add_rows(sink, col, rows);
+  check(sink->end(sink, &err), &err);
   check(quad_writer_finish(w, false, &err), &err);
   check(quad_run_open(out, dir, name, 1, mem, &err), &err);
   (void)base_dir_unlink(dir, name, NULL);
-  base_release(mem, data, 3 * b->n, sizeof(uint64_t));
-  base_release(mem, spare, 3 * b->n, sizeof(uint64_t));
 }
 
 static void
@@ -186,7 +199,7 @@ measure_runs(const bench *b, const char *title, const base_dir *dir, unsigned n,
     quad_version_push(v, run);
     quad_run_release(run);
   }
-  check(quad_snapshot_make(&s, v, NULL, base_alloc_default(), &err), &err);
+  check(quad_snapshot_make(&s, v, base_alloc_default(), &err), &err);
   measure(b, title, s);
   quad_snapshot_release(s);
 }

@@ -4,5 +4,5 @@ foreach(name power errors memory flips)
   quoin_fault_test(crash.${name} SOURCES crash/test_crash_${name}.c MODULES load TIMEOUT 900)
 endforeach()
 # For scripts/kill9.
-add_executable(quoin_kill_writer crash/kill_writer.c)
-target_link_libraries(quoin_kill_writer PRIVATE quoin_flags quoin_static)
+add_executable(quoin_kill9 crash/kill9.c)
+target_link_libraries(quoin_kill9 PRIVATE quoin_flags quoin_static)
