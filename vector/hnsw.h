@@ -153,11 +153,12 @@ quoin_status hnsw_searcher_new(hnsw_searcher **out, const hnsw *graph, quoin_err
 void hnsw_searcher_free(hnsw_searcher *searcher); /* before hnsw_close; NULL is fine */
 
 typedef enum hnsw_way {
-  HNSW_WAY_GRAPH,         /* the plain walk */
-  HNSW_WAY_FILTERED,      /* walk through all, keep the allowed */
-  HNSW_WAY_TWO_HOP,       /* walk over the allowed and the neighbours of the others */
-  HNSW_WAY_EXACT,         /* every candidate's exact distance */
-  HNSW_WAY_EXACT_FALLBACK /* a walk reached its visit cap or too few nodes, then exact */
+  HNSW_WAY_GRAPH,    /* the plain walk */
+  HNSW_WAY_FILTERED, /* walk through all, keep the allowed */
+  HNSW_WAY_TWO_HOP,  /* walk over the allowed and the neighbours of the others */
+  HNSW_WAY_CODES,    /* every candidate by its code, the best by exact distance */
+  HNSW_WAY_EXACT,    /* every candidate's exact distance */
+  HNSW_WAY_FALLBACK  /* a walk gave up, then as CODES */
 } hnsw_way;
 
 typedef struct hnsw_ask {

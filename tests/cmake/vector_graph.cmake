@@ -1,3 +1,3 @@
-foreach(unit kernel)
+foreach(unit kernel hnsw)
   quoin_test(unit.vector.${unit} SOURCES unit/test_vector_${unit}.c MODULES vector)
 endforeach()

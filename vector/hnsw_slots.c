@@ -1,0 +1,279 @@
+/* vector/hnsw_slots.c - slots and blocks: given out, released, used again.
+ *
+ * A slot whose node is gone may still be in the hands of a search that found it before. Searches
+ * count themselves in active[epoch & 1]. Released slots gather in `limbo`; hnsw_slots_settle cuts
+ * that chain loose as `waiting` and moves the epoch on; when the searches of the epoch before have
+ * ended, the chain is free. Only then is the next one cut loose, so two counters are enough. */
+#include "vector/hnsw_internal.h"
+
+#include <string.h>
+
+#include "base/poison.h"
+
+unsigned
+hnsw_level_of(const hnsw *g, uint64_t key)
+{
+  uint64_t h = base_mix(key + UINT64_C(0x9E3779B97F4A7C15));
+  unsigned level = 0;
+  for (; level < LEVELS_MAX - 1 && h % g->m == 0; level++)
+    h /= g->m;
+  return level;
+}
+
+uint64_t
+hnsw_enter(hnsw *g)
+{
+  for (;;) {
+    uint64_t epoch = atomic_load(&g->epoch);
+    atomic_fetch_add(&g->active[epoch & 1], 1);
+    if (atomic_load(&g->epoch) == epoch) return epoch;
+    atomic_fetch_sub(&g->active[epoch & 1], 1); /* it moved on meanwhile */
+  }
+}
+
+void
+hnsw_leave(hnsw *g, uint64_t epoch)
+{
+  atomic_fetch_sub(&g->active[epoch & 1], 1);
+}
+
+static void
+node_next_set(hnsw *g, uint32_t slot, uint32_t next)
+{
+  atomic_store_explicit(&hnsw_node_at(g, slot)->row, next, memory_order_relaxed);
+  hnsw_change_bytes(g, REGION_NODES, (uint64_t)slot * sizeof(vec_node));
+}
+
+void
+hnsw_slots_settle(hnsw *g)
+{
+  if (g->waiting.head != HNSW_NONE) {
+    uint64_t before = atomic_load(&g->epoch) - 1;
+    if (atomic_load(&g->active[before & 1])) return;
+    node_next_set(g, g->waiting.tail, g->free_slots);
+    g->free_slots = g->waiting.head;
+    g->waiting = (vec_chain){HNSW_NONE, HNSW_NONE};
+  }
+  if (g->limbo.head == HNSW_NONE) return;
+  g->waiting = g->limbo;
+  g->limbo = (vec_chain){HNSW_NONE, HNSW_NONE};
+  atomic_fetch_add(&g->epoch, 1);
+}
+
+/* ---- blocks of upper links
+ * ------------------------------------------------------------------------ */
+
+static uint32_t
+block_words(const hnsw *g, unsigned level)
+{
+  return level * (g->m + 1);
+}
+
+static quoin_status
+block_new(uint32_t *out, hnsw *g, unsigned level, quoin_error *err)
+{
+  quoin_status st;
+  vec_region *region = hnsw_region(g, REGION_UPPER);
+  uint32_t words = block_words(g, level), per_page = (uint32_t)(region->page_bytes / 4);
+  uint64_t at;
+  if (g->free_blocks[level]) {
+    at = g->free_blocks[level] - 1;
+    if ((st = hnsw_need_bytes(g, REGION_UPPER, at * 4, err))) return st;
+    g->free_blocks[level] =
+        atomic_load_explicit(hnsw_words(g, REGION_UPPER, at), memory_order_relaxed);
+  } else {
+    at = g->upper_words;
+    if (at % per_page + words > per_page) at += per_page - at % per_page;
+    if (at + words >= UINT32_MAX)
+      return base_fail(err, QUOIN_ERR_LIMIT, "the vector graph has too many links");
+    if ((st = vec_region_grow(region, (size_t)(at + words) * 4, err)) ||
+        (st = hnsw_need_bytes(g, REGION_UPPER, at * 4, err)))
+      return st;
+    g->upper_words = (uint32_t)at + words;
+  }
+  for (uint32_t i = 0; i < words; i++)
+    atomic_store_explicit(hnsw_words(g, REGION_UPPER, at + i), 0, memory_order_relaxed);
+  hnsw_change_bytes(g, REGION_UPPER, at * 4);
+  *out = (uint32_t)at + 1;
+  return QUOIN_OK;
+}
+
+/* Nobody links to a node of this block, and no search is on it: slots settle first. */
+static void
+block_release(hnsw *g, uint32_t upper, unsigned level)
+{
+  atomic_store_explicit(hnsw_words(g, REGION_UPPER, upper - 1), g->free_blocks[level],
+                        memory_order_relaxed);
+  hnsw_change_bytes(g, REGION_UPPER, (uint64_t)(upper - 1) * 4);
+  g->free_blocks[level] = upper;
+}
+
+quoin_status
+hnsw_list(vec_list *out, const hnsw *g, uint32_t slot, unsigned level, quoin_error *err)
+{
+  quoin_status st;
+  *out = (vec_list){0};
+  if ((st = hnsw_need_record(g, slot, err))) return st;
+  if (level == 0) {
+    *out = hnsw_list0(g, slot);
+    return QUOIN_OK;
+  }
+  if ((st = hnsw_need_node(g, slot, err))) return st;
+  unsigned top = atomic_load_explicit(&hnsw_head(g, slot)->level, memory_order_relaxed);
+  uint32_t upper = atomic_load_explicit(&hnsw_node_at(g, slot)->upper, memory_order_relaxed);
+  if (level > top || !upper) {
+    *out = (vec_list){.count32 = NULL, .count8 = &hnsw_head(g, slot)->count, .room = 0};
+    return QUOIN_OK;
+  }
+  uint64_t at = upper - 1 + (uint64_t)(level - 1) * (g->m + 1);
+  const vec_region *region = hnsw_region(g, REGION_UPPER);
+  if ((at + g->m + 1) * 4 > atomic_load_explicit(&region->data.mapped, memory_order_acquire))
+    return vec_pages_fail(&g->pages, err, "the links of vector node %u lie outside the graph",
+                          slot);
+  if ((st = hnsw_need_bytes(g, REGION_UPPER, at * 4, err)) ||
+      (st = hnsw_need_bytes(g, REGION_UPPER, (at + g->m) * 4, err)))
+    return st;
+  *out = (vec_list){.links = hnsw_words(g, REGION_UPPER, at + 1),
+                    .count32 = hnsw_words(g, REGION_UPPER, at),
+                    .room = g->m};
+  return QUOIN_OK;
+}
+
+/* ---- slots
+ * ------------------------------------------------------------------------------------------ */
+
+static quoin_status
+slot_take(uint32_t *out, hnsw *g, quoin_error *err)
+{
+  quoin_status st;
+  hnsw_slots_settle(g);
+  uint32_t slot = g->free_slots;
+  if (slot != HNSW_NONE) {
+    if (slot >= g->next_slot)
+      return vec_pages_fail(&g->pages, err, "the free slots of the vector graph are damaged");
+    if ((st = hnsw_need_node(g, slot, err)) || (st = hnsw_need_record(g, slot, err))) return st;
+    g->free_slots = atomic_load_explicit(&hnsw_node_at(g, slot)->row, memory_order_relaxed);
+    *out = slot;
+    return QUOIN_OK;
+  }
+  slot = g->next_slot;
+  if (slot >= SLOTS_MAX) return base_fail(err, QUOIN_ERR_LIMIT, "the vector graph is full");
+  if ((st = vec_region_grow(hnsw_region(g, REGION_RECORDS), ((size_t)slot + 1) * g->record_bytes,
+                            err)) ||
+      (st = vec_region_grow(hnsw_region(g, REGION_NODES), ((size_t)slot + 1) * sizeof(vec_node),
+                            err)) ||
+      (st = hnsw_need_node(g, slot, err)) || (st = hnsw_need_record(g, slot, err)))
+    return st;
+  g->next_slot++;
+  *out = slot;
+  return QUOIN_OK;
+}
+
+quoin_status
+hnsw_slot_new(uint32_t *out, hnsw *g, unsigned level, quoin_error *err)
+{
+  uint32_t slot = HNSW_NONE, upper = 0;
+  quoin_status st = slot_take(&slot, g, err);
+  if (st) return st;
+  if (level && (st = block_new(&upper, g, level, err))) {
+    node_next_set(g, slot, g->free_slots);
+    g->free_slots = slot;
+    return st;
+  }
+  vec_head *head = hnsw_head(g, slot);
+  atomic_store_explicit(&head->count, 0, memory_order_relaxed);
+  atomic_store_explicit(&head->level, (uint8_t)level, memory_order_relaxed);
+  atomic_store_explicit(&head->flags, 0, memory_order_relaxed);
+  atomic_store_explicit(&head->named, 0, memory_order_relaxed);
+  atomic_store_explicit(&hnsw_node_at(g, slot)->upper, upper, memory_order_relaxed);
+  hnsw_change_record(g, slot);
+  hnsw_change_bytes(g, REGION_NODES, (uint64_t)slot * sizeof(vec_node));
+  *out = slot;
+  return QUOIN_OK;
+}
+
+static void
+slot_empty(hnsw *g, uint32_t slot)
+{
+  vec_head *head = hnsw_head(g, slot);
+  vec_node *node = hnsw_node_at(g, slot);
+  uint32_t upper = atomic_load_explicit(&node->upper, memory_order_relaxed);
+  unsigned level = atomic_load_explicit(&head->level, memory_order_relaxed);
+  atomic_store_explicit(&head->flags, 0, memory_order_release);
+  atomic_store_explicit(&head->count, 0, memory_order_release);
+  atomic_store_explicit(&head->level, 0, memory_order_relaxed);
+  atomic_store_explicit(&node->upper, 0, memory_order_relaxed);
+  hnsw_change_record(g, slot);
+  if (upper && level < LEVELS_MAX) block_release(g, upper, level);
+}
+
+void
+hnsw_slot_undo(hnsw *g, uint32_t slot)
+{
+  slot_empty(g, slot);
+  node_next_set(g, slot, g->free_slots);
+  g->free_slots = slot;
+}
+
+quoin_status
+hnsw_slot_release(hnsw *g, uint32_t slot, quoin_error *err)
+{
+  quoin_status st = hnsw_need_node(g, slot, err);
+  if (st) return st;
+  slot_empty(g, slot);
+  node_next_set(g, slot, g->limbo.head);
+  if (g->limbo.head == HNSW_NONE) g->limbo.tail = slot;
+  g->limbo.head = slot;
+  return QUOIN_OK;
+}
+
+/* ---- rows
+ * ----------------------------------------------------------------------------------------- */
+
+quoin_status
+hnsw_rows_grow(hnsw *g, uint32_t row, quoin_error *err)
+{
+  vec_region *region = hnsw_region(g, REGION_ROWS);
+  quoin_status st = vec_region_grow(region, ((size_t)row + 1) * 4, err);
+  if (st) return st;
+  size_t rows = region->data.mapped / 4;
+  atomic_store_explicit(&g->rows, rows < UINT32_MAX ? (uint32_t)rows : UINT32_MAX,
+                        memory_order_release);
+  if (region->used < ((size_t)row + 1) * 4) region->used = ((size_t)row + 1) * 4;
+  return hnsw_need_bytes(g, REGION_ROWS, (uint64_t)row * 4, err);
+}
+
+quoin_status
+hnsw_row_set(hnsw *g, uint32_t row, uint32_t slot, quoin_error *err)
+{
+  quoin_status st = hnsw_need_bytes(g, REGION_ROWS, (uint64_t)row * 4, err);
+  if (st) return st;
+  atomic_store_explicit(hnsw_words(g, REGION_ROWS, row), slot + 1, memory_order_release);
+  hnsw_change_bytes(g, REGION_ROWS, (uint64_t)row * 4);
+  return QUOIN_OK;
+}
+
+quoin_status
+hnsw_slot_of(uint32_t *out, const hnsw *g, uint32_t row, quoin_error *err)
+{
+  quoin_status st;
+  *out = HNSW_NONE;
+  if (row >= atomic_load_explicit(&g->rows, memory_order_acquire)) return QUOIN_OK;
+  if ((st = hnsw_need_bytes(g, REGION_ROWS, (uint64_t)row * 4, err))) return st;
+  uint32_t slot = atomic_load_explicit(hnsw_words(g, REGION_ROWS, row), memory_order_acquire) - 1;
+  if (slot == HNSW_NONE) return QUOIN_OK;
+  if (slot >= atomic_load_explicit(&g->slots, memory_order_acquire))
+    return vec_pages_fail(&g->pages, err,
+                          "row %u of the vector graph names a slot that does not exist", row);
+  if ((st = hnsw_need_record(g, slot, err))) return st;
+  *out = slot;
+  return QUOIN_OK;
+}
+
+quoin_status
+hnsw_find(uint32_t *out, const hnsw *g, uint32_t row, quoin_error *err)
+{
+  quoin_status st = hnsw_slot_of(out, g, row, err);
+  if (!st && *out != HNSW_NONE && !(hnsw_flags(g, *out) & NODE_LIVE)) *out = HNSW_NONE;
+  return st;
+}

@@ -1,0 +1,152 @@
+/* vector/hnsw_sweep.c - deleting, and mending what deletions leave behind.
+ *
+ * A deleted node is still walked through, so that no search loses its way. The sweep then goes over
+ * all lists once: one that names deleted nodes is chosen again, by the heuristic, from its other
+ * members and the neighbours of the deleted ones (as in FreshDiskANN, Singh et al. 2021, algorithm
+ * 4). After that nothing names them and their slots are free. */
+#include "vector/hnsw_internal.h"
+
+#include "base/poison.h"
+
+enum { SWEEP_SHARE = 10 };
+
+quoin_status
+hnsw_delete(hnsw *g, uint32_t row, quoin_error *err)
+{
+  uint32_t slot;
+  quoin_status st = hnsw_slot_of(&slot, g, row, err);
+  if (st) return st;
+  if (slot == HNSW_NONE || !(hnsw_flags(g, slot) & NODE_LIVE))
+    return base_fail(err, QUOIN_ERR_NOT_FOUND, "row %u has no node", row);
+  atomic_store_explicit(&hnsw_head(g, slot)->flags, NODE_DELETED, memory_order_release);
+  hnsw_change_record(g, slot);
+  atomic_fetch_add(&g->deleted, 1);
+  atomic_fetch_sub(&g->live, 1);
+  return QUOIN_OK;
+}
+
+bool
+hnsw_sweep_due(const hnsw *g)
+{
+  uint32_t deleted = atomic_load_explicit(&g->deleted, memory_order_relaxed);
+  return deleted > 0 && deleted >= hnsw_count(g) / SWEEP_SHARE;
+}
+
+static bool
+is_deleted(const hnsw *g, uint32_t slot)
+{
+  return !(hnsw_flags(g, slot) & NODE_LIVE);
+}
+
+/* Live members of `list` that were not seen, into s->slots from *n on; deleted ones into `gone`. */
+static quoin_status
+members(size_t *n, uint32_t *gone, size_t *n_gone, const hnsw *g, vec_scratch *s,
+        const vec_list *list, quoin_error *err)
+{
+  quoin_status st;
+  uint32_t count = vec_list_count(list);
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t link = atomic_load_explicit(&list->links[i], memory_order_relaxed);
+    if (link >= g->next_slot) continue;
+    if ((st = hnsw_need_record(g, link, err))) return st;
+    if (!vec_scratch_see(s, link)) continue;
+    if (!is_deleted(g, link)) {
+      if (*n < BATCH_MAX) s->slots[(*n)++] = link;
+    } else if (gone) {
+      gone[(*n_gone)++] = link;
+    }
+  }
+  return QUOIN_OK;
+}
+
+static bool
+names_deleted(const hnsw *g, const vec_list *list)
+{
+  uint32_t count = vec_list_count(list);
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t link = atomic_load_explicit(&list->links[i], memory_order_relaxed);
+    if (link >= g->next_slot || !hnsw_record_ready(g, link) || is_deleted(g, link)) return true;
+  }
+  return false;
+}
+
+static quoin_status
+mend_list(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *err)
+{
+  quoin_status st;
+  vec_list list, other;
+  vec_query query;
+  size_t n = 0, n_gone = 0;
+  uint32_t gone[LINKS_MAX];
+  if ((st = hnsw_list(&list, g, slot, level, err)) || !names_deleted(g, &list)) return st;
+  if ((st = vec_scratch_begin(s, g, BATCH_MAX, err))) return st;
+  (void)vec_scratch_see(s, slot);
+  if ((st = members(&n, gone, &n_gone, g, s, &list, err)) || !n_gone) return st;
+  for (size_t i = 0; i < n_gone; i++)
+    if ((st = hnsw_list(&other, g, gone[i], level, err)) ||
+        (st = members(&n, NULL, NULL, g, s, &other, err)))
+      return st;
+  vec_query_from_row(&query, s->other_space, g->options.code, hnsw_record(g, slot),
+                     g->options.dims);
+  hnsw_distances(g, s, &query, s->slots, n, s->distances);
+  for (size_t i = 0; i < n; i++)
+    (void)vec_pool_add(&s->pool, vec_entry(s->distances[i], s->slots[i]));
+  if ((st = hnsw_select(g, s, list.room, err))) return st;
+  hnsw_list_write(g, slot, &list, &s->chosen, level);
+  return QUOIN_OK;
+}
+
+/* A live node of the highest level there is. */
+static quoin_status
+entry_choose(hnsw *g, quoin_error *err)
+{
+  quoin_status st;
+  uint64_t best = UINT64_MAX;
+  for (uint32_t slot = 0; slot < g->next_slot; slot++) {
+    if ((st = hnsw_need_record(g, slot, err))) return st;
+    unsigned level = atomic_load_explicit(&hnsw_head(g, slot)->level, memory_order_relaxed);
+    if (is_deleted(g, slot) || level >= LEVELS_MAX) continue;
+    if (best == UINT64_MAX || level > (unsigned)(best >> 32)) best = (uint64_t)level << 32 | slot;
+  }
+  atomic_store(&g->entry, best);
+  return QUOIN_OK;
+}
+
+static quoin_status
+release_deleted(hnsw *g, quoin_error *err)
+{
+  quoin_status st;
+  uint32_t there;
+  for (uint32_t slot = 0; slot < g->next_slot; slot++) {
+    if (!(hnsw_flags(g, slot) & NODE_DELETED)) continue;
+    if ((st = hnsw_need_node(g, slot, err))) return st;
+    uint32_t row = atomic_load_explicit(&hnsw_node_at(g, slot)->row, memory_order_relaxed);
+    vec_list list = hnsw_list0(g, slot);
+    hnsw_list_write(g, slot, &list, &(vec_pool){0}, 0); /* those it named are named once less */
+    if ((st = hnsw_slot_of(&there, g, row, err))) return st;
+    if (there == slot && (st = hnsw_row_set(g, row, HNSW_NONE, err))) return st;
+    if ((st = hnsw_slot_release(g, slot, err))) return st;
+    atomic_fetch_sub(&g->deleted, 1);
+  }
+  hnsw_slots_settle(g);
+  return QUOIN_OK;
+}
+
+quoin_status
+hnsw_sweep(hnsw *g, base_cancel *cancel, quoin_error *err)
+{
+  quoin_status st;
+  hnsw_check_report report = {0};
+  hnsw_slots_settle(g);
+  if (!atomic_load(&g->deleted)) return QUOIN_OK;
+  for (uint32_t slot = 0; slot < g->next_slot; slot++) {
+    if ((st = hnsw_need_record(g, slot, err))) return st;
+    if (is_deleted(g, slot)) continue;
+    unsigned top = atomic_load_explicit(&hnsw_head(g, slot)->level, memory_order_relaxed);
+    for (unsigned level = 0; level <= top && level < LEVELS_MAX; level++)
+      if ((st = mend_list(g, g->scratch, slot, level, err))) return st;
+    if (cancel && (st = base_cancel_check(cancel, err))) return st;
+  }
+  if ((st = entry_choose(g, err)) || (st = release_deleted(g, err))) return st;
+  return hnsw_reach(&report, g, true, cancel, err);
+}

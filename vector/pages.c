@@ -1,0 +1,351 @@
+/* vector/pages.c - reserved ranges, mapping a root, verifying pages. */
+#include "vector/pages.h"
+
+#include "vector/pages_file.h"
+
+#include "base/sys.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/poison.h"
+
+enum { HUGE_STEP = 2 << 20, FIRST_STEP = 64 << 10 };
+
+static size_t
+round_up(size_t n, size_t unit)
+{
+  return (n + unit - 1) / unit * unit;
+}
+
+static quoin_status
+range_reserve(vec_range *out, size_t bytes, quoin_error *err)
+{
+  bytes = round_up(bytes, HUGE_STEP);
+  /* a little more, so that the start can be aligned to a huge page */
+  void *at = sys_mmap(NULL, bytes + HUGE_STEP, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED) return base_fail_os(err, errno, NULL, "addresses for a graph");
+  char *start = (char *)at + (HUGE_STEP - (uintptr_t)at % HUGE_STEP) % HUGE_STEP;
+  if (start > (char *)at) munmap(at, (size_t)(start - (char *)at));
+  munmap(start + bytes, (size_t)((char *)at + HUGE_STEP - start));
+  *out = (vec_range){.base = start, .reserved = bytes};
+  return QUOIN_OK;
+}
+
+static void
+range_clear(vec_range *range)
+{
+  if (range->base) munmap(range->base, range->reserved);
+  *range = (vec_range){0};
+}
+
+static quoin_status
+range_grow(vec_range *range, size_t need, size_t unit, quoin_error *err)
+{
+  if (need <= range->mapped) return QUOIN_OK;
+  if (need > range->reserved) return base_fail(err, QUOIN_ERR_LIMIT, "the vector graph is full");
+  size_t step = range->mapped < FIRST_STEP ? FIRST_STEP : range->mapped / 4;
+  if (step >= HUGE_STEP) step = round_up(step, HUGE_STEP);
+  size_t target = round_up(need > range->mapped + step ? need : range->mapped + step, unit);
+  if (target > range->reserved) target = range->reserved / unit * unit;
+  if (target < need) return base_fail(err, QUOIN_ERR_LIMIT, "the vector graph is full");
+  char *at = range->base + range->mapped;
+  size_t bytes = target - range->mapped;
+  if (sys_mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+      MAP_FAILED)
+    return base_fail_os(err, errno, NULL, "memory for a graph");
+#if defined(MADV_HUGEPAGE)
+  if (step >= HUGE_STEP) (void)madvise(at, bytes, MADV_HUGEPAGE); /* random reads: fewer misses */
+#endif
+  range->mapped = target;
+  return QUOIN_OK;
+}
+
+static void
+region_clear(vec_region *region, const base_alloc *mem)
+{
+  range_clear(&region->data);
+  range_clear(&region->state);
+  range_clear(&region->sums);
+  base_release(mem, region->extents, region->cap_extents, sizeof(*region->extents));
+  base_release(mem, region->blocks, region->n_blocks, sizeof(*region->blocks));
+  base_release(mem, region->block_ok, region->n_blocks, 1);
+  *region = (vec_region){0};
+}
+
+void
+vec_pages_clear(vec_pages *pages)
+{
+  for (size_t i = 0; i < VEC_REGIONS; i++)
+    region_clear(&pages->regions[i], pages->mem);
+  base_mutex_destroy(&pages->lock);
+}
+
+quoin_status
+vec_pages_init(vec_pages *out, uint64_t id, const size_t page_bytes[VEC_REGIONS],
+               const size_t reserve[VEC_REGIONS], const base_alloc *mem, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  *out = (vec_pages){.id = id, .mem = mem};
+  if ((st = base_mutex_init(&out->lock, BASE_RANK_QUEUE, "graph file", err))) return st;
+  for (size_t i = 0; i < VEC_REGIONS && !st; i++) {
+    vec_region *region = &out->regions[i];
+    assert(page_bytes[i] % VEC_UNIT == 0);
+    region->page_bytes = page_bytes[i];
+    if ((st = range_reserve(&region->data, reserve[i], err))) break;
+    size_t most = region->data.reserved / page_bytes[i] + 1;
+    if (!(st = range_reserve(&region->state, most, err)))
+      st = range_reserve(&region->sums, most * sizeof(uint64_t) + VEC_UNIT, err);
+  }
+  if (st) vec_pages_clear(out);
+  return st;
+}
+
+quoin_status
+vec_region_grow(vec_region *region, size_t bytes, quoin_error *err)
+{
+  if (bytes <= region->data.mapped) return QUOIN_OK;
+  size_t before = region->data.mapped / region->page_bytes;
+  quoin_status st = range_grow(&region->data, bytes, region->page_bytes, err);
+  size_t after = region->data.mapped / region->page_bytes;
+  if (!st) st = range_grow(&region->state, after, VEC_UNIT, err);
+  if (st) return st;
+  for (size_t page = before; page < after; page++)
+    atomic_store_explicit(vec_page_state(region, page), VEC_PAGE_VERIFIED, memory_order_release);
+  return QUOIN_OK;
+}
+
+quoin_status
+vec_sums_grow(vec_region *region, size_t pages, quoin_error *err)
+{
+  return range_grow(&region->sums, round_up(pages * sizeof(uint64_t), VEC_UNIT), VEC_UNIT, err);
+}
+
+/* ---- verifying --------------------------------------------------------------------------------
+ */
+
+quoin_status
+vec_pages_fail(const vec_pages *pages, quoin_error *err, const char *fmt, ...)
+{
+  char text[160];
+  va_list args;
+  va_start(args, fmt);
+  (void)vsnprintf(text, sizeof(text), fmt, args);
+  va_end(args);
+  base_mutex *lock = (base_mutex *)(uintptr_t)&pages->lock;
+  base_mutex_lock(lock);
+  quoin_status st =
+      base_fail_at(err, QUOIN_ERR_CORRUPT, pages->name, pages->root.offset, "%s", text);
+  base_mutex_unlock(lock);
+  return st;
+}
+
+static quoin_status
+page_fail(const vec_pages *pages, const vec_region *region, size_t page, quoin_error *err)
+{
+  uint64_t offset = 0;
+  base_mutex *lock = (base_mutex *)(uintptr_t)&pages->lock;
+  base_mutex_lock(lock);
+  for (size_t i = 0; i < region->n_extents; i++) {
+    if (page < region->extents[i].pages) {
+      offset = region->extents[i].offset + page * region->page_bytes;
+      break;
+    }
+    page -= (size_t)region->extents[i].pages;
+  }
+  quoin_status st = base_fail_at(err, QUOIN_ERR_CORRUPT, pages->name, offset,
+                                 "a page of the vector graph is damaged");
+  base_mutex_unlock(lock);
+  return st;
+}
+
+quoin_status
+vec_sums_verify(const vec_pages *pages, const vec_region *region, size_t block, quoin_error *err)
+{
+  _Atomic(uint8_t) *ok = (_Atomic(uint8_t) *)(void *)(region->block_ok + block);
+  if (atomic_load_explicit(ok, memory_order_acquire)) return QUOIN_OK;
+  if (base_hash(region->sums.base + block * VEC_UNIT, VEC_UNIT) != region->blocks[block])
+    return vec_pages_fail(pages, err, "the checksums of the vector graph's pages are damaged");
+  atomic_store_explicit(ok, 1, memory_order_release);
+  return QUOIN_OK;
+}
+
+quoin_status
+vec_page_verify(const vec_pages *pages, const vec_region *region, size_t page, quoin_error *err)
+{
+  if (vec_page_ready(region, page)) return QUOIN_OK;
+  if (page >= region->opened)
+    return vec_pages_fail(pages, err, "the vector graph names a page that it does not have");
+  quoin_status st = vec_sums_verify(pages, region, page * sizeof(uint64_t) / VEC_UNIT, err);
+  if (st) return st;
+  uint64_t want = base_load_u64(region->sums.base + page * sizeof(uint64_t));
+  if (base_hash(region->data.base + page * region->page_bytes, region->page_bytes) != want)
+    return page_fail(pages, region, page, err);
+  atomic_fetch_or_explicit(vec_page_state(region, page), VEC_PAGE_VERIFIED, memory_order_release);
+  return QUOIN_OK;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------
+ */
+
+static quoin_status
+damaged(const vec_pages *pages, const char *what, quoin_error *err)
+{
+  return vec_pages_fail(pages, err, "the table of the vector graph is damaged: %s", what);
+}
+
+static quoin_status
+map_at(const vec_pages *pages, char *at, size_t bytes, const base_file *file, uint64_t offset,
+       quoin_error *err)
+{
+  if (sys_mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file->fd,
+               (off_t)offset) == MAP_FAILED)
+    return base_fail_os(err, errno, pages->name, "the vector graph cannot be mapped");
+  return QUOIN_OK;
+}
+
+/* Inside the file, at a page of it? */
+static bool
+lies_within(uint64_t offset, uint64_t bytes, uint64_t file_bytes)
+{
+  return offset % VEC_UNIT == 0 && offset >= VEC_UNIT && offset <= file_bytes &&
+         bytes <= file_bytes - offset;
+}
+
+static quoin_status
+map_extents(vec_pages *pages, vec_region *region, const base_file *file, quoin_error *err)
+{
+  quoin_status st;
+  size_t done = 0;
+  for (size_t i = 0; i < region->n_extents; i++) {
+    vec_extent e = region->extents[i];
+    if (e.pages == 0 || e.pages > region->pages - done ||
+        !lies_within(e.offset, e.pages * region->page_bytes, pages->file_bytes))
+      return damaged(pages, "an extent lies outside the file", err);
+    size_t bytes = (size_t)e.pages * region->page_bytes;
+    if ((st = map_at(pages, region->data.base + done * region->page_bytes, bytes, file, e.offset,
+                     err)))
+      return st;
+    done += (size_t)e.pages;
+  }
+  if (done != region->pages) return damaged(pages, "pages are missing", err);
+  region->data.mapped = done * region->page_bytes;
+  return QUOIN_OK;
+}
+
+/* `*at` moves over the extents and block hashes of this region in the table. */
+static quoin_status
+region_open(vec_pages *pages, vec_region *region, const vec_table_region *table, const char **at,
+            const char *end, const base_file *file, quoin_error *err)
+{
+  quoin_status st;
+  size_t n_blocks = ((size_t)table->pages * sizeof(uint64_t) + VEC_UNIT - 1) / VEC_UNIT;
+  if (table->page_bytes != region->page_bytes)
+    return damaged(pages, "the size of a page is another", err);
+  if (table->pages > region->data.reserved / region->page_bytes ||
+      table->extents > (size_t)(end - *at) / sizeof(vec_extent) ||
+      n_blocks > ((size_t)(end - *at) - (size_t)table->extents * sizeof(vec_extent)) / 8)
+    return damaged(pages, "it is too short", err);
+  region->pages = region->opened = (size_t)table->pages;
+  if (!region->pages) return QUOIN_OK;
+  if (!lies_within(table->sums_at, n_blocks * VEC_UNIT, pages->file_bytes))
+    return damaged(pages, "checksums lie outside the file", err);
+  if (!(region->extents = base_new(pages->mem, (size_t)table->extents, sizeof(vec_extent))))
+    return base_fail_nomem(err);
+  region->n_extents = region->cap_extents = (size_t)table->extents;
+  memcpy(region->extents, *at, region->n_extents * sizeof(vec_extent));
+  *at += region->n_extents * sizeof(vec_extent);
+  region->n_blocks = n_blocks;
+  if (!(region->blocks = base_new(pages->mem, n_blocks, sizeof(uint64_t))) ||
+      !(region->block_ok = base_new_zero(pages->mem, n_blocks, 1)))
+    return base_fail_nomem(err);
+  memcpy(region->blocks, *at, n_blocks * sizeof(uint64_t));
+  *at += n_blocks * sizeof(uint64_t);
+  if ((st = map_extents(pages, region, file, err)) ||
+      (st = map_at(pages, region->sums.base, n_blocks * VEC_UNIT, file, table->sums_at, err)))
+    return st;
+  region->sums.mapped = n_blocks * VEC_UNIT;
+  return range_grow(&region->state, region->pages, VEC_UNIT, err);
+}
+
+static quoin_status
+table_read(char **out, vec_pages *pages, const base_file *file, quoin_error *err)
+{
+  quoin_status st;
+  const hnsw_root *root = &pages->root;
+  if ((st = base_file_size(&pages->file_bytes, file, err))) return st;
+  if (!lies_within(root->offset, root->length, pages->file_bytes) ||
+      root->length < sizeof(vec_table))
+    return damaged(pages, "it lies outside the file", err);
+  if (!(*out = base_new(pages->mem, (size_t)root->length, 1))) return base_fail_nomem(err);
+  if ((st = base_file_read(file, *out, (size_t)root->length, root->offset, err))) return st;
+  if (base_hash(*out, (size_t)root->length) != root->checksum)
+    return damaged(pages, "its checksum is wrong", err);
+  return QUOIN_OK;
+}
+
+static quoin_status
+file_head_check(const vec_pages *pages, const base_file *file, quoin_error *err)
+{
+  vec_file_head head;
+  quoin_status st = base_file_read(file, &head, sizeof(head), 0, err);
+  if (st) return st;
+  if (memcmp(head.magic, VEC_FILE_MAGIC, sizeof(head.magic)) != 0 ||
+      head.checksum != base_hash(&head, offsetof(vec_file_head, checksum)))
+    return base_fail_at(err, QUOIN_ERR_CORRUPT, pages->name, 0,
+                        "the head of the vector graph is damaged");
+  if (head.format != VEC_FORMAT)
+    return base_fail_at(err, QUOIN_ERR_VERSION, pages->name, 8,
+                        "vector graph of format %u: this version reads %u", head.format,
+                        VEC_FORMAT);
+  if (head.id != pages->id || head.generation != pages->root.generation)
+    return base_fail_at(err, QUOIN_ERR_CORRUPT, pages->name, 16,
+                        "the file belongs to another vector graph");
+  return QUOIN_OK;
+}
+
+static quoin_status
+head_check(const vec_pages *pages, const vec_table *table, quoin_error *err)
+{
+  if (memcmp(table->magic, VEC_TABLE_MAGIC, sizeof(table->magic)) != 0)
+    return damaged(pages, "it does not begin as one", err);
+  if (table->format != VEC_FORMAT)
+    return base_fail_at(err, QUOIN_ERR_VERSION, pages->name, pages->root.offset,
+                        "vector graph of format %u: this version reads %u", table->format,
+                        VEC_FORMAT);
+  if (table->id != pages->id || table->generation != pages->root.generation)
+    return damaged(pages, "it belongs to another graph", err);
+  return QUOIN_OK;
+}
+
+quoin_status
+vec_pages_open(vec_pages *pages, const base_dir *dir, const hnsw_root *root, char meta[VEC_META],
+               quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  base_file file = BASE_FILE_NONE;
+  char *text = NULL;
+  vec_table table;
+  pages->root = *root;
+  vec_file_name(pages->name, pages->id, root->generation);
+  if ((st = base_file_open(&file, dir, pages->name, BASE_FILE_READ, err)) ||
+      (st = file_head_check(pages, &file, err)) || (st = table_read(&text, pages, &file, err)))
+    goto done;
+  memcpy(&table, text, sizeof(table));
+  if ((st = head_check(pages, &table, err))) goto done;
+  memcpy(meta, table.meta, VEC_META);
+  const char *at = text + sizeof(table), *end = text + root->length;
+  for (size_t i = 0; i < VEC_REGIONS; i++)
+    if ((st = region_open(pages, &pages->regions[i], &table.regions[i], &at, end, &file, err)))
+      goto done;
+
+done:
+  base_release(pages->mem, text, (size_t)root->length, 1);
+  base_file_close(&file);
+  return st;
+}

@@ -1,0 +1,313 @@
+/* vector/pages_checkpoint.c - appends changed pages and a new table to the file of a graph.
+ *
+ * Nothing that a table names is ever written again, so a power cut at any point leaves the roots
+ * that are durable whole. What the state of a region says changes only once all is synced: a
+ * checkpoint that failed is simply done again. */
+#include "vector/pages_file.h"
+
+#include "base/sys.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/poison.h"
+
+/* Above so many extents the file is written anew: a process may have some 65,000 mappings. */
+enum { MANY_EXTENTS = 8192 };
+
+void
+vec_file_name(char out[64], uint64_t id, uint64_t generation)
+{
+  (void)snprintf(out, 64, "graph-%llu-%llu", (unsigned long long)id,
+                 (unsigned long long)generation);
+}
+
+bool
+hnsw_file_is_mine(const char *name, uint64_t *id, uint64_t *generation)
+{
+  unsigned long long a, b;
+  char again[64];
+  if (sscanf(name, "graph-%llu-%llu", &a, &b) != 2) return false;
+  vec_file_name(again, a, b);
+  if (strcmp(again, name) != 0) return false; /* signs, zeros in front, something behind */
+  *id = a;
+  *generation = b;
+  return true;
+}
+
+/* A checkpoint under way. */
+typedef struct writing {
+  vec_pages *pages;
+  base_file file;
+  uint64_t at; /* end of what was written */
+  bool fresh;  /* all pages go to a new file */
+  vec_extent *extents[VEC_REGIONS];
+  size_t n_extents[VEC_REGIONS], cap_extents[VEC_REGIONS];
+  vec_table table;
+} writing;
+
+static size_t
+used_pages(const vec_region *region)
+{
+  return (region->used + region->page_bytes - 1) / region->page_bytes;
+}
+
+static bool
+must_write(const writing *w, const vec_region *region, size_t page)
+{
+  return w->fresh || page >= region->pages ||
+         (atomic_load_explicit(vec_page_state(region, page), memory_order_relaxed) &
+          VEC_PAGE_CHANGED);
+}
+
+static bool
+anything_changed(const vec_pages *pages)
+{
+  for (size_t i = 0; i < VEC_REGIONS; i++) {
+    const vec_region *region = &pages->regions[i];
+    size_t n = used_pages(region);
+    if (n != region->pages) return true;
+    for (size_t page = 0; page < n; page++)
+      if (atomic_load_explicit(vec_page_state(region, page), memory_order_relaxed) &
+          VEC_PAGE_CHANGED)
+        return true;
+  }
+  return false;
+}
+
+/* Bytes of the file that a table with these pages would name, and how many extents at most. */
+static uint64_t
+bytes_named(const vec_pages *pages, uint64_t *extents)
+{
+  uint64_t bytes = 2 * VEC_UNIT;
+  for (size_t i = 0; i < VEC_REGIONS; i++) {
+    const vec_region *region = &pages->regions[i];
+    bytes += used_pages(region) * (region->page_bytes + sizeof(uint64_t));
+    *extents += region->n_extents;
+  }
+  return bytes;
+}
+
+uint64_t
+vec_pages_live_bytes(const vec_pages *pages)
+{
+  uint64_t extents = 0;
+  return pages->root.generation ? bytes_named(pages, &extents) : 0;
+}
+
+/* How many bytes this checkpoint would append to the present file. */
+static uint64_t
+bytes_to_append(const writing *w)
+{
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < VEC_REGIONS; i++) {
+    const vec_region *region = &w->pages->regions[i];
+    for (size_t page = 0; page < used_pages(region); page++)
+      if (must_write(w, region, page)) bytes += region->page_bytes;
+    bytes += used_pages(region) * sizeof(uint64_t);
+  }
+  return bytes;
+}
+
+static quoin_status
+extent_add(writing *w, size_t i, uint64_t offset, uint64_t pages, quoin_error *err)
+{
+  size_t n = w->n_extents[i], page_bytes = w->pages->regions[i].page_bytes;
+  vec_extent *last = n ? &w->extents[i][n - 1] : NULL;
+  if (last && last->offset + last->pages * page_bytes == offset) {
+    last->pages += pages;
+    return QUOIN_OK;
+  }
+  if (!base_reserve(w->pages->mem, (void **)&w->extents[i], &w->cap_extents[i], n + 1,
+                    sizeof(vec_extent)))
+    return base_fail_nomem(err);
+  w->extents[i][w->n_extents[i]++] = (vec_extent){.offset = offset, .pages = pages};
+  return QUOIN_OK;
+}
+
+/* Write pages [first, end) of region i, which lie side by side in memory. */
+static quoin_status
+pages_write(writing *w, size_t i, size_t first, size_t end, quoin_error *err)
+{
+  quoin_status st;
+  vec_region *region = &w->pages->regions[i];
+  size_t bytes = (end - first) * region->page_bytes;
+  for (size_t page = first; page < end; page++) {
+    if ((st = vec_page_verify(w->pages, region, page, err))) return st;
+    uint64_t sum = base_hash(region->data.base + page * region->page_bytes, region->page_bytes);
+    memcpy(region->sums.base + page * sizeof(sum), &sum, sizeof(sum));
+  }
+  if ((st = base_file_write(&w->file, region->data.base + first * region->page_bytes, bytes, w->at,
+                            err)))
+    return st;
+  if ((st = extent_add(w, i, w->at, end - first, err))) return st;
+  w->at += bytes;
+  return QUOIN_OK;
+}
+
+static quoin_status
+region_write(writing *w, size_t i, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  vec_region *region = &w->pages->regions[i];
+  size_t n = used_pages(region), extent = 0, before = 0; /* pages of the extents before it */
+  for (size_t b = 0; b < region->n_blocks; b++)
+    if ((st = vec_sums_verify(w->pages, region, b, err))) return st;
+  if ((st = vec_sums_grow(region, n, err))) return st;
+  for (size_t page = 0; page < n && !st;) {
+    while (extent < region->n_extents && page >= before + region->extents[extent].pages)
+      before += (size_t)region->extents[extent++].pages;
+    size_t end = page + 1;
+    if (must_write(w, region, page)) {
+      while (end < n && must_write(w, region, end))
+        end++;
+      st = pages_write(w, i, page, end, err);
+    } else {
+      st = extent_add(w, i, region->extents[extent].offset + (page - before) * region->page_bytes,
+                      1, err);
+    }
+    page = end;
+  }
+  return st;
+}
+
+/* The checksums of region i and its part of the table. */
+static quoin_status
+sums_write(writing *w, size_t i, quoin_error *err)
+{
+  vec_region *region = &w->pages->regions[i];
+  size_t n = used_pages(region),
+         bytes = (n * sizeof(uint64_t) + VEC_UNIT - 1) / VEC_UNIT * VEC_UNIT;
+  w->table.regions[i] = (vec_table_region){.page_bytes = region->page_bytes,
+                                           .pages = n,
+                                           .extents = w->n_extents[i],
+                                           .sums_at = n ? w->at : 0};
+  if (!n) return QUOIN_OK;
+  quoin_status st = base_file_write(&w->file, region->sums.base, bytes, w->at, err);
+  w->at += bytes;
+  return st;
+}
+
+static quoin_status
+table_write(hnsw_root *out, writing *w, quoin_error *err)
+{
+  base_buffer text;
+  base_buffer_init(&text, w->pages->mem);
+  base_buffer_add(&text, &w->table, sizeof(w->table));
+  for (size_t i = 0; i < VEC_REGIONS; i++) {
+    vec_region *region = &w->pages->regions[i];
+    size_t bytes = used_pages(region) * sizeof(uint64_t);
+    base_buffer_add(&text, w->extents[i], w->n_extents[i] * sizeof(vec_extent));
+    for (size_t at = 0; at < bytes; at += VEC_UNIT)
+      base_buffer_u64(&text, base_hash(region->sums.base + at, VEC_UNIT));
+  }
+  quoin_status st = text.failed ? base_fail_nomem(err)
+                                : base_file_write(&w->file, text.data, text.len, w->at, err);
+  if (!st) {
+    *out = (hnsw_root){.generation = w->table.generation,
+                       .offset = w->at,
+                       .length = text.len,
+                       .checksum = base_hash(text.data, text.len)};
+    w->at += text.len;
+  }
+  base_buffer_clear(&text);
+  return st;
+}
+
+static quoin_status
+file_begin(writing *w, const base_dir *dir, char name[64], quoin_error *err)
+{
+  quoin_status st;
+  char head[VEC_UNIT] = {0};
+  vec_pages *pages = w->pages;
+  vec_file_name(name, pages->id, w->table.generation);
+  if (!w->fresh) {
+    if ((st = base_file_open(&w->file, dir, name, BASE_FILE_WRITE, err)) ||
+        (st = base_file_size(&w->at, &w->file, err)))
+      return st;
+    w->at = (w->at + VEC_UNIT - 1) / VEC_UNIT * VEC_UNIT;
+    return QUOIN_OK;
+  }
+  /* one left by a checkpoint that no manifest knows of */
+  if (base_dir_has(dir, name) && (st = base_dir_unlink(dir, name, err))) return st;
+  if ((st = base_file_open(&w->file, dir, name, BASE_FILE_CREATE_NEW, err))) return st;
+  vec_file_head h = {.magic = VEC_FILE_MAGIC,
+                     .format = VEC_FORMAT,
+                     .id = pages->id,
+                     .generation = w->table.generation};
+  h.checksum = base_hash(&h, offsetof(vec_file_head, checksum));
+  memcpy(head, &h, sizeof(h));
+  w->at = VEC_UNIT;
+  return base_file_write(&w->file, head, sizeof(head), 0, err);
+}
+
+/* A region that was mapped from the file of the generation before lets go of it: the same bytes lie
+ * in the new file. If the system will not, the old mapping serves as well. */
+static void
+region_move(const writing *w, size_t i)
+{
+  vec_region *region = &w->pages->regions[i];
+  size_t bytes = used_pages(region) * region->page_bytes;
+  if (w->fresh && region->pages && w->n_extents[i] == 1)
+    (void)sys_mmap(region->data.base, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+                   w->file.fd, (off_t)w->extents[i][0].offset);
+}
+
+/* All is durable: make it the state. */
+static void
+adopt(writing *w, const hnsw_root *root, const char name[64])
+{
+  vec_pages *pages = w->pages;
+  base_mutex_lock(&pages->lock);
+  for (size_t i = 0; i < VEC_REGIONS; i++) {
+    vec_region *region = &pages->regions[i];
+    region_move(w, i);
+    base_release(pages->mem, region->extents, region->cap_extents, sizeof(vec_extent));
+    region->extents = w->extents[i];
+    region->cap_extents = w->cap_extents[i];
+    region->n_extents = w->n_extents[i];
+    w->extents[i] = NULL;
+    region->pages = used_pages(region);
+    for (size_t page = 0; page < region->pages; page++)
+      atomic_fetch_and_explicit(vec_page_state(region, page), (uint8_t)~VEC_PAGE_CHANGED,
+                                memory_order_relaxed);
+  }
+  pages->root = *root;
+  pages->file_bytes = w->at;
+  memcpy(pages->name, name, sizeof(pages->name));
+  base_mutex_unlock(&pages->lock);
+}
+
+quoin_status
+vec_pages_checkpoint(vec_pages *pages, const base_dir *dir, const char meta[VEC_META],
+                     quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  char name[64];
+  hnsw_root root;
+  uint64_t extents = 0;
+  writing w = {.pages = pages, .file = BASE_FILE_NONE, .fresh = !pages->root.generation};
+  if (!w.fresh && !anything_changed(pages)) return QUOIN_OK;
+  uint64_t named = bytes_named(pages, &extents);
+  w.fresh = w.fresh || extents > MANY_EXTENTS ||
+            pages->file_bytes + bytes_to_append(&w) > 2 * named + (1 << 20);
+  w.table = (vec_table){.magic = VEC_TABLE_MAGIC,
+                        .format = VEC_FORMAT,
+                        .id = pages->id,
+                        .generation = pages->root.generation + w.fresh};
+  memcpy(w.table.meta, meta, VEC_META);
+  if ((st = file_begin(&w, dir, name, err))) goto done;
+  for (size_t i = 0; i < VEC_REGIONS; i++)
+    if ((st = region_write(&w, i, err))) goto done;
+  for (size_t i = 0; i < VEC_REGIONS; i++)
+    if ((st = sums_write(&w, i, err))) goto done;
+  if ((st = table_write(&root, &w, err)) || (st = base_file_sync(&w.file, err))) goto done;
+  adopt(&w, &root, name);
+
+done:
+  for (size_t i = 0; i < VEC_REGIONS; i++)
+    base_release(pages->mem, w.extents[i], w.cap_extents[i], sizeof(vec_extent));
+  base_file_close(&w.file);
+  return st;
+}
