@@ -1,4 +1,4 @@
-/* quadstore/executor.c - the store's thread for flushes and merges, and what holds commits back.
+/* quadstore/executor.c - the store's thread for flushes and merges.
  *
  * When the runs in memory, or the log, reach their bound, the writer freezes the runs and ends the
  * segment of the log: both short. The thread writes them as one run file, then a manifest whose log
@@ -22,11 +22,7 @@
 
 enum { WISH_FLUSH = 1, WISH_FOLD = 2, WISH_MERGE = 4 };
 enum {
-  LOG_BYTES = 256 << 20,         /* of the log that no frozen run holds */
-  MERGE_RUNS = 6,                /* so many files are merged */
   RETRY_NS = 1000 * 1000 * 1000, /* a job that failed */
-  GRAIN_NS = 50 * 1000,          /* no shorter sleep: what the kernel adds to one */
-  SLICE_NS = 1000 * 1000
 };
 
 quoin_status
@@ -64,41 +60,6 @@ take_role(quad_store *store)
 
 /* ---- what is due ---------------------------------------------------------------------------- */
 
-/* Bytes of the runs in memory that take writes. */
-static uint64_t
-memory_used(const quad_version *v)
-{
-  uint64_t bytes = 0;
-
-  for (size_t i = v->n_runs; i-- > 0 && !v->runs[i]->disk;)
-    bytes += v->runs[i]->bytes;
-  for (size_t i = quad_version_disk(v), end = i + v->frozen; i < end; i++)
-    bytes -= v->runs[i]->bytes;
-  return bytes;
-}
-
-/* More than half of the entries on disk are dead: tombstones, and the insertions that they cancel.
- * Then the files hold more than twice of what lives. */
-static bool
-mostly_dead(const quad_version *v, size_t disk)
-{
-  uint64_t entries = 0, tombstones = 0;
-
-  for (size_t i = 0; i < disk; i++) {
-    entries += v->runs[i]->entries;
-    tombstones += v->runs[i]->tombstones;
-  }
-  return 4 * tombstones > entries;
-}
-
-static bool
-merge_is_due(const quad_version *v)
-{
-  size_t disk = quad_version_disk(v);
-
-  return disk >= MERGE_RUNS || (disk > 1 && mostly_dead(v, disk));
-}
-
 /* With the role: see again what is due. */
 static void
 look(quad_store *store)
@@ -111,7 +72,7 @@ look(quad_store *store)
   if (!e->failed.status && !atomic_load(&store->poisoned)) {
     if (e->flush && quad_version_disk(v) < QUAD_DISK_RUNS) wishes |= WISH_FLUSH;
     if (quad_version_foldable(v) != SIZE_MAX) wishes |= WISH_FOLD;
-    if (merge_is_due(v)) wishes |= WISH_MERGE;
+    if (quad_version_crowded(v)) wishes |= WISH_MERGE;
   }
   atomic_store_explicit(&e->wishes, wishes, memory_order_relaxed);
 }
@@ -174,28 +135,39 @@ politely(void *user, quad_sink *sink)
   return &p->sink;
 }
 
-/* The version with `run` (NULL: nothing) in the place of runs[from .. from + n). */
+/* Room for the version that follows, however many runs commits add until then. */
 static quoin_status
-replace_runs(quad_version **out, quad_store *store, size_t from, size_t n, quad_run *run,
-             quoin_error *err)
+next_version(quad_version **out, const quad_store *store, quoin_error *err)
+{
+  return quad_version_like(out, store->version, store->version->n_runs + QUAD_MEMORY_RUNS + 1,
+                           store->mem, err);
+}
+
+/* Publish the current version with `run` (NULL: nothing) in the place of runs[from .. from + n), as
+ * `next`, which is taken over. Cannot fail. */
+static void
+replace_runs(quad_store *store, quad_version *next, size_t from, size_t n, quad_run *run)
 {
   const quad_version *now = store->version;
-  quoin_status st = quad_version_like(out, now, now->n_runs - n + 1, store->mem, err);
 
-  if (st) return st;
+  next->number = now->number;
+  next->terms = now->terms;
+  next->frozen = now->frozen;
   for (size_t i = 0; i < from; i++)
-    quad_version_push(*out, now->runs[i]);
-  if (run) quad_version_push(*out, run);
+    quad_version_push(next, now->runs[i]);
+  if (run) quad_version_push(next, run);
   for (size_t i = from + n; i < now->n_runs; i++)
-    quad_version_push(*out, now->runs[i]);
-  return QUOIN_OK;
+    quad_version_push(next, now->runs[i]);
+  if (from >= quad_version_disk(now) && from < quad_version_disk(now) + now->frozen)
+    next->frozen -= n - (run && !run->disk); /* they were frozen, all of them */
+  quad_store_publish(store, next);
 }
 
 /* Two runs in memory become one. With the role, but for the work. */
 static void
 fold(quad_store *store)
 {
-  quad_version *v = quad_version_retain(store->version), *next;
+  quad_version *v = quad_version_retain(store->version), *next = NULL;
   size_t at = quad_version_foldable(v), here = 0;
   quad_run *both = NULL;
   quoin_error err = QUOIN_ERROR_INIT;
@@ -207,14 +179,12 @@ fold(quad_store *store)
   take_role(store);
   while (here < store->version->n_runs && store->version->runs[here] != v->runs[at])
     here++;
+  /* a commit may have merged one of them */
   if (!st && here + 1 < store->version->n_runs &&
-      store->version->runs[here + 1] == v->runs[at + 1]) {
-    bool frozen = here < quad_version_disk(store->version) + store->version->frozen;
-    if (!(st = replace_runs(&next, store, here, 2, both, &err))) {
-      if (frozen) next->frozen -= both ? 1 : 2; /* they froze both or none */
-      quad_store_publish(store, next);
-      atomic_fetch_add_explicit(&store->executor.folds, 1, memory_order_relaxed);
-    }
+      store->version->runs[here + 1] == v->runs[at + 1] &&
+      !(st = next_version(&next, store, &err))) {
+    replace_runs(store, next, here, 2, both);
+    atomic_fetch_add_explicit(&store->executor.folds, 1, memory_order_relaxed);
   }
   if (st) job_failed(store, &err);
 
@@ -223,28 +193,25 @@ done:
   quad_version_release(v);
 }
 
-/* What is frozen as a file, and the manifest with it; the manifest is in *m, the file in *run. */
+/* What is frozen in `v` as the file *run, and the manifest *m that names it. */
 static quoin_status
 write_frozen(quad_run **run, quad_manifest *m, quad_store *store, const quad_version *v,
              quoin_error *err)
 {
   size_t disk = quad_version_disk(v);
   polite_sink sink = {.store = store};
-  quad_version *files = NULL;
+  quad_run *files[QUAD_DISK_RUNS];
   quoin_status st = QUOIN_OK;
 
+  assert(disk < QUAD_DISK_RUNS);
   if (v->frozen)
     st = quad_store_write_run(run, store, v->runs + disk, v->frozen, politely, &sink, err);
-  if (!st) st = quad_version_new(&files, disk + 1, store->mem, err);
   if (st) return st;
-  for (size_t i = 0; i < disk; i++)
-    quad_version_push(files, v->runs[i]);
-  if (*run) quad_version_push(files, *run);
+  memcpy(files, v->runs, disk * sizeof *files);
+  if (*run) files[disk++] = *run;
   st = quad_store_poison(
       store, atom_store_sync_to(&m->atoms, store->atoms, store->executor.mark.terms, err));
-  if (!st) st = quad_store_write_manifest(m, store, files->runs, files->n_runs, err);
-  quad_version_release(files);
-  return st;
+  return st ? st : quad_store_write_manifest(m, store, files, disk, err);
 }
 
 /* The frozen runs go to disk. With the role, but for the work. */
@@ -253,32 +220,25 @@ flush(quad_store *store)
 {
   quad_executor *e = &store->executor;
   quad_version *v = quad_version_retain(store->version), *next = NULL;
+  size_t disk = quad_version_disk(v);
   quad_manifest m = store->manifest;
   quad_run *run = NULL;
   uint64_t begun = base_clock_ns(), bytes = 0;
   quoin_error err = QUOIN_ERROR_INIT;
-  quoin_status st;
+  quoin_status st = next_version(&next, store, &err);
 
+  if (st) goto done;
   m.log_first = e->mark.segment;
   m.log_lineage = store->log.lineage;
   m.log_sequence = e->mark.sequence;
   m.version = e->mark.version;
   leave_role(store);
   quad_store_say(store, "maintenance: version %llu goes to disk", (unsigned long long)m.version);
-  for (size_t i = quad_version_disk(v), end = i + v->frozen; i < end; i++)
+  for (size_t i = disk; i < disk + v->frozen; i++)
     bytes += v->runs[i]->bytes;
   st = write_frozen(&run, &m, store, v, &err);
   take_role(store);
-  if (!st) {
-    /* the manifest is durable: from here on nothing may fail but for memory, which poisons */
-    st = replace_runs(&next, store, quad_version_disk(v), store->version->frozen, run, &err);
-    (void)quad_store_poison(store, st);
-  }
-  if (st) {
-    job_failed(store, &err);
-    goto done;
-  }
-  next->frozen = 0;
+  if (st) goto done;
   quad_store_take_manifest(store, &m);
   quad_log_forget(&store->log, m.log_first, m.log_sequence);
   store->log.bytes -= e->mark.bytes;
@@ -287,14 +247,17 @@ flush(quad_store *store)
   if (bytes) e->pace = (e->pace + (double)(base_clock_ns() - begun) / (double)bytes) / 2;
   atomic_store(&e->free_ns, 0);
   atomic_fetch_add_explicit(&e->flushes, 1, memory_order_relaxed);
-  quad_store_publish(store, next);
+  replace_runs(store, next, disk, store->version->frozen, run);
+  next = NULL;
   leave_role(store);
   quad_store_say(store, "maintenance: version %llu is on disk", (unsigned long long)m.version);
   (void)quad_store_collect(store, NULL); /* what stays is collected at the next open */
   take_role(store);
 
 done:
+  if (st) job_failed(store, &err);
   quad_run_release(run);
+  quad_version_release(next);
   quad_version_release(v);
 }
 
@@ -303,11 +266,11 @@ static void
 merge(quad_store *store)
 {
   quad_version *v = quad_version_retain(store->version), *next = NULL;
-  size_t disk = quad_version_disk(v), n;
-  size_t from = mostly_dead(v, disk) ? 0 : quad_merge_from(v->runs, disk);
+  size_t disk = quad_version_disk(v), n, files = 0;
+  size_t from = quad_version_mostly_dead(v, disk) ? 0 : quad_merge_from(v->runs, disk);
+  quad_run **file = NULL, *run = NULL;
   polite_sink sink = {.store = store, .files = true};
   quad_manifest m;
-  quad_run *run = NULL;
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_status st;
 
@@ -317,21 +280,27 @@ merge(quad_store *store)
   st = quad_store_write_run(&run, store, v->runs + from, n, politely, &sink, &err);
   take_role(store);
   store->executor.merging = 0; /* no flush from here on */
-  if (!st) st = replace_runs(&next, store, from, n, run, &err);
-  if (st) goto done;
+  if (st || (st = next_version(&next, store, &err))) goto done;
+  disk = quad_version_disk(store->version);
+  if (!(file = base_new(store->mem, disk, sizeof(quad_run *)))) {
+    st = base_fail_nomem(&err);
+    goto done;
+  }
+  for (size_t i = 0; i < disk; i++) {
+    if (i == from && run) file[files++] = run;
+    if (i < from || i >= from + n) file[files++] = store->version->runs[i];
+  }
   m = store->manifest; /* as a flush between has left it */
   m.log_lineage = quad_manifest_log_lineage(&store->manifest);
   m.log_sequence = quad_manifest_log_sequence(&store->manifest);
   leave_role(store);
-  st = quad_store_write_manifest(&m, store, next->runs, quad_version_disk(next), &err);
+  st = quad_store_write_manifest(&m, store, file, files, &err);
   take_role(store);
-  quad_version_release(next);
-  /* commits have gone on: again, with their runs */
-  if (!st) st = quad_store_poison(store, replace_runs(&next, store, from, n, run, &err));
   if (st) goto done;
   quad_store_take_manifest(store, &m);
   atomic_fetch_add_explicit(&store->executor.merges, 1, memory_order_relaxed);
-  quad_store_publish(store, next);
+  replace_runs(store, next, from, n, run);
+  next = NULL;
   leave_role(store);
   quad_store_say(store, "maintenance: %llu run files were merged", (unsigned long long)n);
   (void)quad_store_collect(store, NULL);
@@ -339,7 +308,9 @@ merge(quad_store *store)
 
 done:
   if (st && st != QUOIN_ERR_CANCELLED) job_failed(store, &err);
+  base_release(store->mem, file, disk, sizeof(quad_run *));
   quad_run_release(run);
+  quad_version_release(next);
   quad_version_release(v);
 }
 
@@ -366,110 +337,6 @@ poll_wishes(quad_store *store, bool files, quoin_error *err)
   return QUOIN_OK;
 }
 
-/* ---- how far behind ------------------------------------------------------------------------- */
-
-static double
-larger(double a, double b)
-{
-  return a > b ? a : b;
-}
-
-/* Of the bound that is nearest, while there is a job to wait for; with the role. */
-static double
-pressure(const quad_store *store)
-{
-  const quad_executor *e = &store->executor;
-  double memory = (double)memory_used(store->version) / (double)store->memory_bytes, p = 0;
-
-  if (e->flush) p = larger(memory, (double)(store->log.bytes - e->mark.bytes) / LOG_BYTES);
-  if (merge_is_due(store->version)) { /* the next flush makes one run more */
-    double runs = (double)quad_version_disk(store->version) + (memory < 1 ? memory : 1);
-    p = larger(p, runs / (QUAD_DISK_RUNS + 1));
-  }
-  return p;
-}
-
-/* The delay rule. From three quarters of a bound on, a commit of n bytes costs n * pace * x / (1 -
- * x) of time, where pace is what a byte takes on its way to disk and x goes from 0 at three
- * quarters to 1 at the bound. All commits together pay it: what comes in is slowed to what goes out
- * at x = 1/2 at the latest, so the bound is reached only by commits that are large themselves. */
-static void
-charge(quad_store *store, uint64_t bytes)
-{
-  quad_executor *e = &store->executor;
-  double p = pressure(store), x = (p - 0.75) / 0.25;
-  uint64_t now, until;
-
-  if (e->inline_jobs) return; /* the next commit does what is due: it never waits for another */
-  atomic_store(&e->full, p >= 1);
-  atomic_store(&e->stuck, p >= 1 && e->failed.status);
-  if (x <= 0) {
-    if (atomic_load_explicit(&e->free_ns, memory_order_relaxed)) atomic_store(&e->free_ns, 0);
-    return;
-  }
-  if (x > 0.99) x = 0.99;
-  now = base_clock_ns();
-  until = atomic_load(&e->free_ns);
-  if (until < now) until = now;
-  atomic_store(&e->free_ns, until + (uint64_t)((double)bytes * e->pace * x / (1 - x)));
-}
-
-/* Sleep until `until`, unless the reason is gone before. */
-static quoin_status
-sleep_until(quad_executor *e, uint64_t until, base_cancel *cancel, quoin_error *err)
-{
-  quoin_status st = QUOIN_OK;
-  uint64_t now;
-
-  while (!st && (now = base_clock_ns()) < until && atomic_load(&e->free_ns)) {
-    uint64_t ns = until - now < SLICE_NS ? until - now : SLICE_NS;
-    struct timespec t = {0, (long)ns};
-    (void)nanosleep(&t, NULL);
-    if (cancel) cancel->calls = 0; /* look at the clock each time */
-    st = base_cancel_check(cancel, err);
-  }
-  return st;
-}
-
-/* Past a bound: until there is room, or it is certain that none comes. */
-static quoin_status
-wait_for_room(quad_store *store, base_cancel *cancel, quoin_error *err)
-{
-  static const struct timespec slice = {0, SLICE_NS};
-  quad_executor *e = &store->executor;
-  quoin_status st = QUOIN_OK;
-
-  while (!st && atomic_load(&e->full) && !atomic_load(&store->poisoned)) {
-    if (atomic_load(&e->stuck)) {
-      base_mutex_lock(&store->writer);
-      if (e->failed.status)
-        st = base_fail(err, e->failed.status, "the store can take no more until this is solved: %s",
-                       e->failed.message);
-      base_mutex_unlock(&store->writer);
-      if (st) return st;
-    }
-    (void)nanosleep(&slice, NULL);
-    if (cancel) cancel->calls = 0;
-    st = base_cancel_check(cancel, err);
-  }
-  return st;
-}
-
-quoin_status
-quad_store_delay(quad_store *store, base_cancel *cancel, quoin_error *err)
-{
-  quad_executor *e = &store->executor;
-  uint64_t until = atomic_load_explicit(&e->free_ns, memory_order_relaxed);
-  bool full = atomic_load_explicit(&e->full, memory_order_relaxed);
-  quoin_status st = QUOIN_OK;
-
-  if (!until && !full) return QUOIN_OK;
-  if (!full && until < base_clock_ns() + GRAIN_NS) return QUOIN_OK;
-  atomic_fetch_add_explicit(&e->delayed, 1, memory_order_relaxed);
-  st = sleep_until(e, until, cancel, err);
-  return st ? st : wait_for_room(store, cancel, err);
-}
-
 /* ---- the thread ----------------------------------------------------------------------------- */
 
 /* With the role: the most urgent job. False when there is none. */
@@ -491,7 +358,7 @@ run_job(quad_store *store)
     merge(store);
   e->busy = false;
   base_cond_broadcast(&e->idle);
-  charge(store, 0);
+  quad_store_charge(store, 0);
   return true;
 }
 
@@ -595,8 +462,8 @@ quad_store_maintain(quad_store *store, uint64_t bytes)
   quad_executor *e = &store->executor;
 
   if (atomic_load_explicit(&store->poisoned, memory_order_relaxed)) return;
-  if (!e->flush &&
-      (memory_used(store->version) >= store->memory_bytes || store->log.bytes >= LOG_BYTES))
+  if (!e->flush && (quad_version_memory(store->version) >= store->memory_bytes ||
+                    store->log.bytes >= QUAD_LOG_BYTES))
     freeze(store);
   look(store);
   if (atomic_load_explicit(&e->wishes, memory_order_relaxed)) {
@@ -607,7 +474,7 @@ quad_store_maintain(quad_store *store, uint64_t bytes)
       while (run_job(store)) {
       }
   }
-  charge(store, bytes);
+  quad_store_charge(store, bytes);
 }
 
 void
@@ -618,5 +485,5 @@ quad_executor_settle(quad_store *store)
   e->flush = false;
   e->failed.status = QUOIN_OK;
   look(store);
-  charge(store, 0);
+  quad_store_charge(store, 0);
 }

@@ -242,11 +242,26 @@ quoin_status quad_store_enter_idle(quad_store *store, base_cancel *cancel, quoin
 /* After a group that added `bytes` to the runs in memory, with the writer role: begins what has
  * become due. Never waits for a file. */
 void quad_store_maintain(quad_store *store, uint64_t bytes);
+/* All is on disk: nothing is frozen or to be tried again. With the role of enter_idle. */
+void quad_executor_settle(quad_store *store);
+
+/* ---- pace.c --------------------------------------------------------------------------------- */
+
+enum { QUAD_LOG_BYTES = 256 << 20 }; /* the bound of a log that no frozen run holds */
+
+/* Bytes of the runs in memory that take writes. */
+uint64_t quad_version_memory(const quad_version *v);
+/* More than half of the entries in runs[0..disk) are dead: tombstones, and the insertions that they
+ * cancel. Then the files hold more than twice of what lives. */
+bool quad_version_mostly_dead(const quad_version *v, size_t disk);
+/* Files are to be merged. */
+bool quad_version_crowded(const quad_version *v);
+/* With the writer role: commits to come pay for `bytes` that were added to the runs in memory, when
+ * maintenance is behind; those that wait are let go when it is not. */
+void quad_store_charge(quad_store *store, uint64_t bytes);
 /* Before a commit, without any lock: waits as long as maintenance is behind. Errors: what keeps
  * maintenance from going on, once the bound is reached; those of `cancel` (may be NULL). */
 quoin_status quad_store_delay(quad_store *store, base_cancel *cancel, quoin_error *err);
-/* All is on disk: nothing is frozen or to be tried again. With the role of enter_idle. */
-void quad_executor_settle(quad_store *store);
 
 /* Replay the log onto the store's version. *records counts. */
 quoin_status quad_store_recover(quad_store *store, uint64_t *records, quoin_error *err);
