@@ -153,6 +153,14 @@ void rdfio_guard_step(rdfio_guard *g, size_t have);
 /* The input is over: is anything open? */
 void rdfio_guard_at_end(rdfio_guard *g);
 
+/* To the page: text that is not in the input; n bytes at in_at. Not to the page: n bytes there. */
+void rdfio_guard_insert(rdfio_guard *g, const char *text);
+void rdfio_guard_copy(rdfio_guard *g, size_t n);
+void rdfio_guard_drop(rdfio_guard *g, size_t n);
+/* A fault `ahead` bytes after in_at; one `back` bytes before it. */
+void rdfio_guard_fault(rdfio_guard *g, quoin_status status, size_t ahead, const char *expected);
+void rdfio_guard_fault_said(rdfio_guard *g, quoin_status status, size_t back, const char *message);
+
 static inline bool
 rdfio_guard_is_blank(char c)
 {

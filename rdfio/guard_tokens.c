@@ -4,102 +4,14 @@
 
 #include "rdfio/chars.h"
 
-#include <assert.h>
 #include <strings.h>
 
 #include "base/poison.h"
 
 static const char STRING_ESCAPES[] = "tbnrf\"'\\";
 
-/* ---- bytes to the page ------------------------------------------------------------------------
- */
-
-static void
-mark(rdfio_guard *g, rdfio_guard_mark m)
-{
-  rdfio_guard_mark *last = g->marks_len ? &g->marks[g->marks_len - 1] : NULL;
-  if (last && last->at == m.at && last->delta > 0 && m.delta > 0) {
-    last->column = m.lines ? m.column : last->column + m.column;
-    last->lines += m.lines;
-    last->delta += m.delta;
-    return;
-  }
-  assert(g->marks_len < RDFIO_GUARD_PAGE);
-  g->marks[g->marks_len++] = m;
-}
-
-static void
-insert(rdfio_guard *g, const char *text)
-{
-  for (; *text; text++) {
-    mark(g, (rdfio_guard_mark){.at = (uint32_t)g->page_len, .delta = -1});
-    g->page[g->page_len++] = *text;
-  }
-}
-
-/* Leave out n bytes. */
-static void
-drop(rdfio_guard *g, size_t n)
-{
-  rdfio_guard_mark m = {
-      .at = (uint32_t)g->page_len, .delta = (int32_t)n, .column = (uint32_t)n}; /* n < 2 MiB */
-  const char *p = g->in + g->in_at, *end = p + n;
-  if (!n) return;
-  for (; (p = memchr(p, '\n', (size_t)(end - p))); p++) {
-    m.lines++;
-    m.column = (uint32_t)(end - p - 1);
-  }
-  mark(g, m);
-  g->in_at += n;
-}
-
-static void
-copy(rdfio_guard *g, size_t n)
-{
-  memcpy(g->page + g->page_len, g->in + g->in_at, n);
-  g->page_len += n;
-  g->in_at += n;
-}
-
 /* ---- tokens -----------------------------------------------------------------------------------
  */
-
-/* Position of in_at. */
-static void
-place_here(rdfio_guard_place *out, const rdfio_guard *g)
-{
-  rdfio_guard_place_after(out, g, g->page_len);
-  const rdfio_guard_mark *last = g->marks_len ? &g->marks[g->marks_len - 1] : NULL;
-  if (!last || last->at != g->page_len) return;
-  out->line += last->lines;
-  out->column = last->lines ? 1 + (uint64_t)last->column : out->column + (uint32_t)last->delta;
-}
-
-/* A fault `ahead` bytes after in_at; below, `back` bytes before it. */
-static void
-fault(rdfio_guard *g, quoin_status status, size_t ahead, const char *expected)
-{
-  char found[32];
-  rdfio_guard_place p;
-  const char *at = g->in + g->in_at + ahead;
-  rdfio_describe(found, at, g->in + g->in_len);
-  place_here(&p, g);
-  g->failed = true;
-  g->fault_at = g->page_len;
-  (void)!base_fail_pos(&g->error, status, rdfio_source_name(g->source), p.line, p.column + ahead,
-                       "found %s, expected %s", found, expected);
-}
-
-static void
-fault_said(rdfio_guard *g, quoin_status status, size_t back, const char *message)
-{
-  rdfio_guard_place p;
-  place_here(&p, g);
-  g->failed = true;
-  g->fault_at = g->page_len > back ? g->page_len - back : 0;
-  (void)!base_fail_pos(&g->error, status, rdfio_source_name(g->source), p.line, p.column - back,
-                       "%s", message);
-}
 
 /* A character that goes on a name after a full stop. */
 static bool
@@ -140,11 +52,12 @@ after_dots(rdfio_guard *g, bool name_follows)
   g->last = '.';
   g->in_name = false;
   if (dots > 1) {
-    fault_said(g, QUOIN_ERR_SYNTAX, 1, "found a second '.' in a row, expected the next statement");
+    rdfio_guard_fault_said(g, QUOIN_ERR_SYNTAX, 1,
+                           "found a second '.' in a row, expected the next statement");
     return false;
   }
   if (g->depth) {
-    fault_said(g, QUOIN_ERR_SYNTAX, 1, "found '.' before the closing ']' or ')'");
+    rdfio_guard_fault_said(g, QUOIN_ERR_SYNTAX, 1, "found '.' before the closing ']' or ')'");
     return false;
   }
   return true;
@@ -161,7 +74,7 @@ static void
 open_bracket(rdfio_guard *g, char c)
 {
   if (g->depth == RDFIO_GUARD_DEPTH) {
-    fault_said(g, QUOIN_ERR_LIMIT, 0, "brackets are nested deeper than 1000");
+    rdfio_guard_fault_said(g, QUOIN_ERR_LIMIT, 0, "brackets are nested deeper than 1000");
     return;
   }
   g->round[g->depth / 8] &= (uint8_t) ~(1u << g->depth % 8);
@@ -171,14 +84,14 @@ open_bracket(rdfio_guard *g, char c)
   g->depth++;
   g->last = c;
   g->in_name = false;
-  copy(g, 1);
+  rdfio_guard_copy(g, 1);
 }
 
 static void
 close_bracket(rdfio_guard *g, char c)
 {
   if (!g->depth) {
-    fault(g, QUOIN_ERR_SYNTAX, 0, "no closing bracket: none is open");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0, "no closing bracket: none is open");
     return;
   }
   g->depth--;
@@ -186,25 +99,28 @@ close_bracket(rdfio_guard *g, char c)
   g->lone_anon = c == ']' && g->last == '[' && g->anon_start && !g->depth;
   g->last = c;
   g->in_name = false;
-  copy(g, 1);
+  rdfio_guard_copy(g, 1);
 }
 
 static void
 brace(rdfio_guard *g, char c)
 {
   if (!g->trig) {
-    fault(g, QUOIN_ERR_SYNTAX, 0, "Turtle: graphs in braces are TriG");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0, "Turtle: graphs in braces are TriG");
     return;
   }
   if (g->depth || (c == '{') == (g->braces != 0)) {
-    fault(g, QUOIN_ERR_SYNTAX, 0, g->depth ? "']' or ')'" : g->braces ? "'}'" : "a statement");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0,
+                      g->depth    ? "']' or ')'"
+                      : g->braces ? "'}'"
+                                  : "a statement");
     return;
   }
   note_end(g);
   g->braces = c == '{';
   g->last = c;
   g->in_name = false;
-  copy(g, 1);
+  rdfio_guard_copy(g, 1);
 }
 
 static void
@@ -216,13 +132,13 @@ open_string(rdfio_guard *g, char c, size_t have)
   g->quote = c;
   if (have >= 3 && p[1] == c && p[2] == c) {
     g->state = GUARD_LONG;
-    copy(g, 3);
+    rdfio_guard_copy(g, 3);
   } else if (have >= 2 && p[1] == c) {
     g->after_string = true;
-    copy(g, 2);
+    rdfio_guard_copy(g, 2);
   } else {
     g->state = GUARD_SHORT;
-    copy(g, 1);
+    rdfio_guard_copy(g, 1);
   }
 }
 
@@ -238,12 +154,12 @@ step_odd_blank(rdfio_guard *g, size_t have)
   if (g->holding || n == max || p[n] == '#') {
     g->holding = true;
     g->held += n;
-    drop(g, n);
+    rdfio_guard_drop(g, n);
   } else if (g->hats == 2 || p[n] == '@' || p[n] == '^') {
-    drop(g, n);
+    rdfio_guard_drop(g, n);
   } else {
     g->after_string = false;
-    copy(g, n);
+    rdfio_guard_copy(g, n);
   }
 }
 
@@ -285,7 +201,7 @@ end_holding(rdfio_guard *g, bool needed)
   if (!needed) return;
   g->after_string = false;
   g->hats = 0;
-  insert(g, " ");
+  rdfio_guard_insert(g, " ");
 }
 
 /* Does the word at in_at, which begins with `length` bytes for a boolean, go on as a prefix? A '.'
@@ -315,8 +231,8 @@ step_boolean(rdfio_guard *g, size_t have)
     if (have <= n || memcmp(p, t ? "true" : "false", n) || !is_prefix_on(g, have, n))
       return g->want != 0;
   }
-  copy(g, 2);
-  insert(g, "-");
+  rdfio_guard_copy(g, 2);
+  rdfio_guard_insert(g, "-");
   g->last = *p;
   g->in_name = true;
   return true;
@@ -337,12 +253,12 @@ step_at(rdfio_guard *g, size_t have)
   size_t n = have > 7 && !memcmp(p, "@prefix", 7) ? 7 : have > 5 && !memcmp(p, "@base", 5) ? 5 : 0;
   bool tag = g->last == '"' || g->last == '\'';
   if (n && !tag && is_name_char(p[n]) && p[n] != ':') {
-    fault(g, QUOIN_ERR_SYNTAX, n, "a blank after @prefix or @base");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, n, "a blank after @prefix or @base");
     return;
   }
   g->last = '@';
   g->in_name = false;
-  copy(g, 1);
+  rdfio_guard_copy(g, 1);
 }
 
 static void
@@ -352,11 +268,11 @@ step_plain(rdfio_guard *g, size_t have)
   char c = *p;
   if (c == '.') {
     if (g->lone_anon) {
-      fault(g, QUOIN_ERR_SYNTAX, 0, "a predicate");
+      rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0, "a predicate");
       return;
     }
     g->dots++;
-    copy(g, 1);
+    rdfio_guard_copy(g, 1);
     return;
   }
   if (g->dots && !after_dots(g, is_name_char(c))) return;
@@ -379,7 +295,7 @@ step_plain(rdfio_guard *g, size_t have)
   g->after_string = false;
   g->hats = c == '^' ? g->hats + 1 : 0;
   if (g->lone_anon && c == '}') {
-    fault(g, QUOIN_ERR_SYNTAX, 0, "a predicate");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0, "a predicate");
     return;
   }
   g->lone_anon = false;
@@ -389,8 +305,8 @@ step_plain(rdfio_guard *g, size_t have)
     g->in_name = false;
     g->state = GUARD_IRI;
     bool keyword = is_keyword_iri(g, have);
-    copy(g, 1);
-    if (keyword) insert(g, "./");
+    rdfio_guard_copy(g, 1);
+    if (keyword) rdfio_guard_insert(g, "./");
     return;
   case '"':
   case '\'':
@@ -409,15 +325,15 @@ step_plain(rdfio_guard *g, size_t have)
     brace(g, c);
     return;
   case '=':
-    fault(g, QUOIN_ERR_SYNTAX, 0, "Turtle: '=' belongs to Notation3");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0, "Turtle: '=' belongs to Notation3");
     return;
   case '\0':
-    fault(g, QUOIN_ERR_SYNTAX, 0, "a token");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0, "a token");
     return;
   case '\\':
     g->last = c;
     g->in_name = true;
-    copy(g, have >= 2 && (unsigned char)p[1] < 0x80 ? 2 : 1);
+    rdfio_guard_copy(g, have >= 2 && (unsigned char)p[1] < 0x80 ? 2 : 1);
     return;
   case '@':
     step_at(g, have);
@@ -427,7 +343,7 @@ step_plain(rdfio_guard *g, size_t have)
     note_end(g);
     g->last = c;
     g->in_name = false;
-    copy(g, 1);
+    rdfio_guard_copy(g, 1);
     return;
   case 't':
   case 'f':
@@ -438,10 +354,10 @@ step_plain(rdfio_guard *g, size_t have)
     return;
   case '_':
     if (!g->in_name && have >= 2 && p[1] == ':') {
-      copy(g, 2);
-      insert(g, "x");
+      rdfio_guard_copy(g, 2);
+      rdfio_guard_insert(g, "x");
     } else {
-      copy(g, 1);
+      rdfio_guard_copy(g, 1);
     }
     g->last = c;
     g->in_name = true;
@@ -469,7 +385,7 @@ copy_run(rdfio_guard *g, bool iri)
     while (n < max && p[n] != g->quote && p[n] != '\\' && p[n] != '\n' && p[n] != '\r')
       n++;
   }
-  copy(g, n);
+  rdfio_guard_copy(g, n);
 }
 
 static void
@@ -478,24 +394,25 @@ step_escape(rdfio_guard *g, size_t have, bool iri)
   const char *p = g->in + g->in_at, *why = NULL;
   uint32_t cp = 0;
   if (have >= 2 && !iri && p[1] && strchr(STRING_ESCAPES, p[1])) {
-    copy(g, 2);
+    rdfio_guard_copy(g, 2);
     return;
   }
   if (have < 2 || (p[1] != 'u' && p[1] != 'U')) {
-    fault(g, QUOIN_ERR_SYNTAX, 1,
-          iri ? "\\u or \\U in an IRI" : "one of t b n r f \" ' \\ u U after '\\'");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 1,
+                      iri ? "\\u or \\U in an IRI" : "one of t b n r f \" ' \\ u U after '\\'");
     return;
   }
   size_t used = rdfio_uchar_decode(&cp, &why, p, have);
   if (!used) {
-    fault_said(g, QUOIN_ERR_SYNTAX, 0, why);
+    rdfio_guard_fault_said(g, QUOIN_ERR_SYNTAX, 0, why);
     return;
   }
   if (iri && cp < 0x80 && rdfio_char_is((char)cp, RDFIO_CHAR_IRI_BAD)) {
-    fault_said(g, QUOIN_ERR_SYNTAX, 0, "the escape names a character that an IRI may not hold");
+    rdfio_guard_fault_said(g, QUOIN_ERR_SYNTAX, 0,
+                           "the escape names a character that an IRI may not hold");
     return;
   }
-  copy(g, used);
+  rdfio_guard_copy(g, used);
 }
 
 static void
@@ -509,11 +426,11 @@ step_iri(rdfio_guard *g, size_t have)
     g->state = GUARD_PLAIN;
     g->last = g->directive ? '.' : c; /* a directive without '@' ends here */
     g->directive = false;
-    copy(g, 1);
+    rdfio_guard_copy(g, 1);
   } else if (c == '\\' && (have >= RDFIO_GUARD_AHEAD || g->in_ended || g->in_bad)) {
     step_escape(g, have, true);
   } else if (c != '\\') {
-    fault(g, QUOIN_ERR_SYNTAX, 0, "a character of an IRI or '>'");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0, "a character of an IRI or '>'");
   }
 }
 
@@ -529,15 +446,15 @@ step_string(rdfio_guard *g)
     step_escape(g, have, false);
   } else if (*p == '\n' || *p == '\r') {
     if (g->state == GUARD_SHORT)
-      fault(g, QUOIN_ERR_SYNTAX, 0, "a quote at the end of the string");
+      rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0, "a quote at the end of the string");
     else
-      copy(g, 1);
+      rdfio_guard_copy(g, 1);
   } else if (g->state == GUARD_SHORT || (have >= 3 && p[1] == g->quote && p[2] == g->quote)) {
-    copy(g, g->state == GUARD_SHORT ? 1 : 3);
+    rdfio_guard_copy(g, g->state == GUARD_SHORT ? 1 : 3);
     g->state = GUARD_PLAIN;
     g->after_string = true;
   } else {
-    copy(g, 1);
+    rdfio_guard_copy(g, 1);
   }
 }
 
@@ -553,7 +470,7 @@ step_comment(rdfio_guard *g)
   if (n < max) g->state = GUARD_PLAIN;
   if (g->holding) {
     g->held += n;
-    drop(g, n);
+    rdfio_guard_drop(g, n);
     if (g->held > RDFIO_GUARD_FAR) end_holding(g, true);
     return;
   }
@@ -566,7 +483,7 @@ void
 rdfio_guard_at_end(rdfio_guard *g)
 {
   if (g->in_bad) {
-    fault(g, QUOIN_ERR_SYNTAX, 0, "UTF-8");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0, "UTF-8");
     return;
   }
   switch (g->state) {
@@ -575,11 +492,11 @@ rdfio_guard_at_end(rdfio_guard *g)
     if (g->dots) (void)after_dots(g, false);
     break;
   case GUARD_IRI:
-    fault(g, QUOIN_ERR_SYNTAX, 0, "'>' at the end of the IRI");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0, "'>' at the end of the IRI");
     break;
   case GUARD_SHORT:
   case GUARD_LONG:
-    fault(g, QUOIN_ERR_SYNTAX, 0, "a quote at the end of the string");
+    rdfio_guard_fault(g, QUOIN_ERR_SYNTAX, 0, "a quote at the end of the string");
     break;
   }
 }

@@ -1,5 +1,8 @@
 quoin_test(unit.sparql.operators SOURCES unit/test_sparql_operators.c MODULES sparql)
 quoin_test(unit.sparql.query SOURCES unit/test_sparql_query.c MODULES sparql)
+if(QUOIN_SERVICE)
+  target_compile_definitions(test_unit_sparql_query PRIVATE QUOIN_SERVICE)
+endif()
 quoin_test(unit.sparql.disk_memory SOURCES unit/test_sparql_disk_memory.c MODULES sparql)
 quoin_test(unit.sparql.exists SOURCES unit/test_sparql_exists.c MODULES sparql)
 quoin_test(unit.sparql.dataset SOURCES unit/test_sparql_dataset.c MODULES sparql)

@@ -297,17 +297,6 @@ test_plan__chooses_by_cost(void **state)
   base_buffer_clear(&trig);
 }
 
-static void
-test_plan__service_is_refused(void **state)
-{
-  (void)state;
-  world w;
-  world_open(&w, ":a :p :b .");
-  EXPECT_STATUS(&w, "SELECT * { SERVICE <http://example.org/sparql> { ?s ?p ?o } }", NULL,
-                QUOIN_ERR_ARGUMENT, "--allow-service");
-  world_close(&w);
-}
-
 int
 main(void)
 {
@@ -315,7 +304,6 @@ main(void)
       cmocka_unit_test(test_plan__random_patterns_as_defined),
       cmocka_unit_test(test_plan__many_batches),
       cmocka_unit_test(test_plan__chooses_by_cost),
-      cmocka_unit_test(test_plan__service_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -291,8 +291,13 @@ test_query__limits_and_failures(void **state)
   EXPECT_STATUS(w, "SELECT ?s WHERE { ?s ?p ?n }", &stopped, QUOIN_ERR_CANCELLED, "");
   EXPECT_STATUS(w, "SELECT ?s WHERE { (?s ?d) vec:nearest (:e ?q 10) }", NULL, QUOIN_ERR_NOT_FOUND,
                 "no vector index");
+#ifdef QUOIN_SERVICE
   EXPECT_STATUS(w, "SELECT ?s WHERE { SERVICE :x { ?s ?p ?o } }", NULL, QUOIN_ERR_ARGUMENT,
                 "--allow-service");
+#else
+  EXPECT_STATUS(w, "SELECT ?s WHERE { SERVICE :x { ?s ?p ?o } }", NULL, QUOIN_ERR_UNSUPPORTED,
+                "built without it");
+#endif
 }
 
 static void
