@@ -103,6 +103,7 @@ int cli_stats(cli_args *args);
 int cli_check(cli_args *args);
 int cli_compact(cli_args *args);
 int cli_vector(cli_args *args);
+int cli_shell(cli_args *args);
 int cli_show_help(cli_args *args);
 int cli_show_version(cli_args *args);
 
@@ -117,7 +118,8 @@ int cli_report(const quoin_error *err, const char *name);
 void cli_warn(void *user, const quoin_error *err);
 int cli_exit_status(quoin_status status);
 /* Install the handlers of SIGINT and SIGTERM: the first request cancels `cancel`, the second ends
- * the process. SIGPIPE is ignored: writing to a closed pipe is an error like any other. */
+ * the process. Called again, it forgets a request that came. SIGPIPE is ignored: writing to a
+ * closed pipe is an error like any other. */
 void cli_catch_signals(quoin_cancel *cancel);
 bool cli_stopped(void); /* one of them came */
 
@@ -166,5 +168,13 @@ typedef struct cli_request {
 int cli_read_request(cli_request *out, const cli_args *args, cli_option file, const char *name);
 /* Report a failure of the request, at its place in the text as it was given. */
 int cli_report_request(const quoin_error *err, const cli_request *request);
+
+/* What the options say, for the public calls. */
+quoin_query_options cli_query_options(const cli_args *args);
+quoin_update_options cli_update_options(const cli_args *args);
+/* The format of an answer where none is asked for. */
+quoin_results cli_default_results(quoin_query_form form);
+/* The plan; `run`: after running it, with what was measured. */
+quoin_status cli_explain(quoin_cursor *cursor, bool run, cli_output *out, quoin_error *err);
 
 #endif /* QUOIN_CLI_CLI_H */

@@ -60,8 +60,8 @@ cli_read_request(cli_request *out, const cli_args *args, cli_option file, const 
   return status ? status : declare_vec(out);
 }
 
-static quoin_query_options
-query_options(const cli_args *args)
+quoin_query_options
+cli_query_options(const cli_args *args)
 {
   quoin_query_options options = QUOIN_QUERY_OPTIONS_INIT;
 
@@ -76,8 +76,8 @@ query_options(const cli_args *args)
   return options;
 }
 
-static quoin_results
-default_format(quoin_query_form form)
+quoin_results
+cli_default_results(quoin_query_form form)
 {
   const bool terminal = isatty(STDOUT_FILENO);
   if (form == QUOIN_SELECT || form == QUOIN_ASK)
@@ -93,8 +93,8 @@ discard(void *user, const void *data, size_t len, quoin_error *err)
   return QUOIN_OK;
 }
 
-static quoin_status
-explain(quoin_cursor *cursor, bool run, cli_output *out, quoin_error *err)
+quoin_status
+cli_explain(quoin_cursor *cursor, bool run, cli_output *out, quoin_error *err)
 {
   const quoin_query_form form = quoin_cursor_form(cursor);
   const bool rows = form == QUOIN_SELECT || form == QUOIN_ASK;
@@ -112,7 +112,7 @@ static int
 answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args,
        const cli_request *request)
 {
-  const quoin_query_options options = query_options(args);
+  const quoin_query_options options = cli_query_options(args);
   const cli_value *format = &args->option[OPT_RESULTS];
   quoin_error err = QUOIN_ERROR_INIT, flush = QUOIN_ERROR_INIT;
   quoin_cursor *cursor = NULL;
@@ -121,11 +121,11 @@ answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args,
   if (!cli_output_open(&out)) return EXIT_LIMIT;
   quoin_status st = quoin_query_prepared(&cursor, store, prepared, &options, &err);
   if (!st && (args->option[OPT_EXPLAIN].given || args->option[OPT_ANALYZE].given))
-    st = explain(cursor, args->option[OPT_ANALYZE].given, &out, &err);
+    st = cli_explain(cursor, args->option[OPT_ANALYZE].given, &out, &err);
   else if (!st)
     st = quoin_cursor_write(NULL, cursor,
                             format->given ? (quoin_results)format->number
-                                          : default_format(quoin_prepared_form(prepared)),
+                                          : cli_default_results(quoin_prepared_form(prepared)),
                             cli_output_write, &out, &err);
   quoin_cursor_close(cursor);
   /* What was written before a failure goes out too; that it is cut shows in its form. */

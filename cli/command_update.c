@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-static quoin_update_options
-update_options(const cli_args *args)
+quoin_update_options
+cli_update_options(const cli_args *args)
 {
   quoin_update_options options = QUOIN_UPDATE_OPTIONS_INIT;
 
@@ -22,7 +22,7 @@ update_options(const cli_args *args)
 static int
 execute(const cli_args *args, const cli_request *request)
 {
-  const quoin_update_options options = update_options(args);
+  const quoin_update_options options = cli_update_options(args);
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_update_result result = {0};
   quoin_store *store = NULL;

@@ -142,7 +142,17 @@ const cli_command cli_commands[] = {
          BIT(OPT_THREADS) | BIT(OPT_RESULTS) | BIT(OPT_TIMEOUT),
      1, 2, cli_vector},
     {"pool", "", "Pools of named stores.", "", "", 0, 0, 0, NULL},
-    {"shell", "", "An interactive prompt.", "", "", 0, 0, 0, NULL},
+    {"shell", "", "Queries and updates from a prompt or a pipe, one after the other.",
+     "A request ends with an empty line, or with ; at the end of a line outside of brackets. "
+     "PREFIX "
+     "and\n"
+     "BASE hold for all that follows. .help lists the commands. A pipe is read to its first "
+     "failure.\n",
+     "quoin shell --store S",
+     BIT(OPT_STORE) | BIT(OPT_RESULTS) | BIT(OPT_BASE) | BIT(OPT_TIMEOUT) | BIT(OPT_MEMORY) |
+         BIT(OPT_MAX_ROWS) | BIT(OPT_THREADS) | BIT(OPT_UNION) | BIT(OPT_ALLOW_LOAD) |
+         BIT(OPT_ALLOW_SERVICE) | BIT(OPT_DURABILITY),
+     0, 0, cli_shell},
     {"help", "[COMMAND]", "Show all commands, or one with its options.", "", "quoin help load", 0,
      0, 1, cli_show_help},
     {"version", "", "Print the version.", "", "quoin version", 0, 0, 0, cli_show_version},

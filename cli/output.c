@@ -114,6 +114,8 @@ cli_catch_signals(quoin_cancel *cancel)
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
 
   to_cancel = cancel;
+  stopped_by = 0;
+  quoin_cancel_reset(cancel);
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
