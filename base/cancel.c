@@ -15,6 +15,13 @@ base_clock_ns(void)
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+void
+base_pause_ns(uint64_t ns)
+{
+  struct timespec t = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+  (void)nanosleep(&t, NULL); /* a signal shortens it */
+}
+
 quoin_status
 base_cancel_check(base_cancel *cancel, quoin_error *err)
 {

@@ -21,5 +21,6 @@ quoin_status base_cancel_check(base_cancel *cancel, quoin_error *err);
 
 /* Monotonic nanoseconds. */
 uint64_t base_clock_ns(void);
+void base_pause_ns(uint64_t ns); /* sleep about so long */
 
 #endif /* QUOIN_BASE_CANCEL_H */

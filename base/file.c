@@ -56,6 +56,17 @@ base_dir_open(base_dir *out, const char *path, quoin_error *err)
 }
 
 quoin_status
+base_dir_open_in(base_dir *out, const base_dir *in, const char *name, quoin_error *err)
+{
+  *out = BASE_DIR_NONE;
+  name_set(out->name, in->name, name);
+  int fd = sys_openat(in->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (fd < 0) return base_fail_os(err, errno, out->name, "directory cannot be opened");
+  out->fd = fd;
+  return QUOIN_OK;
+}
+
+quoin_status
 base_dir_create(const char *path, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
@@ -127,10 +138,32 @@ done:
   return st;
 }
 
+uint64_t
+base_dir_file_bytes(const base_dir *dir, const char *name)
+{
+  struct stat st;
+  return fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) || st.st_size < 0 ? 0
+                                                                            : (uint64_t)st.st_size;
+}
+
+quoin_status
+base_dir_remove(const base_dir *dir, const char *name, quoin_error *err)
+{
+  if (sys_rmdirat(dir->fd, name) == 0) return QUOIN_OK;
+  int os_errno = errno;
+  char full[256];
+  name_set(full, dir->name, name);
+  return base_fail_os(err, os_errno, full, "directory cannot be removed");
+}
+
 quoin_status
 base_dir_unlink(const base_dir *dir, const char *name, quoin_error *err)
 {
-  if (sys_unlinkat(dir->fd, name) == 0) return QUOIN_OK;
+  uint64_t bytes = dir->quota ? base_dir_file_bytes(dir, name) : 0;
+  if (sys_unlinkat(dir->fd, name) == 0) {
+    if (dir->quota) dir->quota->shrink(dir->quota, bytes);
+    return QUOIN_OK;
+  }
   int os_errno = errno;
   char full[256];
   name_set(full, dir->name, name);
@@ -185,6 +218,7 @@ base_file_open(base_file *out, const base_dir *dir, const char *name, base_file_
     break;
   }
   *out = BASE_FILE_NONE;
+  out->quota = dir ? dir->quota : NULL;
   name_set(out->name, dir ? dir->name : NULL, name);
   int fd;
   do
@@ -289,11 +323,21 @@ base_file_read(const base_file *file, void *data, size_t len, uint64_t offset, q
   return QUOIN_OK;
 }
 
+/* May it grow to `end`? */
+static quoin_status
+quota_check(const base_file *file, uint64_t end, quoin_error *err)
+{
+  uint64_t have;
+  quoin_status st = base_file_size(&have, file, err);
+  return st || end <= have ? st : file->quota->grow(file->quota, end - have, err);
+}
+
 quoin_status
 base_file_write(const base_file *file, const void *data, size_t len, uint64_t offset,
                 quoin_error *err)
 {
   quoin_status st = offset_check(file, len, offset, err);
+  if (!st && file->quota) st = quota_check(file, offset + len, err);
   if (st) return st;
   const char *at = data;
   while (len > 0) {
@@ -314,10 +358,12 @@ base_file_extend(const base_file *file, uint64_t size, quoin_error *err)
   quoin_status st = base_file_size(&have, file, err);
   if (st || size <= have) return st;
   if ((st = offset_check(file, 0, size, err))) return st;
+  if (file->quota && (st = file->quota->grow(file->quota, size - have, err))) return st;
   int failed;
   do
     failed = sys_fallocate(file->fd, (off_t)have, (off_t)(size - have));
   while (failed == EINTR);
+  if (failed && file->quota) file->quota->shrink(file->quota, size - have);
   if (failed) return base_fail_os(err, failed, file->name, "file cannot be extended");
   return QUOIN_OK;
 }

@@ -7,9 +7,18 @@
 
 #include "base/alloc.h"
 
+/* Who is asked before files grow, and told when they go. Any thread; `grow` may refuse (NO_SPACE).
+ */
+typedef struct base_quota base_quota;
+struct base_quota {
+  quoin_status (*grow)(base_quota *self, uint64_t bytes, quoin_error *err);
+  void (*shrink)(base_quota *self, uint64_t bytes);
+};
+
 typedef struct base_file {
-  int fd;         /* -1: closed */
-  char name[256]; /* end of the path, for messages */
+  int fd;            /* -1: closed */
+  base_quota *quota; /* of the directory it was opened in; NULL: none */
+  char name[256];    /* end of the path, for messages */
 } base_file;
 #define BASE_FILE_NONE ((base_file){.fd = -1})
 
@@ -22,11 +31,15 @@ typedef enum base_file_mode {
 /* A directory: files are opened relative to it, so that a store may be moved while open. */
 typedef struct base_dir {
   int fd;
+  base_quota *quota; /* set by its owner; borrowed by the files opened from then on */
   char name[256];
 } base_dir;
 #define BASE_DIR_NONE ((base_dir){.fd = -1})
 
 quoin_status base_dir_open(base_dir *out, const char *path, quoin_error *err);
+/* The directory `name` in `in`. */
+quoin_status base_dir_open_in(base_dir *out, const base_dir *in, const char *name,
+                              quoin_error *err);
 /* EXISTS when it is there already. The parent directory is synced. */
 quoin_status base_dir_create(const char *path, quoin_error *err);
 quoin_status base_dir_sync(const base_dir *dir, quoin_error *err);
@@ -40,6 +53,10 @@ quoin_status base_dir_list(const base_dir *dir,
 quoin_status base_dir_unlink(const base_dir *dir, const char *name, quoin_error *err);
 quoin_status base_dir_rename(const base_dir *dir, const char *from, const char *to,
                              quoin_error *err);
+/* Remove the empty directory `name` in `dir`. */
+quoin_status base_dir_remove(const base_dir *dir, const char *name, quoin_error *err);
+/* Length of the file `name`; 0 when there is none. */
+uint64_t base_dir_file_bytes(const base_dir *dir, const char *name);
 bool base_dir_has(const base_dir *dir, const char *name);
 /* Free bytes for an unprivileged user on the file system of `dir`. */
 quoin_status base_dir_free_bytes(uint64_t *out, const base_dir *dir, quoin_error *err);

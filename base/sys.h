@@ -20,6 +20,8 @@ int sys_fdatasync(int fd);
 int sys_fsync(int fd);
 int sys_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int sys_unlinkat(int dir, const char *name);
+int sys_rmdirat(int dir, const char *name);
+int sys_linkat(int from_dir, const char *from, int to_dir, const char *to);
 int sys_flock(int fd, int operation);
 void *sys_mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset);
 int sys_msync(void *at, size_t len, int flags);
@@ -89,6 +91,18 @@ static inline int
 sys_unlinkat(int dir, const char *name)
 {
   return unlinkat(dir, name, 0);
+}
+
+static inline int
+sys_rmdirat(int dir, const char *name)
+{
+  return unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+static inline int
+sys_linkat(int from_dir, const char *from, int to_dir, const char *to)
+{
+  return linkat(from_dir, from, to_dir, to, 0);
 }
 
 static inline int

@@ -59,6 +59,7 @@ typedef struct quad_store_options {
   /* What recovery and maintenance did; may be NULL. Called by the store's own thread too. */
   void (*log)(void *user, const char *line);
   void *log_user;
+  base_quota *quota; /* asked before files grow; borrowed until the close; may be NULL */
 } quad_store_options;
 
 /* Errors: NOT_FOUND (no store there), EXISTS, BUSY (naming the holder's pid), VERSION, CORRUPT, IO,

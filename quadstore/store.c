@@ -423,6 +423,7 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   if ((st = quad_scratch_new(&store->scratch, store->mem, err))) goto done;
   if ((st = quad_history_new(&store->history, store->mem, err))) goto done;
   if ((st = open_directory(store, path, options, err))) goto done;
+  store->dir.quota = options->quota;
   if (!store->read_only && (st = look_around(store, options, err))) goto done;
   if (!store->read_only && (st = take_lock(store, err))) goto done;
   st = store->read_only ? open_beside_writer(store, options, err)

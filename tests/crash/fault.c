@@ -503,6 +503,20 @@ sys_unlinkat(int dir, const char *name)
   return failed;
 }
 
+/* Directories are not in the journal. */
+int
+sys_rmdirat(int dir, const char *name)
+{
+  fault_mode fault = enter("rmdir");
+  int failed = -1;
+  if (fault)
+    errno = error_of(fault);
+  else
+    failed = unlinkat(dir, name, AT_REMOVEDIR);
+  leave();
+  return failed;
+}
+
 int
 sys_flock(int fd, int operation)
 {

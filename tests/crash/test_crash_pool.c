@@ -1,0 +1,263 @@
+/* Every operation of a pool, with a process that is killed at each of its calls on the disk, and
+ * with each call failing: the pool opens, says what it said before or what it was to say, its
+ * stores are whole, and what is left over goes. */
+#include "crash/pool_calls.h"
+#include "unit/test_pool_support.h"
+
+#include <signal.h>
+
+/* A pool of `a` (10 quads, active) and `b` (20 quads). */
+static void
+prepare(const support_dir *d)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  pool_dir_drop(d);
+  pool *p = pool_at(d, POOL_CREATE);
+  assert_ok(pool_create(p, "a", 0, &err));
+  assert_ok(pool_create(p, "b", 0, &err));
+  fill(p, "a", 0, 10);
+  fill(p, "b", 0, 20);
+  pool_close(p);
+}
+
+/* The operations, and what may be there afterwards: names and quads before, and after. */
+typedef struct operation {
+  const char *name;
+  quoin_status (*run)(pool *p, quoin_error *err);
+  const char *before, *after;
+} operation;
+
+static quoin_status
+run_create(pool *p, quoin_error *err)
+{
+  return pool_create(p, "c", 0, err);
+}
+
+static quoin_status
+run_delete(pool *p, quoin_error *err)
+{
+  return pool_delete(p, "b", err);
+}
+
+static quoin_status
+run_delete_active(pool *p, quoin_error *err)
+{
+  return pool_delete(p, "a", err);
+}
+
+static quoin_status
+run_switch(pool *p, quoin_error *err)
+{
+  return pool_switch(p, "a", "b", err);
+}
+
+static quoin_status
+run_activate(pool *p, quoin_error *err)
+{
+  return pool_activate(p, "b", err);
+}
+
+static quoin_status
+run_clear(pool *p, quoin_error *err)
+{
+  return pool_clear(p, "b", err);
+}
+
+static quoin_status
+run_budget(pool *p, quoin_error *err)
+{
+  return pool_set_budget(p, 1 << 30, err);
+}
+
+static quoin_status
+run_lend(pool *p, quoin_error *err)
+{
+  pool_store *s;
+  quad_txn *txn;
+  quoin_status st = pool_lend(&s, p, 0, NULL, err), closed;
+  if (st) return st;
+  if (!(st = quad_txn_begin(&txn, pool_store_quads(s), err))) {
+    for (unsigned n = 0; n < 5; n++)
+      txn_add_number(txn, n);
+    st = quad_txn_commit(NULL, NULL, txn, err);
+  }
+  closed = pool_store_release(s, st ? NULL : err);
+  return st ? st : closed;
+}
+
+/* Deleted while it is held. */
+static quoin_status
+run_hold(pool *p, quoin_error *err)
+{
+  pool_store *s;
+  quoin_status st = pool_acquire(&s, p, "b", err), closed;
+  if (st) return st;
+  st = pool_delete(p, "b", err);
+  closed = pool_store_release(s, st ? NULL : err);
+  return st ? st : closed;
+}
+
+static const operation operations[] = {
+    {"create", run_create, "a*10 b20", "a*10 b20 c0"},
+    {"delete", run_delete, "a*10 b20", "a*10"},
+    {"delete the active one", run_delete_active, "a*10 b20", "b20"},
+    {"switch", run_switch, "a*10 b20", "a*20 b10"},
+    {"activate", run_activate, "a*10 b20", "a10 b*20"},
+    {"clear", run_clear, "a*10 b20", "a*10 b0"},
+    {"budget", run_budget, "a*10 b20", "a*10 b20"},
+    {"lend", run_lend, "a*10 b20", "a*10 b20"},
+    {"delete what is held", run_hold, "a*10 b20", "a*10"},
+};
+
+/* "a*10 b20" */
+typedef struct content {
+  pool *pool;
+  char text[200];
+} content;
+
+static quoin_status
+add_content(void *user, const pool_entry *e, quoin_error *err)
+{
+  content *c = user;
+  size_t len = strlen(c->text);
+  pool_store *s;
+  quoin_status st = pool_acquire(&s, c->pool, e->name, err);
+  if (st) return st;
+  unsigned long long n = quads_in(pool_store_quads(s));
+  st = quad_store_check(pool_store_quads(s), NULL, NULL, NULL, err);
+  (void)snprintf(c->text + len, sizeof c->text - len, "%s%s%s%llu", len ? " " : "", e->name,
+                 e->active ? "*" : "", n);
+  quoin_status closed = pool_store_release(s, st ? NULL : err);
+  return st ? st : closed;
+}
+
+/* Does the pool at `d` open and say one of the two, and go on? */
+static void
+verify(const support_dir *d, const operation *o, bool done, unsigned long call, const char *what)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  pool *p;
+  content c = {.text = ""};
+  unsigned names = 0;
+  if (pool_open(&p, d->path, NULL, MEM, &err))
+    fail_msg("%s, call %lu %s: %s; kept in %s", o->name, call, what, err.message, d->path);
+  c.pool = p;
+  if (pool_list(p, add_content, &c, &err))
+    fail_msg("%s, call %lu %s: %s; kept in %s", o->name, call, what, err.message, d->path);
+  if (strcmp(c.text, o->after) && (done || strcmp(c.text, o->before)))
+    fail_msg("%s, call %lu %s: '%s'; kept in %s", o->name, call, what, c.text, d->path);
+  for (const char *at = c.text; *at; at++)
+    names += *at == ' ' || at == c.text;
+  pool_close(p);
+  if (pool_dirs(d->path) != names)
+    fail_msg("%s, call %lu %s: leftovers; kept in %s", o->name, call, what, d->path);
+  p = pool_at(d, POOL_READ_WRITE);
+  assert_ok(pool_create(p, "one more", 1 << QUAD_SPO, &err));
+  assert_ok(pool_delete(p, "one more", &err));
+  pool_close(p);
+}
+
+/* In a process of its own, from opening to closing; false when it was killed. */
+static bool
+run_in_child(const support_dir *d, const operation *o, unsigned long call, calls_mode mode,
+             int *result)
+{
+  int status;
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (!child) {
+    quoin_error err = QUOIN_ERROR_INIT;
+    pool_options options = {.store = {.inline_maintenance = true}};
+    pool *p = NULL;
+    bool struck;
+    calls_begin(call, mode);
+    quoin_status st = pool_open(&p, d->path, &options, MEM, &err);
+    if (!st) st = o->run(p, &err);
+    pool_close(p);
+    (void)calls_end(&struck);
+    _exit((st ? 1 : 0) | (struck ? 2 : 0) | (st && !err.message[0] ? 4 : 0));
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  *result = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  if (!WIFEXITED(status) && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+    fail_msg("%s, call %lu: the process crashed; kept in %s", o->name, call, d->path);
+  return WIFEXITED(status);
+}
+
+static void
+copy_pool(const support_dir *from, const support_dir *to)
+{
+  char command[600];
+  (void)snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s'", to->path, from->path,
+                 to->path);
+  assert_int_equal(system(command), 0);
+}
+
+static void
+try_all(calls_mode mode, const char *what, unsigned stride)
+{
+  support_dir first, d;
+  support_dir_make(&first);
+  support_dir_make(&d);
+  prepare(&first);
+  for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+    const operation *o = &operations[i];
+    unsigned long call = 1, tried = 0;
+    for (;; call += stride) {
+      int result = 0;
+      copy_pool(&first, &d);
+      bool ended = run_in_child(&d, o, call, mode, &result);
+      if (ended && result & 4) fail_msg("%s, call %lu %s: no message", o->name, call, what);
+      verify(&d, o, ended && !(result & 1), call, what);
+      if (ended && !(result & 2)) break; /* there are no more calls */
+      tried++;
+    }
+    print_message("%s: %lu calls %s\n", o->name, tried, what);
+  }
+  pool_dir_drop(&first);
+  pool_dir_drop(&d);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { STRIDE = 7 };
+#else
+enum { STRIDE = 2 };
+#endif
+
+static unsigned
+stride_now(void)
+{
+  return getenv("QUOIN_CRASH_SEEDS") ? 1 : STRIDE;
+}
+
+static void
+promise_m7_killed_at_each_call_the_pool_opens(void **state)
+{
+  (void)state;
+  try_all(CALLS_KILL, "killed", stride_now());
+}
+
+static void
+test_pool__each_call_fails(void **state)
+{
+  (void)state;
+  try_all(CALLS_EIO, "failed", stride_now());
+}
+
+static void
+test_pool__no_space_at_each_call(void **state)
+{
+  (void)state;
+  try_all(CALLS_ENOSPC, "without space", stride_now());
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(promise_m7_killed_at_each_call_the_pool_opens),
+      cmocka_unit_test(test_pool__each_call_fails),
+      cmocka_unit_test(test_pool__no_space_at_each_call),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
