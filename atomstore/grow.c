@@ -1,20 +1,19 @@
 /* atomstore/grow.c - a larger table, made beside the one in use.
  *
- * From load 0.5 on a thread fills a table twice (small ones: four times) the size from the records,
- * while the writer goes on in the old one. When it is done the writer lets the new table follow,
- * some dozen terms at a time, and at load 0.75 swaps: nobody waits long, unless terms come in
- * faster than the thread can put them. The points depend on the count of terms alone, so that a
- * build repeats. Tables of less than 2^14 slots are filled by the writer at 0.75, in a few
- * milliseconds. A retired table stays mapped until the writer sees no pin at all: whoever pins
- * afterwards can only see the new one (pins and the pointer to the table are sequentially
- * consistent). */
+ * From load 0.6 on a thread fills a table twice the size while the writer goes on in the old one.
+ * When it is done the writer lets the new table follow, some dozen terms at a time, and at load
+ * 0.75 swaps: nobody waits long, unless terms come in faster than the thread can put them. The
+ * points depend on the count of terms alone, so that a build repeats. Tables of less than 2^14
+ * slots are filled by the writer at 0.75, in a few milliseconds. A retired table stays mapped until
+ * the writer sees no pin at all: whoever pins afterwards can only see the new one (pins and the
+ * pointer to the table are sequentially consistent). */
 #include "atomstore/store.h"
 
 #include <pthread.h>
 
 #include "base/poison.h"
 
-enum { BACKGROUND_BITS = 14, QUADRUPLE_BITS = 20, FOLLOW_FROM = 64, FOLLOW_STEP = 128 };
+enum { BACKGROUND_BITS = 14, FOLLOW_FROM = 64, FOLLOW_STEP = 128 };
 
 struct atom_growth {
   pthread_t thread;
@@ -27,13 +26,6 @@ struct atom_growth {
   bool joined;
   quoin_status status; /* of the filling; read after joining the thread */
 };
-
-static unsigned
-next_bits(const atom_table *table)
-{
-  unsigned bits = table->bits;
-  return bits < QUADRUPLE_BITS ? bits + 2 : bits + 1;
-}
 
 static void *
 growth_run(void *user)
@@ -65,7 +57,7 @@ growth_start(atom_store *store, uint64_t terms)
   growth->store = store;
   growth->from = now;
   growth->upto = terms;
-  if (atom_table_create(&growth->table, store, now->number + 1, next_bits(now), NULL)) goto failed;
+  if (atom_table_create(&growth->table, store, now->number + 1, now->bits + 1, NULL)) goto failed;
   if (pthread_create(&growth->thread, NULL, growth_run, growth)) goto failed;
   store->growth = growth;
   store->growth_failed = false;
@@ -166,7 +158,7 @@ grow_now(atom_store *store, uint64_t terms, quoin_error *err)
   quoin_status st = QUOIN_OK;
   if (store->growth) table = growth_end(store, &done);
   if (!table) {
-    st = atom_table_create(&table, store, now->number + 1, next_bits(now), err);
+    st = atom_table_create(&table, store, now->number + 1, now->bits + 1, err);
     if (st) return st;
     st = atom_table_copy(table, now, done = terms, NULL, store->mem, err);
   }

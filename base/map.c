@@ -11,9 +11,10 @@
 
 #include "base/poison.h"
 
-/* Growth doubles a small file and adds a quarter to a large one: what is reserved but unused counts
- * as bytes on disk. */
-static const size_t GROW_DOUBLES = (size_t)8 << 20, GROW_STEP = (size_t)64 << 20;
+/* Growth doubles a small file and adds a thirty-second to a larger one: what is reserved but unused
+ * counts as bytes on disk, and a step costs some 0.1 ms. */
+static const size_t GROW_DOUBLES = (size_t)128 << 10, GROW_STEP = (size_t)64 << 20;
+enum { GROW_SHARE = 32 };
 
 struct base_map_retired {
   base_map_retired *older;
@@ -119,7 +120,8 @@ base_map_grow(base_map *map, const base_file *file, size_t size, quoin_error *er
   size_t have = atomic_load_explicit(&map->size, memory_order_relaxed);
   if (size <= have) return QUOIN_OK;
   assert(map->writable);
-  size_t step = have < GROW_DOUBLES ? have : have / 4, want, need;
+  size_t step = have / GROW_SHARE, want, need;
+  if (step < GROW_DOUBLES) step = have < GROW_DOUBLES ? have : GROW_DOUBLES;
   if (step > GROW_STEP) step = GROW_STEP;
   if (!page_up(&need, size) || need > PTRDIFF_MAX || !base_add_size(&want, have, step) ||
       !page_up(&want, want))
