@@ -107,7 +107,7 @@ open_cursor(quoin_cursor *cursor, quoin_store *store, quoin_txn *txn, const quoi
             quoin_error *err)
 {
   quad_snapshot *snapshot = NULL;
-  sparql_binding *bindings;
+  sparql_binding *bindings = NULL;
   quoin_status st = bindings_in(&bindings, o, &cursor->arena, err);
 
   if (st) return st;
