@@ -78,6 +78,33 @@ api_child_close(api_child *child)
   if (entered) api_leave(store);
 }
 
+quoin_status
+api_store_new(quoin_store **out, const base_alloc *mem, unsigned threads, quoin_line_fn log,
+              void *log_user, quoin_error *err)
+{
+  quoin_store *store = base_new_zero(mem, 1, sizeof(*store));
+  quoin_status st;
+
+  *out = NULL;
+  if (!store) return base_fail_nomem(err);
+  store->mem = *mem;
+  store->threads = threads;
+  store->log = log;
+  store->log_user = log_user;
+  store->refs = store->holds = 1;
+  if ((st = base_mutex_init(&store->lock, BASE_RANK_QUEUE, "store handle", err))) goto done;
+  if ((st = base_cond_init(&store->changed, err))) {
+    base_mutex_destroy(&store->lock);
+    goto done;
+  }
+  *out = store;
+  store = NULL;
+
+done:
+  if (store) base_release(mem, store, 1, sizeof(*store));
+  return st;
+}
+
 static void
 free_store(quoin_store *store)
 {
@@ -85,6 +112,12 @@ free_store(quoin_store *store)
   base_cond_destroy(&store->changed);
   base_mutex_destroy(&store->lock);
   base_release(&mem, store, 1, sizeof(*store));
+}
+
+void
+api_store_free(quoin_store *store)
+{
+  if (store) free_store(store);
 }
 
 void
@@ -130,7 +163,8 @@ close_quads(quoin_store *store, api_child *children)
     child->detach(child);
     child->attached = false;
   }
-  quoin_status st = quad_store_close(store->quads, &error);
+  quoin_status st = store->pooled ? pool_store_release(store->pooled, &error)
+                                  : quad_store_close(store->quads, &error);
   store->quads = NULL;
   if (st && store->log) store->log(store->log_user, error.message);
 }

@@ -2,6 +2,7 @@
 #ifndef QUOIN_API_HANDLE_H
 #define QUOIN_API_HANDLE_H
 
+#include "pool/pool.h"
 #include "sparql/sparql.h"
 
 #include <quoin/quoin.h>
@@ -34,7 +35,8 @@ struct api_child {
 
 struct quoin_store {
   base_alloc mem;
-  quad_store *quads; /* NULL once closed */
+  quad_store *quads;  /* NULL once closed */
+  pool_store *pooled; /* what `quads` is of; NULL: of this handle alone */
   unsigned threads;
   quoin_line_fn log;
   void *log_user;
@@ -54,6 +56,12 @@ struct quoin_store {
 struct quoin_cancel {
   atomic_int flag;
 };
+
+/* A handle without a store, of one reference; `mem` is copied. */
+quoin_status api_store_new(quoin_store **out, const base_alloc *mem, unsigned threads,
+                           quoin_line_fn log, void *log_user, quoin_error *err);
+/* One that has no store yet. */
+void api_store_free(quoin_store *store); /* NULL is fine */
 
 /* A call begins: CLOSED once a shutdown has started. */
 quoin_status api_enter(quoin_store *store, quoin_error *err);

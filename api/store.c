@@ -31,23 +31,13 @@ quoin_open(quoin_store **out, const char *path, const quoin_open_options *opts, 
   quoin_open_options o = QUOIN_OPEN_OPTIONS_INIT;
   quoin_status st = QUOIN_OK;
   quoin_store *store = NULL;
-  bool has_lock = false, has_cond = false;
 
   if (!out || !path) return base_fail(err, QUOIN_ERR_ARGUMENT, "out or path is NULL");
   *out = NULL;
   if ((st = api_options(&o, sizeof(o), opts, err))) return st;
   if ((st = check_open_options(&o, err))) return st;
   const base_alloc mem = o.alloc ? *o.alloc : *base_alloc_default();
-  if (!(store = base_new_zero(&mem, 1, sizeof(*store)))) return base_fail_nomem(err);
-  store->mem = mem;
-  store->threads = o.threads;
-  store->log = o.log;
-  store->log_user = o.log_user;
-  store->refs = store->holds = 1;
-  if ((st = base_mutex_init(&store->lock, BASE_RANK_QUEUE, "store handle", err))) goto done;
-  has_lock = true;
-  if ((st = base_cond_init(&store->changed, err))) goto done;
-  has_cond = true;
+  if ((st = api_store_new(&store, &mem, o.threads, o.log, o.log_user, err))) return st;
   quad_store_options quads = {
       .create = o.mode == QUOIN_CREATE || o.mode == QUOIN_CREATE_NEW,
       .must_create = o.mode == QUOIN_CREATE_NEW,
@@ -59,17 +49,12 @@ quoin_open(quoin_store **out, const char *path, const quoin_open_options *opts, 
       .log_user = o.log_user,
   };
   /* The handle's own copy of the allocator lives as long as whatever the store keeps. */
-  if ((st = quad_store_open(&store->quads, path, &quads, &store->mem, err))) goto done;
-  *out = store;
-  store = NULL;
-
-done:
-  if (store) {
-    if (has_cond) base_cond_destroy(&store->changed);
-    if (has_lock) base_mutex_destroy(&store->lock);
-    base_release(&mem, store, 1, sizeof(*store));
+  if ((st = quad_store_open(&store->quads, path, &quads, &store->mem, err))) {
+    api_store_free(store);
+    return st;
   }
-  return st;
+  *out = store;
+  return QUOIN_OK;
 }
 
 quoin_status

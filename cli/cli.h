@@ -56,6 +56,9 @@ typedef enum cli_option {
   OPT_EXACT,
   OPT_SAMPLE,
   OPT_REPAIR,
+  OPT_POOL,
+  OPT_NAME,
+  OPT_BUDGET,
   OPT_HELP,
   OPT_COUNT
 } cli_option;
@@ -102,6 +105,7 @@ int cli_dump(cli_args *args);
 int cli_stats(cli_args *args);
 int cli_check(cli_args *args);
 int cli_compact(cli_args *args);
+int cli_pool(cli_args *args);
 int cli_vector(cli_args *args);
 int cli_shell(cli_args *args);
 int cli_show_help(cli_args *args);
@@ -151,7 +155,9 @@ double cli_progress_end(cli_progress *progress);
 const char *cli_count(char out[32], uint64_t n);
 double cli_now(void);
 
-/* Open the store that --store names; complains, and gives the exit status. */
+/* The directory that --store or --pool names, for messages. */
+const char *cli_place(const cli_args *args);
+/* Open the store that --store, or --pool and --name, mean; complains, and gives the exit status. */
 int cli_open(quoin_store **out, const cli_args *args, quoin_mode mode);
 /* A whole file ("-": standard input) in memory of malloc; complains, and gives the exit status. */
 int cli_read_file(char **data, size_t *len, const char *path);

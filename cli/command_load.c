@@ -174,7 +174,7 @@ cli_dump(cli_args *args)
       quoin_dump(NULL, store, format->given ? (quoin_format)format->number : QUOIN_NQUADS,
                  cli_output_write, &out, args->cancel, &err);
   if (!st) st = cli_output_flush(&out, &err);
-  if (st) status = cli_report(&err, args->option[OPT_STORE].text);
+  if (st) status = cli_report(&err, cli_place(args));
   cli_output_close(&out);
   quoin_close(store);
   return status;

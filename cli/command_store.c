@@ -116,7 +116,7 @@ print_stats(const quoin_stats *s, uint64_t dead, const char *path)
   print_bytes("term places", s->offset_bytes, s->quads);
   print_bytes("term table", s->table_bytes, s->quads);
   print_bytes("log", s->log_bytes, s->quads);
-  print_files(path, s->quads);
+  if (path) print_files(path, s->quads);
 }
 
 int
@@ -126,7 +126,7 @@ cli_stats(cli_args *args)
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_stats stats = QUOIN_STATS_INIT;
   uint64_t dead = 0;
-  const char *path = args->option[OPT_STORE].text;
+  const char *path = cli_place(args);
 
   int status = cli_open(&store, args, QUOIN_READ_ONLY);
   if (status) return status;
@@ -134,7 +134,7 @@ cli_stats(cli_args *args)
       quoin_store_dead_terms(&dead, store, args->cancel, &err))
     status = cli_report(&err, path);
   else
-    print_stats(&stats, dead, path);
+    print_stats(&stats, dead, args->option[OPT_STORE].text);
   quoin_close(store);
   if (fflush(stdout) || ferror(stdout)) {
     cli_complain("standard output cannot be written");
@@ -157,7 +157,7 @@ cli_check(cli_args *args)
 {
   quoin_store *store = NULL;
   quoin_error err = QUOIN_ERROR_INIT;
-  const char *path = args->option[OPT_STORE].text;
+  const char *path = cli_place(args);
 
   int status = cli_open(&store, args, QUOIN_READ_ONLY);
   if (status) return status;
@@ -183,7 +183,7 @@ cli_compact(cli_args *args)
   quoin_store *store = NULL;
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_stats before = QUOIN_STATS_INIT, after = QUOIN_STATS_INIT;
-  const char *path = args->option[OPT_STORE].text;
+  const char *path = cli_place(args);
   char count[4][32];
 
   int status = cli_open(&store, args, QUOIN_READ_WRITE);

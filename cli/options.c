@@ -25,7 +25,7 @@ typedef struct option_row {
 } option_row;
 
 static const option_row options[OPT_COUNT] = {
-    [OPT_STORE] = {"store", "DIR", "the store's directory (required)", TEXT},
+    [OPT_STORE] = {"store", "DIR", "the store's directory", TEXT},
     [OPT_FORMAT] = {"format", "F", "nt, nq, ttl or trig; by the file's name if not given", FORMAT},
     [OPT_DUMP_FORMAT] = {"format", "F", "nq (default), trig; nt, ttl without named graphs", FORMAT},
     [OPT_BASE] = {"base", "IRI", "base of relative IRIs (files: their own file:// IRI)", TEXT},
@@ -72,14 +72,20 @@ static const option_row options[OPT_COUNT] = {
     [OPT_EXACT] = {"exact", NULL, "search all vectors", FLAG},
     [OPT_SAMPLE] = {"sample", "N", "measure recall with so many of the vectors (check)", COUNT},
     [OPT_REPAIR] = {"repair", NULL, "link what cannot be reached (check)", FLAG},
+    [OPT_POOL] = {"pool", "DIR", "the directory of a pool of stores", TEXT},
+    [OPT_NAME] = {"name", "NAME", "the store of the pool; the active one if not given", TEXT},
+    [OPT_BUDGET] = {"budget", "BYTES", "disk for all stores, with K, M, G or T (create, budget)",
+                    BYTES},
     [OPT_HELP] = {"help", NULL, "show this", FLAG},
 };
 
 #define BIT(option) (UINT64_C(1) << (option))
 _Static_assert(OPT_COUNT <= 64, "a bit for each");
+/* A store by its directory, or by its name in a pool. */
+#define STORE (BIT(OPT_STORE) | BIT(OPT_POOL) | BIT(OPT_NAME))
 
 static const uint64_t query_options =
-    BIT(OPT_STORE) | BIT(OPT_QUERY_FILE) | BIT(OPT_RESULTS) | BIT(OPT_CHECK) | BIT(OPT_EXPLAIN) |
+    STORE | BIT(OPT_QUERY_FILE) | BIT(OPT_RESULTS) | BIT(OPT_CHECK) | BIT(OPT_EXPLAIN) |
     BIT(OPT_ANALYZE) | BIT(OPT_TIMEOUT) | BIT(OPT_MAX_ROWS) | BIT(OPT_MEMORY) | BIT(OPT_THREADS) |
     BIT(OPT_UNION) | BIT(OPT_BASE) | BIT(OPT_ALLOW_SERVICE);
 
@@ -91,8 +97,8 @@ const cli_command cli_commands[] = {
      ".zst;\n"
      "- is standard input (with --format). Each file is a blank node scope of its own.\n",
      "quoin load --store S data.ttl more.nq.zst",
-     BIT(OPT_STORE) | BIT(OPT_FORMAT) | BIT(OPT_BASE) | BIT(OPT_GRAPH) | BIT(OPT_LENIENT) |
-         BIT(OPT_MEMORY) | BIT(OPT_THREADS) | BIT(OPT_DURABILITY),
+     STORE | BIT(OPT_FORMAT) | BIT(OPT_BASE) | BIT(OPT_GRAPH) | BIT(OPT_LENIENT) | BIT(OPT_MEMORY) |
+         BIT(OPT_THREADS) | BIT(OPT_DURABILITY),
      1, SIZE_MAX, cli_load},
     {"query", "QUERY", "Answer a SPARQL query.",
      "Reads beside a writer, and any number at a time.\n",
@@ -105,21 +111,21 @@ const cli_command cli_commands[] = {
      ".trig.\n",
      "quoin update --store S 'DELETE { ?s ?p \"old\" } INSERT { ?s ?p \"new\" } WHERE { ?s ?p "
      "\"old\" }'",
-     BIT(OPT_STORE) | BIT(OPT_UPDATE_FILE) | BIT(OPT_CHECK) | BIT(OPT_BASE) | BIT(OPT_TIMEOUT) |
+     STORE | BIT(OPT_UPDATE_FILE) | BIT(OPT_CHECK) | BIT(OPT_BASE) | BIT(OPT_TIMEOUT) |
          BIT(OPT_MEMORY) | BIT(OPT_THREADS) | BIT(OPT_UNION) | BIT(OPT_ALLOW_LOAD) |
          BIT(OPT_ALLOW_SERVICE) | BIT(OPT_DURABILITY),
      0, 1, cli_update},
     {"dump", "", "Write every statement to standard output.",
      "The default graph first, then graph by graph.\n", "quoin dump --store S | sort > all.nq",
-     BIT(OPT_STORE) | BIT(OPT_DUMP_FORMAT), 0, 0, cli_dump},
+     STORE | BIT(OPT_DUMP_FORMAT), 0, 0, cli_dump},
     {"stats", "", "Print what a store holds, and the bytes it takes.", "", "quoin stats --store S",
-     BIT(OPT_STORE), 0, 0, cli_stats},
+     STORE, 0, 0, cli_stats},
     {"check", "", "Verify every byte of a store (exit 5 on a fault).", "Changes nothing.\n",
-     "quoin check --store S", BIT(OPT_STORE), 0, 0, cli_check},
+     "quoin check --store S", STORE, 0, 0, cli_check},
     {"compact", "", "Rewrite a store without what nothing uses.",
      "Terms that no statement needs and statements that were removed go. Readers are not "
      "stopped.\n",
-     "quoin compact --store S", BIT(OPT_STORE) | BIT(OPT_MEMORY), 0, 0, cli_compact},
+     "quoin compact --store S", STORE | BIT(OPT_MEMORY), 0, 0, cli_compact},
     {"parse", "FILE", "Read a file and write it as N-Quads, without a store.", "",
      "quoin parse data.ttl.gz > data.nq", BIT(OPT_FORMAT) | BIT(OPT_BASE) | BIT(OPT_LENIENT), 1, 1,
      cli_parse_file},
@@ -135,13 +141,23 @@ const cli_command cli_commands[] = {
      "  drop                remove the declaration; the vectors stay\n"
      "  search QUERY        the nearest to an IRI, to numbers, or to a text (--embed-command)\n",
      "quoin vector search --store S --on http://example.org/embedding http://example.org/paper1",
-     BIT(OPT_STORE) | BIT(OPT_ON) | BIT(OPT_DIMENSION) | BIT(OPT_METRIC) | BIT(OPT_CODE) |
-         BIT(OPT_M) | BIT(OPT_EF_CONSTRUCTION) | BIT(OPT_MODEL) | BIT(OPT_TERMS) |
-         BIT(OPT_PREDICATE) | BIT(OPT_EMBED_COMMAND) | BIT(OPT_K) | BIT(OPT_EF) | BIT(OPT_EXACT) |
-         BIT(OPT_SAMPLE) | BIT(OPT_REPAIR) | BIT(OPT_GRAPH) | BIT(OPT_LENIENT) | BIT(OPT_MEMORY) |
-         BIT(OPT_THREADS) | BIT(OPT_RESULTS) | BIT(OPT_TIMEOUT),
+     STORE | BIT(OPT_ON) | BIT(OPT_DIMENSION) | BIT(OPT_METRIC) | BIT(OPT_CODE) | BIT(OPT_M) |
+         BIT(OPT_EF_CONSTRUCTION) | BIT(OPT_MODEL) | BIT(OPT_TERMS) | BIT(OPT_PREDICATE) |
+         BIT(OPT_EMBED_COMMAND) | BIT(OPT_K) | BIT(OPT_EF) | BIT(OPT_EXACT) | BIT(OPT_SAMPLE) |
+         BIT(OPT_REPAIR) | BIT(OPT_GRAPH) | BIT(OPT_LENIENT) | BIT(OPT_MEMORY) | BIT(OPT_THREADS) |
+         BIT(OPT_RESULTS) | BIT(OPT_TIMEOUT),
      1, 2, cli_vector},
-    {"pool", "", "Pools of named stores.", "", "", 0, 0, 0, NULL},
+    {"pool", "VERB [NAME...]",
+     "Pools of named stores: create, list, activate, switch, clear, delete, budget.",
+     "  create [NAME]       make a store, and the pool if there is none\n"
+     "  list                names, the active one marked, and bytes\n"
+     "  activate NAME       the store that is meant when no name is given\n"
+     "  switch NAME NAME    let two names change stores, at once\n"
+     "  clear NAME          remove all statements of a store\n"
+     "  delete NAME         remove a store\n"
+     "  budget              bytes on disk that all stores may take: --budget; none if not given\n"
+     "query, load, update, dump and others take --pool and --name in place of --store.\n",
+     "quoin pool switch --pool P live next", BIT(OPT_POOL) | BIT(OPT_BUDGET), 1, 3, cli_pool},
     {"shell", "", "Queries and updates from a prompt or a pipe, one after the other.",
      "A request ends with an empty line, or with ; at the end of a line outside of brackets. "
      "PREFIX "
@@ -149,7 +165,7 @@ const cli_command cli_commands[] = {
      "BASE hold for all that follows. .help lists the commands. A pipe is read to its first "
      "failure.\n",
      "quoin shell --store S",
-     BIT(OPT_STORE) | BIT(OPT_RESULTS) | BIT(OPT_BASE) | BIT(OPT_TIMEOUT) | BIT(OPT_MEMORY) |
+     STORE | BIT(OPT_RESULTS) | BIT(OPT_BASE) | BIT(OPT_TIMEOUT) | BIT(OPT_MEMORY) |
          BIT(OPT_MAX_ROWS) | BIT(OPT_THREADS) | BIT(OPT_UNION) | BIT(OPT_ALLOW_LOAD) |
          BIT(OPT_ALLOW_SERVICE) | BIT(OPT_DURABILITY),
      0, 0, cli_shell},
@@ -414,8 +430,14 @@ cli_parse(cli_args *args, const cli_command *command, int argc, char **argv)
     return usage(command);
   }
   const bool checks = args->option[OPT_CHECK].given;
-  if ((command->options & BIT(OPT_STORE)) && !args->option[OPT_STORE].given && !checks) {
-    cli_complain("%s needs --store DIR", command->name);
+  const bool store = args->option[OPT_STORE].given, pool = args->option[OPT_POOL].given;
+  if ((command->options & (BIT(OPT_STORE) | BIT(OPT_POOL))) && !store && !pool && !checks) {
+    cli_complain("%s needs %s", command->name,
+                 command->options & BIT(OPT_STORE) ? "--store DIR" : "--pool DIR");
+    return usage(command);
+  }
+  if ((store && pool) || (args->option[OPT_NAME].given && !pool)) {
+    cli_complain("%s: --name goes with --pool, and --store with neither", command->name);
     return usage(command);
   }
   return 0;

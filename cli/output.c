@@ -297,6 +297,30 @@ log_line(void *user, const char *line)
   fprintf(stderr, "quoin: %s\n", line);
 }
 
+const char *
+cli_place(const cli_args *args)
+{
+  return args->option[OPT_STORE].given ? args->option[OPT_STORE].text : args->option[OPT_POOL].text;
+}
+
+/* A store of a pool; it outlives the handle of that. */
+static int
+open_in_pool(quoin_store **out, const cli_args *args, quoin_mode mode)
+{
+  quoin_pool_options options = QUOIN_POOL_OPTIONS_INIT;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_pool *pool = NULL;
+  const char *path = args->option[OPT_POOL].text;
+
+  options.mode = mode == QUOIN_READ_ONLY ? QUOIN_READ_ONLY : QUOIN_READ_WRITE;
+  options.durability = (quoin_durability)args->option[OPT_DURABILITY].number;
+  options.log = log_line;
+  if (quoin_pool_open(&pool, path, &options, &err)) return cli_report(&err, path);
+  const quoin_status st = quoin_pool_store(out, pool, args->option[OPT_NAME].text, &err);
+  quoin_pool_close(pool);
+  return st ? cli_report(&err, path) : EXIT_DONE;
+}
+
 int
 cli_open(quoin_store **out, const cli_args *args, quoin_mode mode)
 {
@@ -304,6 +328,7 @@ cli_open(quoin_store **out, const cli_args *args, quoin_mode mode)
   quoin_error err = QUOIN_ERROR_INIT;
   const char *path = args->option[OPT_STORE].text;
 
+  if (args->option[OPT_POOL].given) return open_in_pool(out, args, mode);
   options.mode = mode;
   options.durability = (quoin_durability)args->option[OPT_DURABILITY].number;
   options.log = log_line;

@@ -253,6 +253,113 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_check(quoin_store *store, quoin_lin
                                                    quoin_error *err);
 /** @} */
 
+/** @name Pools: many named stores below one directory
+ *
+ * Any number of threads, and of processes, may use one pool. The stores are handed out as
+ * quoin_store, to be closed with quoin_close(); within a process those of one name share the store.
+ * A store stays what it was for those who hold it, whatever becomes of its name; it may outlive the
+ * pool's handle. */
+/** @{ */
+
+typedef struct quoin_pool quoin_pool;
+
+#define QUOIN_NO_BUDGET UINT64_MAX
+
+typedef struct quoin_pool_options {
+  size_t struct_size;
+  quoin_mode mode; /**< Of the pool and of its stores. */
+  bool temporary;  /**< A new pool in a new directory below `path`; all of it goes with its last
+                        holder, or when another is made there after its process died. */
+  uint64_t
+      disk_budget;    /**< Bytes of all stores' files; 0: as the pool says (quoin_pool_budget()). */
+  unsigned lent_most; /**< Stores without a name at a time; 0: twice the cores. */
+  quoin_durability durability; /**< Of stores with a name. */
+  unsigned threads;            /**< As quoin_open_options, each of these. */
+  uint64_t memory_bytes;
+  const quoin_alloc *alloc;
+  quoin_line_fn log;
+  void *log_user;
+} quoin_pool_options;
+#define QUOIN_POOL_OPTIONS_INIT                                                                    \
+  {                                                                                                \
+    sizeof(quoin_pool_options), QUOIN_READ_WRITE, false, 0, 0, QUOIN_DURABILITY_FULL, 0, 0, NULL,  \
+        NULL, NULL                                                                                 \
+  }
+
+/** Open the pool in directory `path`. Errors: NOT_FOUND, EXISTS (QUOIN_CREATE_NEW, or foreign
+ * files there), CORRUPT, VERSION, IO, NO_SPACE. @param opts  NULL for the defaults. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_open(quoin_pool **out, const char *path,
+                                                       const quoin_pool_options *opts,
+                                                       quoin_error *err);
+/** One more reference; returns `pool`. */
+QUOIN_API quoin_pool *quoin_pool_retain(quoin_pool *pool);
+/** Give up a reference. NULL is fine. */
+QUOIN_API void quoin_pool_close(quoin_pool *pool);
+/** The directory of the pool; valid as long as the pool is held. */
+QUOIN_API const char *quoin_pool_path(const quoin_pool *pool);
+
+/** Add an empty store; the first one becomes the active one. @param name  1 to 200 bytes of UTF-8
+ * without control characters. @param indexes  As quoin_open_options.
+ * Errors of these six: NOT_FOUND, EXISTS, READ_ONLY, ARGUMENT, BUSY (another process is changing
+ * the pool, or writes to the store that is to be cleared), IO, NO_SPACE. A process that dies in any
+ * of them leaves a pool that is as before or as after it. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_create(quoin_pool *pool, const char *name,
+                                                         uint32_t indexes, quoin_error *err);
+/** Take the name away at once; the store goes when the last one who holds it closes it. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_delete(quoin_pool *pool, const char *name,
+                                                         quoin_error *err);
+/** Let the two names change stores, at once: nobody finds one without the other. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_switch(quoin_pool *pool, const char *a,
+                                                         const char *b, quoin_error *err);
+/** Make it the one that is meant when no name is given. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_activate(quoin_pool *pool, const char *name,
+                                                           quoin_error *err);
+/** Empty a store, in a time that does not depend on what it holds. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_clear(quoin_pool *pool, const char *name,
+                                                        quoin_error *err);
+/** Keep in the pool how many bytes the files of all stores may take; QUOIN_NO_BUDGET. What would
+ * grow past it fails with NO_SPACE and says which stores take how much. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_budget(quoin_pool *pool, uint64_t bytes,
+                                                         quoin_error *err);
+
+/** A store of the pool: the one `name` (NULL: the active one) means now. To be closed with
+ * quoin_close(). Errors: NOT_FOUND, BUSY (another process writes to it), as quoin_open(). */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_store(quoin_store **out, quoin_pool *pool,
+                                                        const char *name, quoin_error *err);
+/** An empty store without a name. quoin_close() gives it back, emptied for the next one. Waits up
+ * to `wait_ms` for one when as many as the pool lends are out; then LIMIT.
+ * @param cancel  May be NULL. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_rent(quoin_store **out, quoin_pool *pool,
+                                                       uint64_t wait_ms, quoin_cancel *cancel,
+                                                       quoin_error *err);
+
+typedef struct quoin_pool_entry {
+  const char *name;      /**< Valid during the call. */
+  const char *directory; /**< Within the pool's; valid during the call. */
+  uint64_t bytes;        /**< Of its files. */
+  bool active;
+  bool open; /**< Held by someone of this process. */
+} quoin_pool_entry;
+/** Call `each` for every name, ascending; stops at the first status that is not OK and returns it.
+ */
+QUOIN_API QUOIN_NODISCARD quoin_status
+quoin_pool_list(quoin_pool *pool,
+                quoin_status (*each)(void *user, const quoin_pool_entry *entry, quoin_error *err),
+                void *user, quoin_error *err);
+typedef struct quoin_pool_usage {
+  size_t struct_size;
+  uint64_t disk_budget; /**< QUOIN_NO_BUDGET: none. */
+  uint64_t bytes;       /**< Of all stores, those without a name too. */
+  unsigned lent, lent_most;
+} quoin_pool_usage;
+#define QUOIN_POOL_USAGE_INIT                                                                      \
+  {                                                                                                \
+    sizeof(quoin_pool_usage), 0, 0, 0, 0                                                           \
+  }
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_get_usage(quoin_pool_usage *out, quoin_pool *pool,
+                                                            quoin_error *err);
+/** @} */
+
 /** @name RDF in */
 /** @{ */
 

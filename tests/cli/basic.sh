@@ -34,7 +34,7 @@ run 0 --version
 # usage errors are 2, and say what was expected
 run 2 nonsense
 err_has 'no command "nonsense"'
-for command in backup restore pool; do
+for command in backup restore; do
   run 2 "$command"
   err_has 'not in this version'
 done

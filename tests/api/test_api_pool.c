@@ -1,0 +1,239 @@
+/* Pools through the public header. */
+#include "api/fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+static quoin_pool *
+open_pool(fixture *f, quoin_mode mode)
+{
+  quoin_pool_options options = QUOIN_POOL_OPTIONS_INIT;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_pool *pool = NULL;
+  char path[96];
+
+  snprintf(path, sizeof(path), "%s/pool", f->dir);
+  options.mode = mode;
+  options.lent_most = 2;
+  good(quoin_pool_open(&pool, path, &options, &err), &err);
+  assert_string_equal(quoin_pool_path(pool), path);
+  return pool;
+}
+
+/* `n` statements into a store. */
+static void
+add(quoin_store *store, unsigned n)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_txn *txn = NULL;
+
+  good(quoin_txn_begin(&txn, store, &err), &err);
+  for (unsigned i = 0; i < n; i++) {
+    char s[32];
+    snprintf(s, sizeof(s), "s:%u", i);
+    const quoin_statement q = {iri(s), iri("p:"), literal("o"), {0}};
+    good(quoin_txn_add(txn, &q, &err), &err);
+  }
+  good(quoin_txn_commit(NULL, NULL, txn, &err), &err);
+}
+
+static uint64_t
+count(quoin_store *store)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  uint64_t n = 0;
+
+  good(quoin_count(&n, store, NULL, QUOIN_ANY_GRAPH, &err), &err);
+  return n;
+}
+
+static void
+add_to(quoin_pool *pool, const char *name, unsigned n)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_store *store = NULL;
+
+  good(quoin_pool_store(&store, pool, name, &err), &err);
+  add(store, n);
+  quoin_close(store);
+}
+
+static quoin_status
+note(void *user, const quoin_pool_entry *e, quoin_error *err)
+{
+  char *list = user;
+  const size_t len = strlen(list);
+
+  (void)err;
+  assert_memory_equal(e->directory, "store-", 6);
+  assert_true(e->bytes > 0);
+  snprintf(list + len, 100 - len, "%s%s%s ", e->name, e->active ? "*" : "", e->open ? "!" : "");
+  return QUOIN_OK;
+}
+
+static quoin_status
+stop_at_once(void *user, const quoin_pool_entry *e, quoin_error *err)
+{
+  (void)user, (void)e, (void)err;
+  return QUOIN_ERR_CANCELLED;
+}
+
+static void
+test_pool__stores_by_name(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_store *one = NULL, *again = NULL;
+  quoin_pool_usage usage = QUOIN_POOL_USAGE_INIT;
+  char list[100] = "";
+  quoin_pool *pool = open_pool(f, QUOIN_CREATE);
+
+  good(quoin_pool_create(pool, "one", 0, &err), &err);
+  good(quoin_pool_create(pool, "two", QUOIN_INDEX_SPO | QUOIN_INDEX_POS, &err), &err);
+  add_to(pool, NULL, 10);
+  add_to(pool, "two", 20);
+  good(quoin_pool_store(&one, pool, "one", &err), &err);
+  good(quoin_pool_store(&again, pool, NULL, &err), &err);
+  add(again, 15); /* seen by both: they share the store */
+  assert_int_equal(count(one), 15);
+  good(quoin_pool_list(pool, note, list, &err), &err);
+  assert_string_equal(list, "one*! two ");
+  assert_int_equal(quoin_pool_list(pool, stop_at_once, NULL, &err), QUOIN_ERR_CANCELLED);
+  good(quoin_pool_switch(pool, "one", "two", &err), &err);
+  good(quoin_pool_clear(pool, "one", &err), &err); /* what was two */
+  good(quoin_pool_delete(pool, "two", &err), &err);
+  good(quoin_pool_activate(pool, "one", &err), &err);
+  quoin_close(again);
+  assert_int_equal(count(one), 15);
+  good(quoin_pool_get_usage(&usage, pool, &err), &err);
+  assert_true(usage.bytes > 0);
+  assert_true(usage.disk_budget == QUOIN_NO_BUDGET);
+  quoin_pool_close(quoin_pool_retain(pool));
+  quoin_pool_close(pool);
+  add(one, 16);
+  assert_int_equal(count(one), 16);
+  quoin_shutdown(one);
+  quoin_close(one);
+  pool = open_pool(f, QUOIN_READ_ONLY);
+  good(quoin_pool_store(&one, pool, NULL, &err), &err);
+  assert_int_equal(count(one), 0);
+  assert_int_equal(quoin_pool_delete(pool, "one", &err), QUOIN_ERR_READ_ONLY);
+  quoin_close(one);
+  quoin_pool_close(pool);
+}
+
+static void
+test_pool__rented_stores(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_store *s[2] = {NULL, NULL}, *more = NULL;
+  quoin_pool *pool = open_pool(f, QUOIN_CREATE_NEW);
+
+  for (unsigned i = 0; i < 2; i++) {
+    good(quoin_pool_rent(&s[i], pool, 0, NULL, &err), &err);
+    add(s[i], 50);
+  }
+  assert_int_equal(quoin_pool_rent(&more, pool, 10, NULL, &err), QUOIN_ERR_LIMIT);
+  assert_null(more);
+  quoin_close(s[0]);
+  good(quoin_pool_rent(&more, pool, 0, NULL, &err), &err);
+  assert_int_equal(count(more), 0);
+  assert_int_equal(count(s[1]), 50);
+  quoin_pool_close(pool);
+  quoin_close(more);
+  quoin_close(s[1]);
+}
+
+static void
+test_pool__refusals(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_pool_options options = QUOIN_POOL_OPTIONS_INIT;
+  quoin_pool *pool = NULL;
+  quoin_store *store = NULL;
+
+  assert_int_equal(quoin_pool_open(&pool, f->dir, NULL, &err), QUOIN_ERR_NOT_FOUND);
+  assert_null(pool);
+  assert_int_equal(quoin_pool_open(NULL, f->dir, NULL, &err), QUOIN_ERR_ARGUMENT);
+  options.mode = (quoin_mode)7;
+  assert_int_equal(quoin_pool_open(&pool, f->dir, &options, &err), QUOIN_ERR_ARGUMENT);
+  pool = open_pool(f, QUOIN_CREATE);
+  assert_int_equal(quoin_pool_create(pool, NULL, 0, &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(quoin_pool_create(pool, "a", 1 << 12, &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(quoin_pool_switch(pool, "a", NULL, &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(quoin_pool_store(&store, pool, "a", &err), QUOIN_ERR_NOT_FOUND);
+  assert_null(store);
+  assert_int_equal(quoin_pool_list(pool, NULL, NULL, &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(quoin_pool_get_usage(NULL, pool, &err), QUOIN_ERR_ARGUMENT);
+  quoin_pool_close(pool);
+  quoin_pool_close(NULL);
+}
+
+/* ---- promises -------------------------------------------------------------------------------- */
+
+typedef struct asking {
+  quoin_pool *pool;
+  atomic_int *stop;
+  unsigned asked;
+} asking;
+
+static void *
+ask(void *user)
+{
+  asking *a = user;
+
+  do {
+    quoin_error err = QUOIN_ERROR_INIT;
+    quoin_store *store = NULL;
+    good(quoin_pool_store(&store, a->pool, "live", &err), &err);
+    const uint64_t n = count(store);
+    assert_true(n == 10 || n == 20);
+    quoin_close(store);
+    a->asked++;
+  } while (!atomic_load(a->stop));
+  return NULL;
+}
+
+static void
+promise_m7_stores_are_switched_under_queries(void **state)
+{
+  enum { THREADS = 8 };
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  pthread_t thread[THREADS];
+  asking a[THREADS];
+  atomic_int stop = 0;
+  quoin_pool *pool = open_pool(f, QUOIN_CREATE);
+
+  good(quoin_pool_create(pool, "live", 0, &err), &err);
+  good(quoin_pool_create(pool, "next", 0, &err), &err);
+  add_to(pool, "live", 10);
+  add_to(pool, "next", 20);
+  for (unsigned i = 0; i < THREADS; i++) {
+    a[i] = (asking){pool, &stop, 0};
+    assert_int_equal(pthread_create(&thread[i], NULL, ask, &a[i]), 0);
+  }
+  for (unsigned i = 0; i < 30; i++)
+    good(quoin_pool_switch(pool, "live", "next", &err), &err);
+  atomic_store(&stop, 1);
+  for (unsigned i = 0; i < THREADS; i++) {
+    assert_int_equal(pthread_join(thread[i], NULL), 0);
+    assert_true(a[i].asked > 0);
+  }
+  quoin_pool_close(pool);
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_pool__stores_by_name, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_pool__rented_stores, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_pool__refusals, setup, teardown),
+      cmocka_unit_test_setup_teardown(promise_m7_stores_are_switched_under_queries, setup,
+                                      teardown),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
