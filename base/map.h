@@ -29,7 +29,8 @@ typedef struct base_map {
 quoin_status base_map_open(base_map *out, const base_file *file, size_t reserve, bool writable,
                            const base_alloc *mem, quoin_error *err);
 /* Extend the file to at least `size` bytes (in steps that double, then by a thirty-second, up to
- * 64 MiB more) and map that. On failure nothing changed but possibly the length of the file. One thread.
+ * 64 MiB more) and map that. On failure nothing changed but possibly the length of the file. One
+ * thread.
  */
 quoin_status base_map_grow(base_map *map, const base_file *file, size_t size, quoin_error *err);
 /* msync of a range and, for the data of a file, fdatasync. */
