@@ -71,8 +71,8 @@ graph_new(hnsw **out, uint64_t id, const hnsw_options *options, const base_alloc
   g->free_slots = HNSW_NONE;
   g->limbo = g->waiting = (vec_chain){HNSW_NONE, HNSW_NONE};
   size_t page_bytes[VEC_REGIONS] = {g->record_bytes << g->page_shift, 16 << 10, 16 << 10, 16 << 10};
-  size_t reserve[VEC_REGIONS] = {(size_t)1 << 40, (size_t)SLOTS_MAX * sizeof(vec_node),
-                                 (size_t)1 << 34, (size_t)1 << 34};
+  size_t reserve[VEC_REGIONS] = {(size_t)1 << 37, (size_t)1 << 33, (size_t)1 << 33,
+                                 (size_t)1 << 33};
   if (!(st = vec_pages_init(&g->pages, id, page_bytes, reserve, mem, err)) &&
       !(st = vec_scratch_new(&g->scratch, g, err)))
     *out = g;

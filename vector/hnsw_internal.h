@@ -2,8 +2,9 @@
  *
  * Regions: RECORDS, one record a slot, a multiple of 64 bytes:
  *     code | scale, norm (floats) | vec_head | links of level 0 (m0 of 32 bits)
- * NODES, one vec_node a slot. UPPER, blocks of the links above level 0: per level a count and m
- * links, 32 bits each, level 1 first; a block does not cross a page. ROWS, slot + 1 by row.
+ * where the first link of a free slot is the next free one. NODES, one vec_node a slot. UPPER,
+ * blocks of the links above level 0: per level a count and m links, 32 bits each, level 1 first; a
+ * block does not cross a page. ROWS, slot + 1 by row.
  *
  * Links, counts and flags are atomics: a writer changes lists in place while searches read them. A
  * reader that sees a link (acquire) sees the whole node (the release of whoever stored the link).
@@ -32,7 +33,7 @@ static_assert(sizeof(vec_head) == 8, "part of the file format");
 
 typedef struct vec_node {
   _Atomic(uint64_t) key;
-  _Atomic(uint32_t) row;   /* of a free slot: the next free one, or HNSW_NONE */
+  _Atomic(uint32_t) row;
   _Atomic(uint32_t) upper; /* word of its block in UPPER, plus 1; 0: none */
 } vec_node;
 static_assert(sizeof(vec_node) == 16, "part of the file format");

@@ -37,11 +37,13 @@ hnsw_leave(hnsw *g, uint64_t epoch)
   atomic_fetch_sub(&g->active[epoch & 1], 1);
 }
 
+/* The chain runs through the first link of the record: key and row are still read by a search that
+ * has found the node, and a list without links is not followed. */
 static void
-node_next_set(hnsw *g, uint32_t slot, uint32_t next)
+next_set(hnsw *g, uint32_t slot, uint32_t next)
 {
-  atomic_store_explicit(&hnsw_node_at(g, slot)->row, next, memory_order_relaxed);
-  hnsw_change_bytes(g, REGION_NODES, (uint64_t)slot * sizeof(vec_node));
+  atomic_store_explicit(&hnsw_list0(g, slot).links[0], next, memory_order_relaxed);
+  hnsw_change_record(g, slot);
 }
 
 void
@@ -50,7 +52,8 @@ hnsw_slots_settle(hnsw *g)
   if (g->waiting.head != HNSW_NONE) {
     uint64_t before = atomic_load(&g->epoch) - 1;
     if (atomic_load(&g->active[before & 1])) return;
-    node_next_set(g, g->waiting.tail, g->free_slots);
+    if (hnsw_need_record(g, g->waiting.tail, NULL)) return; /* damaged: whoever reads it says so */
+    next_set(g, g->waiting.tail, g->free_slots);
     g->free_slots = g->waiting.head;
     g->waiting = (vec_chain){HNSW_NONE, HNSW_NONE};
   }
@@ -152,7 +155,7 @@ slot_take(uint32_t *out, hnsw *g, quoin_error *err)
     if (slot >= g->next_slot)
       return vec_pages_fail(&g->pages, err, "the free slots of the vector graph are damaged");
     if ((st = hnsw_need_node(g, slot, err)) || (st = hnsw_need_record(g, slot, err))) return st;
-    g->free_slots = atomic_load_explicit(&hnsw_node_at(g, slot)->row, memory_order_relaxed);
+    g->free_slots = atomic_load_explicit(&hnsw_list0(g, slot).links[0], memory_order_relaxed);
     *out = slot;
     return QUOIN_OK;
   }
@@ -176,7 +179,7 @@ hnsw_slot_new(uint32_t *out, hnsw *g, unsigned level, quoin_error *err)
   quoin_status st = slot_take(&slot, g, err);
   if (st) return st;
   if (level && (st = block_new(&upper, g, level, err))) {
-    node_next_set(g, slot, g->free_slots);
+    next_set(g, slot, g->free_slots);
     g->free_slots = slot;
     return st;
   }
@@ -211,7 +214,7 @@ void
 hnsw_slot_undo(hnsw *g, uint32_t slot)
 {
   slot_empty(g, slot);
-  node_next_set(g, slot, g->free_slots);
+  next_set(g, slot, g->free_slots);
   g->free_slots = slot;
 }
 
@@ -221,7 +224,7 @@ hnsw_slot_release(hnsw *g, uint32_t slot, quoin_error *err)
   quoin_status st = hnsw_need_node(g, slot, err);
   if (st) return st;
   slot_empty(g, slot);
-  node_next_set(g, slot, g->limbo.head);
+  next_set(g, slot, g->limbo.head);
   if (g->limbo.head == HNSW_NONE) g->limbo.tail = slot;
   g->limbo.head = slot;
   return QUOIN_OK;

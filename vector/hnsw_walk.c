@@ -78,7 +78,7 @@ vec_scratch_begin(vec_scratch *s, const hnsw *g, size_t ef, quoin_error *err)
 {
   quoin_status st;
   uint32_t slots = atomic_load_explicit(&g->slots, memory_order_acquire);
-  if (g->next_slot > slots && s == g->scratch) slots = g->next_slot; /* the writer's own node */
+  if (s == g->scratch) slots = g->next_slot; /* the writer has a node that is not published */
   if (slots > s->seen_cap && (st = seen_grow(s, slots, err))) return st;
   if (++s->stamp == 0) {
     memset(s->seen, 0, s->seen_cap);

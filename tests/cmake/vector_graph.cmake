@@ -1,3 +1,3 @@
-foreach(unit kernel hnsw)
+foreach(unit kernel hnsw pages threads)
   quoin_test(unit.vector.${unit} SOURCES unit/test_vector_${unit}.c MODULES vector)
 endforeach()

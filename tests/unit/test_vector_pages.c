@@ -1,0 +1,318 @@
+/* The graph on disk: checkpoints append, earlier roots stay whole, dead pages are reclaimed, every
+ * damaged byte is an error or makes no difference, and no memory is lost when there is none. */
+#include "unit/test_vector_support.h"
+
+#include <fcntl.h>
+
+static void
+insert_rows(hnsw *g, const world *w, uint32_t from, uint32_t to)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  for (uint32_t row = from; row < to; row++)
+    assert_ok(hnsw_insert(g, row + 1, row, &w->vectors, &err));
+}
+
+/* What a few searches find, to compare graphs by. */
+static quoin_status
+answers(hnsw_hit *out, size_t *n, hnsw *g, const world *w, quoin_error *err)
+{
+  hnsw_searcher *s = NULL;
+  quoin_status st = hnsw_searcher_new(&s, g, err);
+  *n = 0;
+  for (uint32_t q = 0; q < 8 && !st; q++) {
+    size_t some;
+    hnsw_ask ask = {.query = world_row(w, q * 7), .k = WORLD_K, .ef = 30, .vectors = &w->vectors};
+    st = hnsw_search(out + *n, &some, s, &ask, NULL, err);
+    *n += some;
+  }
+  hnsw_searcher_free(s);
+  return st;
+}
+
+static void
+assert_same_answers(hnsw *a, hnsw *b, const world *w)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  hnsw_hit x[8 * WORLD_K], y[8 * WORLD_K];
+  size_t n, m;
+  assert_ok(answers(x, &n, a, w, &err));
+  assert_ok(answers(y, &m, b, w, &err));
+  assert_int_equal(n, m);
+  for (size_t i = 0; i < n; i++)
+    assert_true(x[i].row == y[i].row && x[i].distance == y[i].distance && x[i].slot == y[i].slot);
+}
+
+static hnsw *
+opened(const world *w, const base_dir *dir, const hnsw_root *root)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  hnsw *g;
+  assert_ok(hnsw_open(&g, dir, 5, root, &w->options, base_alloc_default(), &err));
+  return g;
+}
+
+static void
+test_pages__checkpoints_append_and_earlier_roots_stay(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  char path[64];
+  base_dir dir;
+  enum { STEPS = 4 };
+  hnsw_root roots[STEPS];
+  hnsw *copies[STEPS], *g;
+  world w =
+      world_new(800, (hnsw_options){.dims = 40, .code = VEC_I8, .m = 6, .ef_construction = 40});
+  world_folder(path, &dir);
+  assert_ok(hnsw_new(&g, 5, &w.options, base_alloc_default(), &err));
+  for (uint32_t i = 0; i < STEPS; i++) {
+    hnsw_root again;
+    insert_rows(g, &w, i * 200, (i + 1) * 200);
+    if (i == 2) {
+      for (uint32_t row = 0; row < 200; row += 2)
+        assert_ok(hnsw_delete(g, row, &err));
+      assert_ok(hnsw_sweep(g, NULL, &err));
+    }
+    assert_ok(hnsw_checkpoint(&roots[i], g, &dir, &err));
+    assert_ok(hnsw_checkpoint(&again, g, &dir, &err));
+    assert_memory_equal(&roots[i], &again, sizeof(again));
+    copies[i] = opened(&w, &dir, &roots[i]);
+    assert_same_answers(copies[i], g, &w);
+  }
+  for (uint32_t i = 0; i < STEPS; i++) { /* each says what it said then */
+    hnsw_check_report report;
+    assert_ok(hnsw_check(&report, copies[i], false, NULL, &err));
+    assert_int_equal(report.nodes, i >= 2 ? i * 200 + 100 : (i + 1) * 200);
+    assert_int_equal(report.unreachable, 0);
+    hnsw *fresh = opened(&w, &dir, &roots[i]);
+    assert_same_answers(fresh, copies[i], &w);
+    hnsw_close(fresh);
+    hnsw_close(copies[i]);
+  }
+  hnsw_close(g);
+  world_folder_remove(path, &dir);
+  world_free(&w);
+}
+
+static void
+test_pages__go_on_after_reopening_and_reclaim(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  char path[64];
+  base_dir dir;
+  hnsw_root root;
+  hnsw *g, *same;
+  world w =
+      world_new(600, (hnsw_options){.dims = 300, .metric = VEC_L2, .m = 6, .ef_construction = 40});
+  world_folder(path, &dir);
+  assert_ok(hnsw_new(&g, 5, &w.options, base_alloc_default(), &err));
+  assert_ok(hnsw_new(&same, 5, &w.options, base_alloc_default(), &err));
+  insert_rows(g, &w, 0, 300);
+  insert_rows(same, &w, 0, 300);
+  assert_ok(hnsw_checkpoint(&root, g, &dir, &err));
+  for (uint32_t row = 300; row < 600; row += 10) {
+    hnsw_close(g);
+    g = opened(&w, &dir, &root);
+    insert_rows(g, &w, row, row + 10);
+    insert_rows(same, &w, row, row + 10);
+    assert_ok(hnsw_checkpoint(&root, g, &dir, &err));
+    hnsw_stats stats;
+    hnsw_stats_quick(&stats, g);
+    assert_true(stats.dead_bytes <= stats.file_bytes / 2 + (1 << 20));
+    assert_same_answers(g, same, &w); /* also of the pages that moved to the new file */
+  }
+  assert_true(root.generation > 1);
+  hnsw_check_report report;
+  assert_ok(hnsw_check(&report, g, false, NULL, &err));
+  assert_int_equal(report.nodes, 600);
+  hnsw_close(g);
+  hnsw_close(same);
+  world_folder_remove(path, &dir);
+  world_free(&w);
+}
+
+static char *
+slurp(const char *path, size_t *len)
+{
+  FILE *in = fopen(path, "rb");
+  assert_non_null(in);
+  (void)fseek(in, 0, SEEK_END);
+  *len = (size_t)ftell(in);
+  rewind(in);
+  char *data = malloc(*len);
+  assert_int_equal(fread(data, 1, *len, in), *len);
+  (void)fclose(in);
+  return data;
+}
+
+/* Is what a damaged file says an error, or right? */
+static void
+judge(const world *w, const base_dir *dir, const hnsw_root *root, const hnsw_hit *right, size_t n,
+      const char *what)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  hnsw *g = NULL;
+  hnsw_hit got[8 * WORLD_K];
+  hnsw_check_report report;
+  size_t m;
+  quoin_status st = hnsw_open(&g, dir, 5, root, &w->options, base_alloc_default(), &err);
+  if (!st) st = answers(got, &m, g, w, &err);
+  if (!st) {
+    assert_int_equal(n, m);
+    for (size_t i = 0; i < n; i++)
+      assert_true(right[i].row == got[i].row && right[i].distance == got[i].distance);
+    st = hnsw_check(&report, g, false, NULL, &err);
+  }
+  if (st && st != QUOIN_ERR_CORRUPT && st != QUOIN_ERR_VERSION)
+    fail_msg("%s: %d: %s", what, (int)st, err.message);
+  if (st) assert_true(err.message[0] && err.file[0]);
+  hnsw_close(g);
+}
+
+static void
+test_pages__damage_is_an_error_or_makes_no_difference(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  char path[64], file[128];
+  base_dir dir;
+  hnsw_root root;
+  hnsw *g;
+  hnsw_hit right[8 * WORLD_K];
+  size_t n, len;
+  world w =
+      world_new(300, (hnsw_options){.dims = 20, .code = VEC_I8, .m = 4, .ef_construction = 30});
+  world_folder(path, &dir);
+  assert_ok(hnsw_new(&g, 5, &w.options, base_alloc_default(), &err));
+  insert_rows(g, &w, 0, 200);
+  assert_ok(hnsw_checkpoint(&root, g, &dir, &err));
+  insert_rows(g, &w, 200, 300);
+  assert_ok(hnsw_checkpoint(&root, g, &dir, &err));
+  assert_ok(answers(right, &n, g, &w, &err));
+  hnsw_close(g);
+  (void)snprintf(file, sizeof(file), "%s/graph-5-%u", path, (unsigned)root.generation);
+  char *data = slurp(file, &len);
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  for (int trial = 0; trial < 400; trial++) {
+    size_t at = support_random(&w.random) % len;
+    if (trial % 3 == 0) at = root.offset + support_random(&w.random) % root.length;
+    char bad = (char)(data[at] ^ (1 << support_random(&w.random) % 8)), what[64];
+    (void)snprintf(what, sizeof(what), "byte %zu", at);
+    assert_int_equal(pwrite(fd, &bad, 1, (off_t)at), 1);
+    judge(&w, &dir, &root, right, n, what);
+    assert_int_equal(pwrite(fd, data + at, 1, (off_t)at), 1);
+  }
+  for (int trial = 0; trial < 60; trial++) { /* roots that were never given out */
+    hnsw_root bad = root;
+    uint64_t *const fields[] = {&bad.generation, &bad.offset, &bad.length, &bad.checksum};
+    *fields[trial % 4] ^= UINT64_C(1) << support_random(&w.random) % 64;
+    hnsw *none = NULL;
+    assert_true(hnsw_open(&none, &dir, 5, &bad, &w.options, base_alloc_default(), &err) < 0 ||
+                bad.generation == 0);
+    hnsw_close(none);
+  }
+  for (size_t cut = len; cut > 0; cut -= cut > 5000 ? 4999 : cut) { /* a file that lost its end */
+    assert_int_equal(ftruncate(fd, (off_t)(cut - 1)), 0);
+    judge(&w, &dir, &root, right, n, "cut");
+  }
+  hnsw_options other = w.options;
+  assert_int_equal(pwrite(fd, data, len, 0), len);
+  other.m = 5;
+  assert_int_equal(hnsw_open(&g, &dir, 5, &root, &other, base_alloc_default(), &err),
+                   QUOIN_ERR_CORRUPT);
+  (void)close(fd);
+  free(data);
+  world_folder_remove(path, &dir);
+  world_free(&w);
+}
+
+/* A life of a graph; the status of the first failure. */
+static quoin_status
+live(const world *w, const base_dir *dir, const base_alloc *mem, quoin_error *err)
+{
+  quoin_status st;
+  hnsw *g = NULL;
+  hnsw_root root = {0};
+  hnsw_item items[40];
+  hnsw_hit hits[8 * WORLD_K];
+  size_t n;
+  for (uint32_t i = 0; i < 40; i++)
+    items[i] = (hnsw_item){.key = i + 1, .row = i};
+  if ((st = hnsw_new(&g, 5, &w->options, mem, err))) goto done;
+  if ((st = hnsw_build(g, items, 40, 1, &w->vectors, NULL, NULL, err))) goto done;
+  for (uint32_t row = 40; row < 60; row++)
+    if ((st = hnsw_insert(g, row + 1, row, &w->vectors, err))) goto done;
+  for (uint32_t row = 0; row < 20; row++)
+    if ((st = hnsw_delete(g, row, err))) goto done;
+  if ((st = answers(hits, &n, g, w, err)) || (st = hnsw_sweep(g, NULL, err)) ||
+      (st = hnsw_checkpoint(&root, g, dir, err)))
+    goto done;
+  hnsw_close(g);
+  if ((st = hnsw_open(&g, dir, 5, &root, &w->options, mem, err)) ||
+      (st = hnsw_build(g, items, 20, 2, &w->vectors, NULL, NULL, err)) ||
+      (st = answers(hits, &n, g, w, err)) || (st = hnsw_checkpoint(&root, g, dir, err)))
+    goto done;
+
+done:
+  if (st && g) { /* what failed did no harm */
+    hnsw_check_report report;
+    quoin_error other = QUOIN_ERROR_INIT;
+    quoin_status again = hnsw_check(&report, g, false, NULL, &other);
+    if (again && again != QUOIN_ERR_NOMEM) fail_msg("%s", other.message);
+  }
+  hnsw_close(g);
+  return st;
+}
+
+static void
+test_pages__without_memory_nothing_is_lost(void **state)
+{
+  (void)state;
+  char path[64];
+  base_dir dir;
+  world w =
+      world_new(60, (hnsw_options){.dims = 12, .code = VEC_I8, .m = 4, .ef_construction = 20});
+  world_folder(path, &dir);
+  bool failed = true;
+  for (uint64_t at = 1; failed; at++) {
+    quoin_error err = QUOIN_ERROR_INIT;
+    support_memory m = {.fail_at = at};
+    base_alloc mem = support_alloc(&m);
+    quoin_status st = live(&w, &dir, &mem, &err);
+    failed = m.calls >= at;
+    if (st && st != QUOIN_ERR_NOMEM) fail_msg("call %u: %s", (unsigned)at, err.message);
+    if (!failed) assert_int_equal(st, QUOIN_OK);
+    if (m.bytes) fail_msg("call %u: %d bytes are lost", (unsigned)at, (int)m.bytes);
+    assert_true(at < 2000);
+  }
+  world_folder_remove(path, &dir);
+  world_free(&w);
+}
+
+static void
+test_pages__names_of_files(void **state)
+{
+  (void)state;
+  uint64_t id, generation;
+  assert_true(hnsw_file_is_mine("graph-5-17", &id, &generation));
+  assert_true(id == 5 && generation == 17);
+  static const char *const others[] = {
+      "graph-5",  "graph-5-17x", "graph-05-17", "graph--5-1",   "graph-5-+1",
+      "run-5-17", "graph-5-17 ", "xgraph-5-17", "graph-5-17-1", ""};
+  for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+    assert_false(hnsw_file_is_mine(others[i], &id, &generation));
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_pages__checkpoints_append_and_earlier_roots_stay),
+      cmocka_unit_test(test_pages__go_on_after_reopening_and_reclaim),
+      cmocka_unit_test(test_pages__damage_is_an_error_or_makes_no_difference),
+      cmocka_unit_test(test_pages__without_memory_nothing_is_lost),
+      cmocka_unit_test(test_pages__names_of_files),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
