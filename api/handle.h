@@ -4,6 +4,7 @@
 
 #include "pool/pool.h"
 #include "sparql/sparql.h"
+#include "vector/vector.h"
 
 #include <quoin/quoin.h>
 

@@ -49,7 +49,13 @@ quoin_open(quoin_store **out, const char *path, const quoin_open_options *opts, 
       .log_user = o.log_user,
   };
   /* The handle's own copy of the allocator lives as long as whatever the store keeps. */
-  if ((st = quad_store_open(&store->quads, path, &quads, &store->mem, err))) {
+  st = quad_store_open(&store->quads, path, &quads, &store->mem, err);
+  const vec_options vectors = {.read_only = quads.read_only, .mem = &store->mem};
+  if (!st && (st = vec_attach(store->quads, &vectors, err))) {
+    (void)quad_store_close(store->quads, NULL);
+    store->quads = NULL;
+  }
+  if (st) {
     api_store_free(store);
     return st;
   }

@@ -1,5 +1,6 @@
 /* pool/stores.c - handing out stores, by name or lent, and taking them back. */
 #include "pool/parts.h"
+#include "vector/vector.h"
 
 #include <assert.h>
 
@@ -81,6 +82,11 @@ open_store(pool_store *s, bool create, quoin_error *err)
   options.quota = &s->quota;
   if (create) options.durability = QUAD_SYNC_OFF; /* nothing of it outlives the process */
   if (!st) st = quad_store_open(&quads, path, &options, p->mem, err);
+  const vec_options vectors = {.read_only = options.read_only, .mem = p->mem};
+  if (!st && (st = vec_attach(quads, &vectors, err))) {
+    (void)quad_store_close(quads, NULL);
+    quads = NULL;
+  }
   if (path) base_release(p->mem, path, strlen(path) + 1, 1);
   atomic_fetch_sub(&s->exempt, 1);
   base_mutex_lock(&p->table);

@@ -152,11 +152,16 @@ quad_store_write_manifest(quad_manifest *m, quad_store *store, quad_run *const *
   for (size_t i = 0; i < n; i++)
     m->runs[i] = (quad_run_ref){runs[i]->generation, runs[i]->bytes, runs[i]->footer_hash};
   m->generation++;
+  if ((st = quad_store_take_section(m, store, err))) goto done;
   st = quad_store_poison(store, base_dir_sync(&store->dir, err));
   if (!st) st = quad_store_poison(store, quad_manifest_write(m, &store->dir, store->mem, err));
   if (!st) return QUOIN_OK;
+
+done:
   base_release(store->mem, m->runs, n, sizeof *m->runs);
+  base_release(store->mem, m->section, m->section_len, 1);
   m->runs = NULL;
+  m->section = NULL;
   return st;
 }
 
@@ -164,6 +169,7 @@ void
 quad_store_take_manifest(quad_store *store, const quad_manifest *m)
 {
   base_release(store->mem, store->manifest.runs, store->manifest.n_runs, sizeof *m->runs);
+  base_release(store->mem, store->manifest.section, store->manifest.section_len, 1);
   store->manifest = *m;
   atomic_store(&store->saved, m->version);
 }
@@ -208,6 +214,7 @@ quad_store_replace(quad_store *store, quad_version *next, quoin_error *err)
   }
   quad_store_publish(store, next);
   quad_executor_settle(store);
+  quad_store_applied(store);
   if (store->shared != before) quad_atoms_release(before);
   return QUOIN_OK;
 }
@@ -219,6 +226,10 @@ quad_store_save(quad_store *store, quad_run *extra, quoin_error *err)
   quoin_status st;
 
   if ((st = gather_runs(&next, store, extra, err))) return st;
+  if (extra && (st = quad_store_judge(store, next, NULL, err))) {
+    quad_version_release(next);
+    return st;
+  }
   if ((st = swap_manifest(store, next, err))) {
     quad_version_release(next);
     return st;
@@ -226,6 +237,7 @@ quad_store_save(quad_store *store, quad_run *extra, quoin_error *err)
   if (extra) quad_history_forget(store->history, next->number);
   quad_store_publish(store, next);
   quad_executor_settle(store);
+  quad_store_applied(store);
   (void)quad_store_collect(store, NULL); /* what stays is collected at the next open */
   return QUOIN_OK;
 }
@@ -233,7 +245,9 @@ quad_store_save(quad_store *store, quad_run *extra, quoin_error *err)
 quoin_status
 quad_store_checkpoint(quad_store *store, quoin_error *err)
 {
-  bool clean = store->version->number == atomic_load(&store->saved) && !store->log.bytes &&
+  const quad_participant *p = &store->participant;
+  bool clean = !(p->is_unsaved && p->is_unsaved(p->self)) &&
+               store->version->number == atomic_load(&store->saved) && !store->log.bytes &&
                store->log.file.fd < 0;
 
   if (clean && store->version->n_runs == store->manifest.n_runs) return QUOIN_OK;
@@ -282,6 +296,8 @@ is_stale(const quad_store *store, const char *name)
       if (m->runs[i].generation == n) return false;
     return true;
   }
+  if (store->participant.is_stale && store->participant.is_stale(store->participant.self, name))
+    return true;
   return atom_file_is_mine(name) && atom_file_is_stale(name, &m->atoms);
 }
 

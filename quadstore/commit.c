@@ -289,7 +289,7 @@ prepare(quad_version **next, uint64_t *added, uint64_t *removed, commit *c, quoi
   if (st) return st;
   (*next)->number++;
   (*next)->terms = atom_store_terms(store->atoms);
-  return QUOIN_OK;
+  return quad_store_judge(store, *next, &scratch->changes, err);
 }
 
 /* Apply `r` to what the group has so far. A failure that is not for all (POISONED follows from
@@ -380,6 +380,7 @@ serve(quad_store *store, quad_request *first)
     fail_group(first, st, &err);
   } else if (g.commits) {
     quad_store_publish(store, quad_version_retain(g.version));
+    quad_store_applied(store);
     atomic_fetch_add_explicit(&store->commits, g.commits, memory_order_relaxed);
   }
   quad_version_release(g.version);

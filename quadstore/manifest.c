@@ -9,7 +9,7 @@
 
 #include "base/poison.h"
 
-enum { SLOT_BYTES = 48, SLOT_STEP = 4096, BODY_FIXED = 160, BODY_MAX = 1 << 26 };
+enum { SLOT_BYTES = 48, SLOT_STEP = 4096, BODY_FIXED = 168, BODY_MAX = 1 << 26 };
 
 typedef struct slot {
   bool good;
@@ -79,7 +79,11 @@ parse_body(quad_manifest *out, const uint8_t *p, size_t len, const char *name,
   n = base_load_u64(p + 128);
   out->log_lineage = base_load_u64(p + 144);
   out->log_sequence = base_load_u64(p + 152);
-  if (n != (len - BODY_FIXED) / 24 || (len - BODY_FIXED) % 24)
+  uint64_t section = base_load_u64(p + 160);
+  if (section > len - BODY_FIXED)
+    return corrupt(name, 160, "length of the section disagrees with that of the file", err);
+  size_t listed = len - BODY_FIXED - (size_t)section;
+  if (n != listed / 24 || listed % 24)
     return corrupt(name, 128, "number of runs disagrees with the length", err);
   if (!out->log_lineage != !out->log_sequence)
     return corrupt(name, 144, "lineage and sequence of the log disagree", err);
@@ -91,6 +95,10 @@ parse_body(quad_manifest *out, const uint8_t *p, size_t len, const char *name,
     const uint8_t *r = p + BODY_FIXED + 24 * i;
     out->runs[i] = (quad_run_ref){base_load_u64(r), base_load_u64(r + 8), base_load_u64(r + 16)};
   }
+  if (!section) return QUOIN_OK;
+  if (!(out->section = base_new(mem, (size_t)section, 1))) return base_fail_nomem(err);
+  out->section_len = (size_t)section;
+  memcpy(out->section, p + BODY_FIXED + listed, (size_t)section);
   return QUOIN_OK;
 }
 
@@ -200,11 +208,13 @@ make_body(base_buffer *b, const quad_manifest *m)
   base_buffer_u64(b, m->atoms.vector_bytes);
   base_buffer_u64(b, m->log_lineage);
   base_buffer_u64(b, m->log_sequence);
+  base_buffer_u64(b, m->section_len);
   for (size_t i = 0; i < m->n_runs; i++) {
     base_buffer_u64(b, m->runs[i].generation);
     base_buffer_u64(b, m->runs[i].bytes);
     base_buffer_u64(b, m->runs[i].footer_hash);
   }
+  base_buffer_add(b, m->section, m->section_len);
 }
 
 /* Both slots, one after the other. A new file is made whole under another name first. */
@@ -271,5 +281,6 @@ void
 quad_manifest_clear(quad_manifest *m, const base_alloc *mem)
 {
   base_release(mem, m->runs, m->n_runs, sizeof *m->runs);
+  base_release(mem, m->section, m->section_len, 1);
   *m = (quad_manifest){0};
 }

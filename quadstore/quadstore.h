@@ -9,6 +9,7 @@
 #define QUOIN_QUADSTORE_QUADSTORE_H
 
 #include "atomstore/atomstore.h"
+#include "quadstore/participant.h"
 
 /* In the order subject, predicate, object, graph. Graph 0: the default graph. */
 typedef struct quad {
@@ -248,5 +249,16 @@ quoin_status quad_store_stats(quad_stats *out, quad_store *store, quoin_error *e
  * (may be NULL) gets a line a step. */
 quoin_status quad_store_check(quad_store *store, void (*report)(void *user, const char *line),
                               void *user, base_cancel *cancel, quoin_error *err);
+
+/* ---- the participant: participant.h
+ * --------------------------------------------------------------- */
+
+/* Copied. From then on it belongs to the store. */
+void quad_store_attach(quad_store *store, const quad_participant *participant);
+/* What the manifest that the store was opened with says of it; empty: nothing. Valid until the
+ * next checkpoint. */
+quoin_span quad_store_section(const quad_store *store);
+/* Its `self`; NULL when there is none, and for snapshots of transactions. */
+void *quad_snapshot_participant(const quad_snapshot *snapshot);
 
 #endif /* QUOIN_QUADSTORE_QUADSTORE_H */

@@ -95,7 +95,10 @@ quad_store_publish(quad_store *store, quad_version *version)
 quoin_status
 quad_snapshot_acquire(quad_snapshot **out, quad_store *store, quoin_error *err)
 {
-  return quad_snapshot_make(out, quad_store_version(store), store->mem, err);
+  quoin_status st = quad_snapshot_make(out, quad_store_version(store), store->mem, err);
+
+  if (!st) (*out)->store = store;
+  return st;
 }
 
 atom_store *
@@ -452,7 +455,9 @@ quad_store_close(quad_store *store, quoin_error *err)
 
   if (!store) return QUOIN_OK;
   quad_executor_stop(store);
+  if (store->participant.stop) store->participant.stop(store->participant.self);
   if (!store->read_only && !atomic_load(&store->poisoned)) st = quad_checkpoint(store, err);
+  if (store->participant.close) store->participant.close(store->participant.self);
   forget(store);
   quad_scratch_free(store->scratch);
   quad_history_free(store->history);

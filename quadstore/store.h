@@ -24,9 +24,11 @@ typedef struct quad_manifest {
   uint64_t next_run; /* generation of the next run file */
   quad_run_ref *runs;
   size_t n_runs;
+  uint8_t *section; /* of the participant */
+  size_t section_len;
 } quad_manifest;
 
-enum { QUAD_MANIFEST_FORMAT = 2, QUAD_LOG_FORMAT = 1 };
+enum { QUAD_MANIFEST_FORMAT = 3, QUAD_LOG_FORMAT = 1 };
 
 static inline uint64_t
 quad_manifest_log_lineage(const quad_manifest *m)
@@ -146,6 +148,7 @@ struct quad_store {
   base_file lock;
   bool read_only;
   quad_durability durability;
+  quad_participant participant; /* self NULL: none */
   uint64_t memory_bytes;
   void (*log_line)(void *user, const char *line);
   void *log_user;
@@ -280,5 +283,15 @@ size_t quad_version_foldable(const quad_version *v);
 /* Two neighbours in memory, `b` the newer, as one; *out NULL when they cancel out. */
 quoin_status quad_run_fold(quad_run **out, const quad_run *a, const quad_run *b,
                            const base_alloc *mem, quoin_error *err);
+
+/* ---- participant.c -------------------------------------------------------------------------- */
+
+struct quad_changes;
+/* May `next`, which has `changes` (NULL: a load), be? */
+quoin_status quad_store_judge(quad_store *store, quad_version *next,
+                              const struct quad_changes *changes, quoin_error *err);
+void quad_store_applied(const quad_store *store);
+/* The section of the next manifest into `m`. */
+quoin_status quad_store_take_section(quad_manifest *m, quad_store *store, quoin_error *err);
 
 #endif /* QUOIN_QUADSTORE_STORE_H */

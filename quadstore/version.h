@@ -56,6 +56,7 @@ struct quad_snapshot {
   _Atomic uint32_t refs;
   const base_alloc *mem;
   quad_version *version; /* its atoms are pinned */
+  quad_store *store;     /* NULL: of a transaction, or not a version of any */
 };
 
 /* Takes over the caller's reference to `version` and pins the atoms. On failure too. */

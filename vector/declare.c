@@ -113,7 +113,7 @@ read_triple(reading *r, const vec_terms *terms, atom_id word, atom_id object, qu
   } else if (base_span_is(what.value, VEC("storage"))) {
     return read_code(r, &value, err);
   } else if (base_span_is(what.value, VEC("m"))) {
-    return read_count(&r->to->m, &r->m, r, &value, 2, 512, "vec:m is said once at most", err);
+    return read_count(&r->to->m, &r->m, r, &value, 4, 64, "vec:m is said once at most", err);
   } else if (base_span_is(what.value, VEC("efConstruction"))) {
     return read_count(&r->to->ef_construction, &r->ef, r, &value, 1, 100000,
                       "vec:efConstruction is said once at most", err);

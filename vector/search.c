@@ -3,14 +3,12 @@
  * Few candidates: the vectors of each are looked up. Many, or any subject: one scan over the
  * predicate. By the key order of the store equal vectors come together where that can be had, so
  * the distance to a vector is computed once. */
-#include "vector/top.h"
-
-#include <math.h>
+#include "vector/search.h"
 
 #include "base/poison.h"
 
 /* A lookup costs about as much as so many rows of a scan (docs/adrs/0007-executor.md). */
-enum { LOOKUP_ROWS = 120 };
+enum { LOOKUP_ROWS = 120, NORMS = sizeof(((searcher *)NULL)->norm) / sizeof(double) };
 
 const char *
 vec_choice_name(vec_choice choice)
@@ -46,21 +44,11 @@ vec_is_zero(const float *values, uint32_t dimension)
   return true;
 }
 
-typedef struct searcher {
-  const quad_snapshot *snapshot;
-  const vec_request *request;
-  vec_report *report;
-  vec_top top;
-  base_arena arena; /* of vectors that are not in the store's mapping */
-  atom_id last;     /* the vector whose distance is known */
-  double last_distance;
-} searcher;
-
-/* To the nearest of request->near; NaN: not a vector of the index. */
-static quoin_status
-distance_of(double *out, searcher *s, atom_id vector, quoin_error *err)
+quoin_status
+vec_distance_of(double *out, searcher *s, atom_id vector, quoin_error *err)
 {
   const vec_request *r = s->request;
+  const vec_kernels *kernels = vec_kernels_best();
   const float *values;
   uint32_t dimension;
   if (atom_id_equal(vector, s->last)) {
@@ -74,7 +62,8 @@ distance_of(double *out, searcher *s, atom_id vector, quoin_error *err)
   if (values && dimension == r->index->dimension) {
     s->report->visits++;
     for (size_t i = 0; i < r->n_near; i++) {
-      double d = vec_distance(r->index->metric, r->near[i], values, dimension);
+      double norm = i < NORMS ? s->norm[i] : kernels->exact_dot(r->near[i], r->near[i], dimension);
+      double d = vec_exact(kernels, r->index->metric, r->near[i], norm, values, dimension);
       if (!(*out <= d)) *out = d;
     }
   }
@@ -100,22 +89,28 @@ is_candidate(const vec_request *r, atom_id subject)
   return contains(r->subjects, r->n_subjects, subject);
 }
 
-static quoin_status
-take_rows(searcher *s, quad_scan *scan, quoin_error *err)
+bool
+vec_row_counts(const searcher *s, const quad_batch *rows, size_t i)
 {
   const vec_request *r = s->request;
-  bool merge = vec_graphs_merge(r->graphs);
+  if (vec_graphs_merge(r->graphs) && !vec_graphs_have(r->graphs, rows->column[QUAD_G][i]))
+    return false;
+  return is_candidate(r, rows->column[QUAD_S][i]);
+}
+
+quoin_status
+vec_take_rows(searcher *s, quad_scan *scan, quoin_error *err)
+{
+  const vec_request *r = s->request;
   quad_batch rows;
   quoin_status st;
   while (!(st = quad_scan_next(&rows, scan, err))) {
     if (r->cancel && (st = base_cancel_check(r->cancel, err))) return st;
     for (size_t i = 0; i < rows.rows; i++) {
       double distance;
-      atom_id subject = rows.column[QUAD_S][i];
-      if (merge && !vec_graphs_have(r->graphs, rows.column[QUAD_G][i])) continue;
-      if (!is_candidate(r, subject)) continue;
-      if ((st = distance_of(&distance, s, rows.column[QUAD_O][i], err))) return st;
-      if ((st = vec_top_add(&s->top, subject, distance, err))) return st;
+      if (!vec_row_counts(s, &rows, i)) continue;
+      if ((st = vec_distance_of(&distance, s, rows.column[QUAD_O][i], err))) return st;
+      if ((st = vec_top_add(&s->top, rows.column[QUAD_S][i], distance, err))) return st;
     }
   }
   return st == QUOIN_DONE ? QUOIN_OK : st;
@@ -138,7 +133,7 @@ scan_all(searcher *s, quoin_error *err)
   quad_scan *scan = NULL;
   quad match = quads_of(s->request, ATOM_NONE_ID);
   quoin_status st = vec_quads_open(&scan, s->snapshot, s->request->graphs, &match, err);
-  if (!st) st = take_rows(s, scan, err);
+  if (!st) st = vec_take_rows(s, scan, err);
   quad_scan_close(scan);
   return st;
 }
@@ -153,7 +148,7 @@ look_up(searcher *s, quoin_error *err)
     quad_pattern pattern = {.scope = r->graphs->scope, .match = quads_of(r, r->subjects[i])};
     st = scan ? quad_scan_rebind(scan, &pattern, err)
               : vec_quads_open(&scan, s->snapshot, r->graphs, &pattern.match, err);
-    if (!st) st = take_rows(s, scan, err);
+    if (!st) st = vec_take_rows(s, scan, err);
   }
   quad_scan_close(scan);
   return st;
@@ -176,10 +171,19 @@ vec_search(vec_found **out, size_t *n, vec_report *report, const quad_snapshot *
   if ((st = quad_count(&vectors, snapshot, &all, err))) return st;
   base_arena_init(&s.arena, mem);
   vec_top_init(&s.top, request->k, request->max_distance, mem);
-  bool few = request->subjects && request->n_subjects < vectors / LOOKUP_ROWS + 1;
-  report->choice = few ? VEC_CHOICE_LOOKUP : VEC_CHOICE_SCAN;
+  for (size_t i = 0; i < request->n_near && i < NORMS; i++)
+    s.norm[i] = vec_kernels_best()->exact_dot(request->near[i], request->near[i],
+                                              request->index->dimension);
+  bool done = false, few = request->subjects && request->n_subjects < vectors / LOOKUP_ROWS + 1;
   report->candidates += request->subjects ? request->n_subjects : vectors;
-  st = few ? look_up(&s, err) : scan_all(&s, err);
+  if (!few) st = vec_search_graph(&done, &s, vectors, err);
+  report->choice = done ? VEC_CHOICE_GRAPH : few ? VEC_CHOICE_LOOKUP : VEC_CHOICE_SCAN;
+  report->approximate |= done;
+  if (!st && !done) {
+    s.top.n = 0; /* of a walk that was given up */
+    s.top.limit = request->max_distance;
+    st = few ? look_up(&s, err) : scan_all(&s, err);
+  }
   if (!st) st = vec_top_take(out, n, &s.top, err);
   vec_top_clear(&s.top);
   base_arena_clear(&s.arena);

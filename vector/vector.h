@@ -141,4 +141,41 @@ quoin_status vec_search(vec_found **out, size_t *n, vec_report *report,
                         const quad_snapshot *snapshot, const vec_request *request,
                         const base_alloc *mem, quoin_error *err);
 
+/* ---- the indexes of a store ------------------------------------------------------------------
+ */
+
+typedef struct vec_options {
+  bool read_only;
+  uint64_t unlinked; /* vectors that may wait to be linked before commits are slowed; 0: 100,000 */
+  const base_alloc *mem;
+} vec_options;
+
+/* Make the indexes take part in the store, which was just opened: commits are judged, graphs kept.
+ * Without this all searches are exact. They end with the store. */
+quoin_status vec_attach(quad_store *store, const vec_options *options, quoin_error *err);
+
+/* Wait until the graphs have all vectors of the snapshot. Returns at once where nothing links them:
+ * without vec_attach, and in a store that is only read. Errors: CANCELLED, TIMEOUT. */
+quoin_status vec_settle(const quad_snapshot *snapshot, base_cancel *cancel, quoin_error *err);
+
+typedef struct vec_stats {
+  uint64_t nodes;   /* vectors in the graph */
+  uint64_t waiting; /* vectors that are not yet */
+  uint64_t bytes;   /* of the graph in memory or mapped */
+} vec_stats;
+/* Of the index as it is at the snapshot; all 0 when it has no graph. */
+void vec_index_stats(vec_stats *out, const quad_snapshot *snapshot,
+                     const vec_declaration *declared);
+
+typedef struct vec_check_report {
+  uint64_t nodes, links, unreachable, repaired;
+} vec_check_report;
+/* Verify every page and link of the graph; with `repair` link the nodes that no walk reaches. */
+quoin_status vec_index_check(vec_check_report *out, const quad_snapshot *snapshot,
+                             const vec_declaration *declared, bool repair, base_cancel *cancel,
+                             quoin_error *err);
+
+/* Terms and ids of a snapshot that is not of a transaction; borrows it. */
+vec_terms vec_store_terms(const quad_snapshot *snapshot);
+
 #endif /* QUOIN_VECTOR_VECTOR_H */

@@ -1,0 +1,43 @@
+/* quadstore/participant.h - who takes part in commits and checkpoints: the vector indexes.
+ *
+ * One participant is attached to a store after it was opened and before it is used. What it keeps
+ * beside the quads it can always make again from them; a section of the manifest, opaque to the
+ * store, spares it that. What it has not been told of, because the log was replayed or somebody
+ * opened the store without it, it finds by scanning a snapshot: the section should say of which
+ * version it is. */
+#ifndef QUOIN_QUADSTORE_PARTICIPANT_H
+#define QUOIN_QUADSTORE_PARTICIPANT_H
+
+#include "base/base.h"
+
+struct quad_snapshot;
+struct quad;
+
+/* The net changes of one commit. NULL and 0 in all: a load, too many to list. */
+typedef struct quad_delta {
+  const struct quad *added, *removed;
+  size_t n_added, n_removed;
+} quad_delta;
+
+typedef struct quad_participant {
+  void *self;
+  /* May the version that `next` shows be? As the writer, before the log is written or the manifest
+   * swapped: readers go on. A status other than OK fails the commit or load. The commit may still
+   * fail afterwards. May be NULL. */
+  quoin_status (*judge)(void *self, const struct quad_snapshot *next, const quad_delta *delta,
+                        quoin_error *err);
+  /* Versions were published. As the writer, or close to it; should be quick. May be NULL. */
+  void (*applied)(void *self);
+  /* Make durable what there is, and write the section that names it. By the thread that makes the
+   * checkpoint, before the manifest. May be NULL: no section. */
+  quoin_status (*checkpoint)(base_buffer *section, void *self, quoin_error *err);
+  /* Would checkpoint write something new? May be NULL: no. */
+  bool (*is_unsaved)(void *self);
+  /* A file of the directory: is it the participant's, and named by no section since the attach? */
+  bool (*is_stale)(void *self, const char *name);
+  /* The store closes: end all threads. The last checkpoint is still to come. */
+  void (*stop)(void *self);
+  void (*close)(void *self); /* free all */
+} quad_participant;
+
+#endif /* QUOIN_QUADSTORE_PARTICIPANT_H */

@@ -1,0 +1,1 @@
+quoin_test(unit.vector.index SOURCES unit/test_vector_index.c MODULES vector)

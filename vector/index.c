@@ -1,0 +1,517 @@
+/* vector/index.c - the indexes of an open store. */
+#include "vector/index.h"
+
+#include "base/poison.h"
+
+enum { UNLINKED = 100000 };
+
+/* ---- late vectors -----------------------------------------------------------------------------
+ */
+
+static unsigned
+late_chunk(uint64_t at, uint64_t *first)
+{
+  unsigned chunk = 63u - (unsigned)__builtin_clzll(at / VEC_LATE_FIRST + 1);
+  *first = (((uint64_t)1 << chunk) - 1) * VEC_LATE_FIRST;
+  return chunk;
+}
+
+uint32_t
+vec_late_get(const vec_late *late, uint64_t at)
+{
+  uint64_t first;
+  unsigned chunk = late_chunk(at, &first);
+  return atomic_load_explicit(&((vec_late *)(uintptr_t)late)->chunk[chunk],
+                              memory_order_relaxed)[at - first];
+}
+
+bool
+vec_late_add(vec_late *late, uint32_t number, const base_alloc *mem)
+{
+  uint64_t at = atomic_load_explicit(&late->count, memory_order_relaxed), first;
+  unsigned chunk = late_chunk(at, &first);
+  if (chunk >= VEC_LATE_CHUNKS) return false;
+  uint32_t *numbers = atomic_load_explicit(&late->chunk[chunk], memory_order_relaxed);
+  if (!numbers) {
+    numbers = base_new(mem, (size_t)VEC_LATE_FIRST << chunk, sizeof(*numbers));
+    if (!numbers) return false;
+    atomic_store_explicit(&late->chunk[chunk], numbers, memory_order_relaxed);
+  }
+  numbers[at - first] = number;
+  /* Pairs with the acquire of whoever reads the count: the number and its chunk are there. */
+  atomic_store_explicit(&late->count, at + 1, memory_order_release);
+  return true;
+}
+
+void
+vec_late_clear(vec_late *late, const base_alloc *mem)
+{
+  for (unsigned i = 0; i < VEC_LATE_CHUNKS; i++)
+    base_release(mem, atomic_load(&late->chunk[i]), (size_t)VEC_LATE_FIRST << i, sizeof(uint32_t));
+}
+
+/* ---- for searches -----------------------------------------------------------------------------
+ */
+
+static const float *
+row_floats(void *user, uint32_t row)
+{
+  const vec_index *index = user;
+  const float *values;
+  uint32_t dimension;
+  if (atom_vector(&values, &dimension, index->atoms, atom_id_make(ATOM_VECTOR, row), NULL) ||
+      dimension != index->declared.dimension)
+    return NULL;
+  return values;
+}
+
+hnsw_vectors
+vec_index_vectors(const vec_index *index)
+{
+  return (hnsw_vectors){.at = row_floats, .user = (void *)(uintptr_t)index};
+}
+
+vec_index *
+vec_index_for(const quad_snapshot *snapshot, const vec_declaration *declared)
+{
+  vec_indexes *indexes = quad_snapshot_participant(snapshot);
+  if (!indexes) return NULL;
+  /* Pairs with the release in publish(). */
+  const vec_index_set *set = atomic_load_explicit(&indexes->set, memory_order_acquire);
+  for (size_t i = 0; set && i < set->n; i++) {
+    vec_index *index = set->index[i];
+    if (!atom_id_equal(index->declared.predicate, declared->predicate)) continue;
+    bool fits = index->atoms == quad_snapshot_atoms(snapshot) &&
+                index->declared.dimension == declared->dimension &&
+                index->declared.metric == declared->metric;
+    return fits && !atomic_load(&index->broken) ? index : NULL;
+  }
+  return NULL;
+}
+
+quoin_status
+vec_index_searcher(hnsw_searcher **out, vec_index *index, quoin_error *err)
+{
+  for (unsigned i = 0; i < VEC_SEARCHERS; i++)
+    if ((*out = atomic_exchange(&index->idle[i], NULL))) return QUOIN_OK;
+  return hnsw_searcher_new(out, index->graph, err);
+}
+
+void
+vec_index_searcher_done(vec_index *index, hnsw_searcher *searcher)
+{
+  for (unsigned i = 0; i < VEC_SEARCHERS && searcher; i++) {
+    hnsw_searcher *none = NULL;
+    if (atomic_compare_exchange_strong(&index->idle[i], &none, searcher)) return;
+  }
+  hnsw_searcher_free(searcher);
+}
+
+quoin_status
+vec_range_open(quad_scan **out, const quad_snapshot *snapshot, const vec_graphs *graphs,
+               atom_id predicate, atom_kind kind, uint64_t low, uint64_t high, quoin_error *err)
+{
+  quad match = {.term = {[QUAD_P] = predicate}};
+  if (graphs->scope == QUAD_NAMED) match.term[QUAD_G] = graphs->graph;
+  quoin_status st = vec_quads_open(out, snapshot, graphs, &match, err);
+  if (st) return st;
+  return quad_scan_range(*out, atom_id_make(kind, low), atom_id_make(kind, high), err);
+}
+
+/* ---- the set ----------------------------------------------------------------------------------
+ */
+
+static void
+index_free(vec_index *index, const base_alloc *mem)
+{
+  for (unsigned i = 0; i < VEC_SEARCHERS; i++)
+    hnsw_searcher_free(atomic_load(&index->idle[i]));
+  hnsw_close(index->graph);
+  vec_late_clear(&index->late, mem);
+  base_release(mem, index, 1, sizeof(*index));
+}
+
+static quoin_status
+index_new(vec_index **out, vec_indexes *ix, const vec_declaration *declared,
+          const quad_snapshot *snapshot, quoin_span section, quoin_error *err)
+{
+  const hnsw_options options = {.dims = declared->dimension,
+                                .metric = declared->metric,
+                                .code = declared->code,
+                                .m = declared->m,
+                                .ef_construction = declared->ef_construction};
+  void *all = ix->all;
+  if (!base_reserve(ix->mem, &all, &ix->cap_all, ix->n_all + 1, sizeof(*ix->all)))
+    return base_fail_nomem(err);
+  ix->all = all;
+  vec_index *index = base_new_zero(ix->mem, 1, sizeof(*index));
+  if (!index) return base_fail_nomem(err);
+  index->declared = *declared;
+  index->atoms = quad_snapshot_atoms(snapshot);
+  quoin_status st = vec_section_open(index, ix, section, snapshot, err);
+  if (!st && !index->graph) {
+    index->id = ix->next_id++;
+    st = hnsw_new(&index->graph, index->id, &options, ix->mem, err);
+  }
+  if (st) {
+    index_free(index, ix->mem);
+    return st;
+  }
+  ix->all[ix->n_all++] = index;
+  *out = index;
+  return QUOIN_OK;
+}
+
+static void
+set_free(vec_index_set *set, const base_alloc *mem)
+{
+  if (set) base_release(mem, set, 1, sizeof(*set) + set->room * sizeof(set->index[0]));
+}
+
+static vec_index *
+kept_index(const vec_index_set *set, const vec_declaration *d, const quad_snapshot *snapshot)
+{
+  for (size_t i = 0; set && i < set->n; i++) {
+    vec_index *index = set->index[i];
+    const vec_declaration *old = &index->declared;
+    if (atom_id_equal(old->predicate, d->predicate) && old->dimension == d->dimension &&
+        old->metric == d->metric && old->code == d->code && old->m == d->m &&
+        old->ef_construction == d->ef_construction && index->atoms == quad_snapshot_atoms(snapshot))
+      return index;
+  }
+  return NULL;
+}
+
+/* The indexes that the snapshot declares become the set: those that stay as they are keep their
+ * graph. */
+static quoin_status
+refresh(vec_indexes *ix, const quad_snapshot *snapshot, quoin_span section, quoin_error *err)
+{
+  vec_index_set *old = atomic_load(&ix->set), *set;
+  vec_terms terms = vec_store_terms(snapshot);
+  atom_id *list;
+  size_t n;
+  quoin_status st = vec_declaration_list(&list, &n, snapshot, &terms, ix->mem, err);
+  if (st) return st;
+  if (!(set = base_new_zero(ix->mem, 1, sizeof(*set) + n * sizeof(set->index[0])))) {
+    st = base_fail_nomem(err);
+    goto done;
+  }
+  set->room = n;
+  for (size_t i = 0; i < n; i++) {
+    vec_declaration declared;
+    bool found;
+    st = vec_declaration_find(&declared, &found, snapshot, &terms, list[i], ix->mem, err);
+    if (st) goto done;
+    if (!found) continue;
+    vec_index *index = kept_index(old, &declared, snapshot);
+    if (!index && (st = index_new(&index, ix, &declared, snapshot, section, err))) goto done;
+    set->index[set->n++] = index;
+  }
+  set->older = old;
+  /* Pairs with the acquire in vec_index_for(). */
+  atomic_store_explicit(&ix->set, set, memory_order_release);
+  set = NULL;
+
+done:
+  set_free(set, ix->mem);
+  base_release(ix->mem, list, n, sizeof(*list));
+  return st;
+}
+
+/* ---- taking part in commits -------------------------------------------------------------------
+ */
+
+/* Vectors that were terms before they became the predicate's. */
+static quoin_status
+note_late(vec_indexes *ix, const vec_index_set *set, const quad_delta *delta, quoin_error *err)
+{
+  for (size_t i = 0; set && i < delta->n_added; i++) {
+    atom_id object = delta->added[i].term[QUAD_O];
+    if (atom_id_kind(object) != ATOM_VECTOR) continue;
+    for (size_t k = 0; k < set->n; k++) {
+      vec_index *index = set->index[k];
+      uint64_t number = atom_id_payload(object);
+      if (!atom_id_equal(index->declared.predicate, delta->added[i].term[QUAD_P])) continue;
+      atomic_fetch_add_explicit(&index->added, 1, memory_order_relaxed);
+      /* The mark may move on meanwhile: what it passes then is linked, or late by this. */
+      if (number > ix->known || number >= UINT32_MAX) continue;
+      uint32_t slot;
+      if (hnsw_find(&slot, index->graph, (uint32_t)number, NULL) == QUOIN_OK && slot != HNSW_NONE)
+        continue;
+      if (!vec_late_add(&index->late, (uint32_t)number, ix->mem)) return base_fail_nomem(err);
+    }
+  }
+  return QUOIN_OK;
+}
+
+static quoin_status
+participant_judge(void *self, const quad_snapshot *next, const quad_delta *delta, quoin_error *err)
+{
+  vec_indexes *ix = self;
+  const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_relaxed);
+  bool declarations = false;
+  quoin_status st =
+      vec_judge(&declarations, set, ix->declarations, next, ix->known, delta, ix->mem, err);
+  ix->declarations |= declarations;
+  if (!delta->added && !delta->removed)
+    for (size_t i = 0; set && i < set->n; i++)
+      set->index[i]->verify = true;
+  return st ? st : note_late(ix, set, delta, err);
+}
+
+/* From three quarters of the bound on, as long as linking what waits beyond it would take. */
+static void
+slow_down(vec_indexes *ix)
+{
+  const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_relaxed);
+  uint64_t waiting = 0, free_from = ix->bound / 4 * 3;
+  for (size_t i = 0; set && i < set->n; i++) {
+    uint64_t linked = atomic_load(&set->index[i]->linked),
+             added = atomic_load(&set->index[i]->added);
+    if (added > linked && !atomic_load(&set->index[i]->broken)) waiting += added - linked;
+  }
+  if (waiting <= free_from || !ix->started) return;
+  double share = (double)(waiting - free_from) / (double)(ix->bound / 4 + 1);
+  double ns = share * share * 1e6 +
+              (waiting > ix->bound ? (double)(waiting - ix->bound) * atomic_load(&ix->pace) : 0);
+  uint64_t until = base_clock_ns() + (uint64_t)(ns < 5e9 ? ns : 5e9);
+  base_mutex_lock(&ix->signal);
+  while (!ix->stop && base_cond_wait_until(&ix->rested, &ix->signal, until))
+    ;
+  base_mutex_unlock(&ix->signal);
+}
+
+static void
+participant_applied(void *self)
+{
+  vec_indexes *ix = self;
+  vec_index_set *set = atomic_load(&ix->set);
+  quad_snapshot *snapshot = NULL;
+  if (quad_snapshot_acquire(&snapshot, ix->store, NULL)) return;
+  ix->known = quad_snapshot_atom_mark(snapshot);
+  bool moved = set && set->n && set->index[0]->atoms != quad_snapshot_atoms(snapshot);
+  if (ix->declarations || moved)
+    ix->declarations = refresh(ix, snapshot, (quoin_span){NULL, 0}, NULL) != QUOIN_OK;
+  quad_snapshot_release(snapshot);
+  base_mutex_lock(&ix->signal);
+  ix->due = true;
+  base_cond_signal(&ix->work);
+  base_mutex_unlock(&ix->signal);
+  slow_down(ix);
+}
+
+static quoin_status
+participant_checkpoint(base_buffer *section, void *self, quoin_error *err)
+{
+  vec_indexes *ix = self;
+  quad_snapshot *snapshot = NULL;
+  quoin_status st = quad_snapshot_acquire(&snapshot, ix->store, err);
+  if (st) return st;
+  uint64_t version = quad_snapshot_version(snapshot);
+  quad_snapshot_release(snapshot);
+  base_mutex_lock(&ix->graphs);
+  st = vec_section_write(section, ix, version, err);
+  base_mutex_unlock(&ix->graphs);
+  return st;
+}
+
+static bool
+participant_is_unsaved(void *self)
+{
+  vec_indexes *ix = self;
+  const vec_index_set *set = atomic_load(&ix->set);
+  bool unsaved = false;
+  base_mutex_lock(&ix->graphs);
+  for (size_t i = 0; set && i < set->n; i++)
+    unsaved |= set->index[i]->unsaved;
+  base_mutex_unlock(&ix->graphs);
+  return unsaved;
+}
+
+static bool
+participant_is_stale(void *self, const char *name)
+{
+  vec_indexes *ix = self;
+  uint64_t id, generation;
+  if (!hnsw_file_is_mine(name, &id, &generation)) return false;
+  const vec_index_set *set = atomic_load(&ix->set);
+  for (size_t i = 0; set && i < set->n; i++)
+    if (set->index[i]->id == id) return generation < set->index[i]->root.generation;
+  return true;
+}
+
+static void
+participant_stop(void *self)
+{
+  vec_indexes *ix = self;
+  if (!ix->started) return;
+  base_mutex_lock(&ix->signal);
+  ix->stop = true;
+  atomic_store(&ix->cancelled, 1);
+  base_cond_broadcast(&ix->work);
+  base_cond_broadcast(&ix->rested);
+  base_mutex_unlock(&ix->signal);
+  (void)pthread_join(ix->thread, NULL);
+  ix->started = false;
+}
+
+static void
+participant_close(void *self)
+{
+  vec_indexes *ix = self;
+  for (vec_index_set *set = atomic_load(&ix->set), *older; set; set = older) {
+    older = set->older;
+    set_free(set, ix->mem);
+  }
+  for (size_t i = 0; i < ix->n_all; i++)
+    index_free(ix->all[i], ix->mem);
+  base_release(ix->mem, ix->all, ix->cap_all, sizeof(*ix->all));
+  base_cond_destroy(&ix->work);
+  base_cond_destroy(&ix->rested);
+  base_mutex_destroy(&ix->graphs);
+  base_mutex_destroy(&ix->signal);
+  base_release(ix->mem, ix, 1, sizeof(*ix));
+}
+
+/* ---- looking at them --------------------------------------------------------------------------
+ */
+
+static bool
+is_settled(const vec_indexes *ix, const quad_snapshot *snapshot)
+{
+  const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
+  for (size_t i = 0; set && i < set->n; i++) {
+    const vec_index *index = set->index[i];
+    if (atomic_load(&index->broken) || index->atoms != quad_snapshot_atoms(snapshot)) continue;
+    if (atomic_load_explicit(&index->mark, memory_order_acquire) <
+            quad_snapshot_atom_mark(snapshot) ||
+        atomic_load(&index->late.done) < atomic_load(&index->late.count) ||
+        atomic_load(&index->verify))
+      return false;
+  }
+  return true;
+}
+
+quoin_status
+vec_settle(const quad_snapshot *snapshot, base_cancel *cancel, quoin_error *err)
+{
+  enum { SLICE_NS = 20000000 };
+  vec_indexes *ix = quad_snapshot_participant(snapshot);
+  quoin_status st = QUOIN_OK;
+  if (!ix || !ix->started || !(quad_snapshot_orders(snapshot) >> QUAD_POS & 1)) return QUOIN_OK;
+  while (!st && !is_settled(ix, snapshot)) {
+    base_mutex_lock(&ix->signal);
+    (void)base_cond_wait_until(&ix->rested, &ix->signal, base_clock_ns() + SLICE_NS);
+    base_mutex_unlock(&ix->signal);
+    if (!cancel) continue;
+    cancel->calls = 0; /* look at the clock each time */
+    st = base_cancel_check(cancel, err);
+  }
+  return st;
+}
+
+void
+vec_index_stats(vec_stats *out, const quad_snapshot *snapshot, const vec_declaration *declared)
+{
+  vec_index *index = vec_index_for(snapshot, declared);
+  hnsw_stats stats;
+  *out = (vec_stats){0};
+  if (!index) return;
+  uint64_t linked = atomic_load(&index->linked), added = atomic_load(&index->added);
+  hnsw_stats_quick(&stats, index->graph);
+  *out = (vec_stats){.nodes = stats.live,
+                     .waiting = added > linked ? added - linked : 0,
+                     .bytes = stats.memory_bytes};
+}
+
+quoin_status
+vec_index_check(vec_check_report *out, const quad_snapshot *snapshot,
+                const vec_declaration *declared, bool repair, base_cancel *cancel, quoin_error *err)
+{
+  vec_indexes *ix = quad_snapshot_participant(snapshot);
+  vec_index *index = vec_index_for(snapshot, declared);
+  hnsw_check_report report = {0};
+  *out = (vec_check_report){0};
+  if (!index) return QUOIN_OK;
+  base_mutex_lock(&ix->graphs);
+  quoin_status st = hnsw_check(&report, index->graph, repair, cancel, err);
+  if (report.repaired) index->unsaved = true;
+  base_mutex_unlock(&ix->graphs);
+  *out = (vec_check_report){.nodes = report.nodes,
+                            .links = report.links,
+                            .unreachable = report.unreachable,
+                            .repaired = report.repaired};
+  return st;
+}
+
+/* ---- attaching --------------------------------------------------------------------------------
+ */
+
+static quoin_status
+indexes_new(vec_indexes **out, quad_store *store, const vec_options *options, quoin_error *err)
+{
+  const base_alloc *mem = options->mem ? options->mem : base_alloc_default();
+  vec_indexes *ix = base_new_zero(mem, 1, sizeof(*ix));
+  quoin_status st;
+  *out = NULL;
+  if (!ix) return base_fail_nomem(err);
+  ix->store = store;
+  ix->mem = mem;
+  ix->read_only = options->read_only;
+  ix->bound = options->unlinked ? options->unlinked : UNLINKED;
+  if ((st = base_mutex_init(&ix->graphs, BASE_RANK_VECTOR, "vector graphs", err))) goto graphs;
+  if ((st = base_mutex_init(&ix->signal, BASE_RANK_QUEUE, "vector signal", err))) goto signal;
+  if ((st = base_cond_init(&ix->work, err))) goto work;
+  if ((st = base_cond_init(&ix->rested, err))) goto rested;
+  *out = ix;
+  return QUOIN_OK;
+
+rested:
+  base_cond_destroy(&ix->work);
+work:
+  base_mutex_destroy(&ix->signal);
+signal:
+  base_mutex_destroy(&ix->graphs);
+graphs:
+  base_release(mem, ix, 1, sizeof(*ix));
+  return st;
+}
+
+quoin_status
+vec_attach(quad_store *store, const vec_options *options, quoin_error *err)
+{
+  vec_indexes *ix;
+  quad_snapshot *snapshot = NULL;
+  quoin_span section = quad_store_section(store);
+  quoin_status st = indexes_new(&ix, store, options, err);
+  if (st) return st;
+  if ((st = quad_snapshot_acquire(&snapshot, store, err))) goto done;
+  ix->known = quad_snapshot_atom_mark(snapshot);
+  ix->next_id = vec_section_next_id(section);
+  if ((st = refresh(ix, snapshot, section, err))) goto done;
+  if (!options->read_only) {
+    ix->due = true;
+    int rc = pthread_create(&ix->thread, NULL, vec_link_thread, ix);
+    if (rc) {
+      st = base_fail_os(err, rc, NULL, "the thread that links vectors cannot be started");
+      goto done;
+    }
+    ix->started = true;
+  }
+  const quad_participant participant = {.self = ix,
+                                        .judge = participant_judge,
+                                        .applied = participant_applied,
+                                        .checkpoint = participant_checkpoint,
+                                        .is_unsaved = participant_is_unsaved,
+                                        .is_stale = participant_is_stale,
+                                        .stop = participant_stop,
+                                        .close = participant_close};
+  quad_store_attach(store, &participant);
+  ix = NULL;
+
+done:
+  quad_snapshot_release(snapshot);
+  if (ix) participant_close(ix);
+  return st;
+}

@@ -1,0 +1,112 @@
+/* vector/index.h - the indexes of an open store: graphs that a thread keeps up with the quads.
+ *
+ * A graph has a node for each vector atom of its predicate that is numbered up to `mark`. Atoms are
+ * numbered in the order of commits, so what came later is a range of the predicate's run, which is
+ * searched exactly. A vector that was a term before it became one of the predicate's lies below the
+ * mark and waits in `late`. Nodes whose quads are gone are passed over: a search looks up the quads
+ * of every node it takes. Searches take no lock: what they read is published with release stores,
+ * and freed when the store closes.
+ *
+ * The graph's row of a vector is the number of its atom. */
+#ifndef QUOIN_VECTOR_INDEX_H
+#define QUOIN_VECTOR_INDEX_H
+
+#include "vector/hnsw.h"
+#include "vector/vector.h"
+
+#include <stdatomic.h>
+
+enum { VEC_SEARCHERS = 8, VEC_LATE_CHUNKS = 22, VEC_LATE_FIRST = 1024 };
+
+/* Numbers of atoms: appended by the writer, taken by the thread that links. Chunk i has
+ * VEC_LATE_FIRST << i of them. `count` is released after the number is written. */
+typedef struct vec_late {
+  _Atomic(uint32_t *) chunk[VEC_LATE_CHUNKS];
+  _Atomic uint64_t count, done;
+} vec_late;
+
+/* The number at `at`, which is below `count`. */
+uint32_t vec_late_get(const vec_late *late, uint64_t at);
+/* By the writer: false on no memory. */
+bool vec_late_add(vec_late *late, uint32_t number, const base_alloc *mem);
+void vec_late_clear(vec_late *late, const base_alloc *mem);
+
+typedef struct vec_index {
+  vec_declaration declared;
+  uint64_t id; /* of the graph's files */
+  hnsw *graph;
+  const atom_store *atoms; /* whose numbers its rows are */
+  _Atomic uint64_t mark;   /* vectors numbered up to here are in the graph */
+  vec_late late;
+  _Atomic uint64_t added, linked; /* vectors, since the open: the difference waits */
+  _Atomic bool broken;            /* the graph cannot be read: searches are exact */
+  _Atomic bool verify;            /* what lies below the mark may be missing: the thread looks */
+  bool unsaved;                   /* under the lock of the graphs */
+  hnsw_root root;                 /* of the last checkpoint */
+  _Atomic(hnsw_searcher *) idle[VEC_SEARCHERS];
+} vec_index;
+
+/* Immutable once published; those before are kept until the close. */
+typedef struct vec_index_set {
+  struct vec_index_set *older;
+  size_t n, room;
+  vec_index *index[];
+} vec_index_set;
+
+typedef struct vec_indexes {
+  quad_store *store;
+  const base_alloc *mem;
+  bool read_only;
+  uint64_t bound; /* vectors that may wait to be linked */
+  _Atomic(vec_index_set *) set;
+  vec_index **all; /* ever made: the writer's */
+  size_t n_all, cap_all;
+  uint64_t next_id;
+  uint64_t known;    /* atoms of the version published last: the writer's */
+  bool declarations; /* the writer's: a commit on its way changes them */
+  base_mutex graphs; /* being the writer of the graphs */
+  base_mutex signal; /* of the three below */
+  base_cond work, rested;
+  bool due, stop;
+  pthread_t thread;
+  bool started;
+  _Atomic double pace; /* ns to link one vector */
+  atomic_int cancelled;
+} vec_indexes;
+
+/* ---- index.c ---- */
+
+/* The index whose graph serves a search over the snapshot; NULL: there is none. Any thread. */
+vec_index *vec_index_for(const quad_snapshot *snapshot, const vec_declaration *declared);
+/* The floats of its rows, for whoever holds a snapshot. */
+hnsw_vectors vec_index_vectors(const vec_index *index);
+quoin_status vec_index_searcher(hnsw_searcher **out, vec_index *index, quoin_error *err);
+void vec_index_searcher_done(vec_index *index, hnsw_searcher *searcher);
+/* The vectors of the predicate numbered low..high (or, with `kind` ATOM_TYPED, literals that stand
+ * for vectors) in the graphs; by object. */
+quoin_status vec_range_open(quad_scan **out, const quad_snapshot *snapshot,
+                            const vec_graphs *graphs, atom_id predicate, atom_kind kind,
+                            uint64_t low, uint64_t high, quoin_error *err);
+
+/* ---- judge.c ---- */
+
+/* *declarations: the system graph changes. `uncertain`: a commit on its way has changed it, so that
+ * `set` does not say which predicates are indexes. `known`: vectors numbered up to it have been
+ * judged. */
+quoin_status vec_judge(bool *declarations, const vec_index_set *set, bool uncertain,
+                       const quad_snapshot *next, uint64_t known, const quad_delta *delta,
+                       const base_alloc *mem, quoin_error *err);
+
+/* ---- link.c ---- */
+
+void *vec_link_thread(void *indexes);
+/* The section of the manifest, and back. */
+/* `version`: of the store, or an earlier one. With the lock of the graphs. */
+quoin_status vec_section_write(base_buffer *out, vec_indexes *indexes, uint64_t version,
+                               quoin_error *err);
+/* The graph of `declared` in the section, if it is usable: else *out is empty. */
+quoin_status vec_section_open(vec_index *index, vec_indexes *indexes, quoin_span section,
+                              const quad_snapshot *snapshot, quoin_error *err);
+uint64_t vec_section_next_id(quoin_span section);
+
+#endif /* QUOIN_VECTOR_INDEX_H */
