@@ -254,6 +254,14 @@ quoin_status atom_intern(atom_id *out, atom_store *store, const rdf_term *term, 
 quoin_status atom_intern_batch(atom_id *out, atom_store *store, const rdf_term *terms, size_t n,
                                quoin_error *err);
 
+/* The same, with the hashes of the terms made before: hashes[i] of an IRI or of a literal without
+ * datatype and language is atom_hash(&terms[i]); others are not looked at. No term is RDF_NONE; of
+ * a blank node out[i] is left as it is. */
+quoin_status atom_intern_hashed(atom_id *out, atom_store *store, const rdf_term *terms,
+                                const uint64_t *hashes, size_t n, quoin_error *err);
+/* A hash of the term, the same for equal terms. Any thread. */
+uint64_t atom_hash(const rdf_term *term);
+
 /* Id of `term` if it is inline, or interned with a number <= mark; else 0. `mark`: the terms count
  * of the snapshot (UINT64_MAX: all). Takes no lock and writes nothing. Blank nodes: labels are not
  * kept; a label of the form b<N> as written by atom_inline_term gives blank N. */

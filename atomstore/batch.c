@@ -37,6 +37,7 @@ typedef struct pending {
 typedef struct batch {
   atom_store *store; /* changed only where `add` is set */
   const rdf_term *terms;
+  const uint64_t *hashes; /* of the terms, or NULL */
   atom_id *out;
   bool add;
   uint64_t mark;
@@ -106,6 +107,14 @@ item_hash(batch *b, pending *item, size_t i, const atom_table *table, quoin_erro
   uint64_t datatype = 0;
   item->step = STEP_DONE;
   item->number = 0;
+  if (b->hashes && term->kind == RDF_BLANK) return QUOIN_OK;
+  if (b->hashes && !term->datatype.len && !term->lang.len) { /* hashed, and listed once */
+    atom_kind kind = term->kind == RDF_IRI ? ATOM_IRI : ATOM_STRING;
+    item->key = (atom_key){.kind = kind, .value = term->value, .hash = b->hashes[i]};
+    item->step = STEP_HASHED;
+    __builtin_prefetch(&table->slots[atom_slot_home(table, item->key.hash)]);
+    return QUOIN_OK;
+  }
   if (repeats(&item->same, b, i)) {
     item->step = STEP_REPEAT;
     return QUOIN_OK;
@@ -197,13 +206,14 @@ group_run(batch *b, size_t from, size_t n, quoin_error *err)
 }
 
 static quoin_status
-batch_run(atom_id *out, atom_store *store, const rdf_term *terms, size_t n, bool add, uint64_t mark,
-          quoin_error *err)
+batch_run(atom_id *out, atom_store *store, const rdf_term *terms, const uint64_t *hashes, size_t n,
+          bool add, uint64_t mark, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   batch b;
   b.store = store;
   b.terms = terms;
+  b.hashes = hashes;
   b.out = out;
   b.add = add;
   b.mark = mark;
@@ -219,15 +229,34 @@ batch_run(atom_id *out, atom_store *store, const rdf_term *terms, size_t n, bool
 }
 
 quoin_status
-atom_intern_batch(atom_id *out, atom_store *store, const rdf_term *terms, size_t n,
-                  quoin_error *err)
+atom_intern_hashed(atom_id *out, atom_store *store, const rdf_term *terms, const uint64_t *hashes,
+                   size_t n, quoin_error *err)
 {
   atom_assert_writer(store, "atom_intern_batch");
   uint64_t before = atomic_load_explicit(&store->terms, memory_order_relaxed);
   atom_grow_reclaim(store);
-  quoin_status st = batch_run(out, store, terms, n, true, UINT64_MAX, err);
+  quoin_status st = batch_run(out, store, terms, hashes, n, true, UINT64_MAX, err);
   if (st) atom_terms_rollback(store, before);
   return st;
+}
+
+quoin_status
+atom_intern_batch(atom_id *out, atom_store *store, const rdf_term *terms, size_t n,
+                  quoin_error *err)
+{
+  return atom_intern_hashed(out, store, terms, NULL, n, err);
+}
+
+uint64_t
+atom_hash(const rdf_term *term)
+{
+  atom_key key = {.kind = ATOM_IRI, .value = term->value, .lang = term->lang};
+  if (term->kind != RDF_IRI) key.kind = atom_datatype_kind(term->datatype, term->lang.len > 0);
+  if (term->kind == RDF_BLANK) key.kind = ATOM_BLANK;
+  /* The datatype's number is not known here: its length tells most of them apart. */
+  key.datatype = term->datatype.len;
+  atom_key_hash(&key);
+  return key.hash;
 }
 
 quoin_status
@@ -235,5 +264,5 @@ atom_find_batch(atom_id *out, const atom_store *store, const rdf_term *terms, si
                 uint64_t mark, quoin_error *err)
 {
   atom_assert_reader(store, "atom_find_batch");
-  return batch_run(out, (atom_store *)(uintptr_t)store, terms, n, false, mark, err);
+  return batch_run(out, (atom_store *)(uintptr_t)store, terms, NULL, n, false, mark, err);
 }

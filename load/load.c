@@ -1,9 +1,15 @@
-/* Two sides and a ring of packets between them. The parse side is the caller's thread, because the
- * callbacks of the options are the caller's. The write side is one thread from quad_bulk_begin to
- * quad_bulk_finish, because being the writer belongs to a thread. With one thread the sides take
- * turns: a packet is written when it is full. */
+/* A ring of packets between reading and writing.
+ *
+ * The caller's thread reads the input, because sources and callbacks are the caller's; one other
+ * thread is the writer from the beginning of the bulk load to its end, because being the writer
+ * belongs to a thread; further ones only parse. Whoever has nothing better to do parses the next
+ * packet: the caller's thread when the ring is full, the writer when the next packet in the order
+ * of the input is not parsed yet. With one thread it does each in turn.
+ *
+ * Until SMALL_QUADS are parsed there is no writer: a load that ends before goes through the log in
+ * one commit, so that many small loads leave memory runs and no files of their own. */
 #include "load/load.h"
-#include "load/packet.h"
+#include "load/write.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -11,138 +17,135 @@
 
 #include "base/poison.h"
 
-/* Two would do; more keep both sides busy over a term that is slow to parse or a spill. */
-enum { RING = 4 };
+enum {
+  RING = 128,           /* packets there may be before the writer begins */
+  SMALL_QUADS = 100000, /* DESIGN.md section 3 */
+  THREADS_MAX = 64,
+  PROGRESS_NS = 250 * 1000 * 1000
+};
 
-/* What the parse side tells the write side. */
+/* What the reading side tells the others. */
 typedef enum verdict { GOING, COMMIT, ABORT } verdict;
-
-typedef struct writer {
-  quad_bulk *bulk;
-  atom_id *ids; /* of the packet's terms */
-  size_t cap_ids;
-  quad *quads;           /* LOAD_PACKET_QUADS */
-  uint64_t blank_before; /* number of the load's blank node n is blank_before + n */
-  uint64_t blanks;       /* made so far */
-  uint64_t added;
-} writer;
 
 typedef struct load_job {
   quad_store *store;
   const load_options *options;
   const base_alloc *mem;
+  rdfio_source *const *sources;
   uint64_t memory_bytes;
-  bool threaded;
+  unsigned threads;
+  load_writer w; /* the writer's, once it has begun */
 
-  load_blanks blanks;
-  load_packet packets[RING];
-  writer w;
+  /* the caller's thread alone */
   load_result result;
+  uint64_t quads;          /* parsed before the writer began */
+  bool begun;              /* there is a writer */
+  load_packet *idle[RING]; /* to be filled again, the last used first */
+  size_t n_idle;
+  load_packet *copying; /* being filled with copied text, or NULL */
+  size_t copying_source;
+  uint64_t reported;    /* packets whose bad lines were reported, and which are idle again */
+  size_t line_source;   /* of the last one */
+  uint64_t line;        /* lines of that source before the next one */
+  uint64_t progress_at; /* base_clock_ns() of the next report */
   uint64_t progress_taken, progress_total; /* of the sources before, and of all */
-  uint64_t progress_statements;
+  pthread_t thread[THREADS_MAX];
+  unsigned n_threads;
 
-  /* The ring: packets[head % RING] is being filled, packets[tail % RING] written. */
+  /* The ring, with the lock. Packet n is ring[n % RING]. tail <= claimed <= head: written, begun to
+   * be parsed, read. */
   base_mutex lock;
   base_cond changed;
-  uint64_t head, tail;
+  load_packet *ring[RING];
+  bool parsed[RING];
+  uint64_t head, claimed, tail;
   verdict verdict;
-  quoin_status failed; /* of the write side; set under the lock, with its message */
+  quoin_status failed; /* of the writer, with its message */
   quoin_error failure;
 } load_job;
 
-/* ---- the write side -------------------------------------------------------------------------- */
+/* ---- any thread ------------------------------------------------------------------------------ */
 
-static quoin_status
-make_blanks(writer *w, atom_store *atoms, uint64_t upto, quoin_error *err)
+/* With the lock, which is given up meanwhile: parse the next packet. False: there is none. */
+static bool
+parse_one(load_job *job)
 {
-  if (upto <= w->blanks) return QUOIN_OK;
-  uint64_t first = atom_id_payload(atom_blank_new_many(atoms, upto - w->blanks));
-  if (w->blanks == 0) w->blank_before = first - 1;
-  /* Nobody else is the writer meanwhile, so the numbers go on where they stopped. */
-  assert(first == w->blank_before + w->blanks + 1);
-  if (upto + w->blank_before >= UINT64_C(1) << 58)
-    return base_fail(err, QUOIN_ERR_LIMIT, "blank node numbers are used up");
-  w->blanks = upto;
-  return QUOIN_OK;
-}
-
-static atom_id
-resolve(const writer *w, load_ref ref)
-{
-  if (ref.bits == LOAD_REF_NONE) return ATOM_NONE_ID;
-  if (ref.bits & LOAD_REF_BLANK)
-    return atom_id_make(ATOM_BLANK, w->blank_before + (ref.bits & ~LOAD_REF_BLANK));
-  return w->ids[ref.bits];
-}
-
-static quoin_status
-write_packet(writer *w, quad_store *store, const load_packet *packet, const base_alloc *mem,
-             quoin_error *err)
-{
-  atom_store *atoms = quad_store_atoms(store);
-  quoin_status st = QUOIN_OK;
-  void *ids = w->ids;
-
-  if (!base_reserve(mem, &ids, &w->cap_ids, packet->n_terms, sizeof(*w->ids)))
-    return base_fail_nomem(err);
-  w->ids = ids;
-  if ((st = atom_intern_batch(w->ids, atoms, packet->terms, packet->n_terms, err))) return st;
-  if ((st = make_blanks(w, atoms, packet->blanks, err))) return st;
-  for (size_t i = 0; i < packet->n_quads; i++)
-    for (size_t k = 0; k < 4; k++)
-      w->quads[i].term[k] = resolve(w, packet->quads[i][k]);
-  return quad_bulk_add(w->bulk, w->quads, packet->n_quads, err);
-}
-
-static quoin_status
-writer_begin(load_job *job, quoin_error *err)
-{
-  job->w.quads = base_new(job->mem, LOAD_PACKET_QUADS, sizeof(*job->w.quads));
-  if (!job->w.quads) return base_fail_nomem(err);
-  return quad_bulk_begin(&job->w.bulk, job->store, job->memory_bytes, job->options->read.threads,
-                         err);
-}
-
-static quoin_status
-writer_end(load_job *job, verdict v, quoin_error *err)
-{
-  quad_bulk *bulk = job->w.bulk;
-  job->w.bulk = NULL;
-  if (v != COMMIT) {
-    quad_bulk_abort(bulk);
-    return QUOIN_OK;
-  }
-  base_cancel cancel = {0}; /* a copy: its counter belongs to one thread */
-  if (job->options->read.cancel) cancel = *job->options->read.cancel;
-  return quad_bulk_finish(&job->w.added, bulk, &cancel, err);
+  if (job->claimed == job->head) return false;
+  size_t at = job->claimed++ % RING;
+  load_packet *packet = job->ring[at];
+  base_mutex_unlock(&job->lock);
+  load_packet_scan(packet, job->options->graph, job->options->read.lenient);
+  base_mutex_lock(&job->lock);
+  job->parsed[at] = true;
+  base_cond_broadcast(&job->changed);
+  return true;
 }
 
 static void *
-writer_thread(void *user)
+parser_main(void *user)
+{
+  load_job *job = user;
+
+  base_mutex_lock(&job->lock);
+  while (job->verdict != ABORT && !job->failed) {
+    if (parse_one(job)) continue;
+    if (job->verdict == COMMIT) break;
+    base_cond_wait(&job->changed, &job->lock);
+  }
+  base_mutex_unlock(&job->lock);
+  return NULL;
+}
+
+/* ---- the writer ------------------------------------------------------------------------------ */
+
+static quoin_status
+writer_end(load_job *job, bool commit, quoin_error *err)
+{
+  base_cancel cancel = {0}; /* a copy: its counter belongs to one thread */
+  if (job->options->read.cancel) cancel = *job->options->read.cancel;
+  return load_writer_end(&job->w, commit, &cancel, err);
+}
+
+/* With the lock, which is given up meanwhile: take packets until there is a verdict. */
+static quoin_status
+write_all(load_job *job, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+
+  while (!st && job->verdict != ABORT) {
+    size_t at = job->tail % RING;
+    if (job->tail < job->head && job->parsed[at]) {
+      base_mutex_unlock(&job->lock);
+      st = load_writer_take(&job->w, job->ring[at], err);
+      base_mutex_lock(&job->lock);
+      if (st) break;
+      job->tail++;
+      base_cond_broadcast(&job->changed);
+    } else if (!parse_one(job)) {
+      if (job->verdict == COMMIT && job->tail == job->head) break;
+      base_cond_wait(&job->changed, &job->lock);
+    }
+  }
+  return st;
+}
+
+static void *
+writer_main(void *user)
 {
   load_job *job = user;
   quoin_error error = QUOIN_ERROR_INIT;
-  quoin_status st = writer_begin(job, &error);
-  verdict v = GOING;
+  quoin_status st = load_writer_begin(&job->w, job->memory_bytes, job->threads, &error);
 
-  while (!st) {
+  if (!st) {
     base_mutex_lock(&job->lock);
-    while (job->tail == job->head && job->verdict == GOING)
-      base_cond_wait(&job->changed, &job->lock);
-    v = job->tail == job->head || job->verdict == ABORT ? job->verdict : GOING;
+    st = write_all(job, &error);
+    bool commit = !st && job->verdict == COMMIT;
     base_mutex_unlock(&job->lock);
-    if (v != GOING) break;
-    if ((st = write_packet(&job->w, job->store, &job->packets[job->tail % RING], job->mem, &error)))
-      break;
-    base_mutex_lock(&job->lock);
-    job->tail++;
-    base_cond_broadcast(&job->changed);
-    base_mutex_unlock(&job->lock);
+    if (commit)
+      st = writer_end(job, true, &error);
+    else
+      (void)writer_end(job, false, NULL);
   }
-  if (st)
-    (void)writer_end(job, ABORT, NULL);
-  else
-    st = writer_end(job, v, &error);
   base_mutex_lock(&job->lock);
   job->failed = st;
   job->failure = error;
@@ -151,63 +154,242 @@ writer_thread(void *user)
   return NULL;
 }
 
-/* ---- the parse side -------------------------------------------------------------------------- */
+/* ---- the caller's thread: packets ------------------------------------------------------------ */
 
-static void
-copy_error(quoin_error *to, const quoin_error *from)
+static size_t
+idle_most(const load_job *job)
 {
-  if (to) *to = *from;
+  return job->begun ? 2 * (size_t)job->threads + 2 : RING;
 }
 
-/* The packet in hand is full (or the last): give it to the write side, wait for an empty one. */
+/* What the packet has for the caller: counts, and the bad lines in the order of the input. */
+static void
+report_packet(load_job *job, const load_packet *packet)
+{
+  const rdfio_read_options *read = &job->options->read;
+
+  if (!packet->lines) return; /* rdfio_read did */
+  if (job->line_source != packet->source) {
+    job->line_source = packet->source;
+    job->line = 0;
+  }
+  for (size_t i = 0; i < packet->n_bad; i++) {
+    const load_bad *bad = &packet->bad[i];
+    quoin_error error = QUOIN_ERROR_INIT;
+    (void)!base_fail_pos(&error, QUOIN_ERR_SYNTAX, rdfio_source_name(job->sources[packet->source]),
+                         job->line + bad->line, bad->column, "%.*s", (int)bad->message.len,
+                         bad->message.ptr);
+    if (read->bad) read->bad(read->user, &error);
+  }
+  job->line += packet->n_lines;
+  job->result.statements += packet->n_quads;
+  job->result.skipped += packet->n_bad;
+}
+
+/* With the lock: packets that are written are reported and idle again. */
+static void
+recycle(load_job *job)
+{
+  while (job->reported < job->tail) {
+    load_packet *packet = job->ring[job->reported++ % RING];
+    base_mutex_unlock(&job->lock); /* callbacks are called without it */
+    report_packet(job, packet);
+    if (job->n_idle < idle_most(job))
+      job->idle[job->n_idle++] = packet;
+    else
+      load_packet_free(packet);
+    base_mutex_lock(&job->lock);
+  }
+}
+
+/* An empty packet. */
 static quoin_status
-hand_over(load_job *job, quoin_error *err)
+get_packet(load_packet **out, load_job *job, quoin_error *err)
+{
+  if (job->n_idle) {
+    *out = job->idle[--job->n_idle];
+    load_packet_reset(*out);
+    return QUOIN_OK;
+  }
+  return load_packet_new(out, job->mem, err);
+}
+
+static void
+put_back(load_job *job, load_packet *packet)
+{
+  assert(job->n_idle < RING);
+  job->idle[job->n_idle++] = packet;
+}
+
+static quoin_status
+start_thread(load_job *job, void *(*work)(void *), quoin_error *err)
+{
+  sigset_t all, before;
+
+  /* Signals are the application's: none is to be handled on a thread that it does not know. */
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  int failed = pthread_create(&job->thread[job->n_threads], NULL, work, job);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (failed) return base_fail_os(err, failed, NULL, "a thread for the load cannot be started");
+  job->n_threads++;
+  return QUOIN_OK;
+}
+
+/* The load is not a small one. */
+static quoin_status
+begin(load_job *job, quoin_error *err)
+{
+  quoin_status st;
+
+  job->begun = true;
+  if (job->threads == 1) return load_writer_begin(&job->w, job->memory_bytes, 1, err);
+  if ((st = start_thread(job, writer_main, err))) return st;
+  for (unsigned i = 2; i < job->threads; i++)
+    if (start_thread(job, parser_main, NULL)) break; /* the others parse more */
+  return QUOIN_OK;
+}
+
+/* A packet that is not well formed came before the writer began. */
+static quoin_status
+early_error(const load_job *job, const load_packet *packet, quoin_error *err)
+{
+  if (!err) return packet->status;
+  *err = packet->error;
+  for (uint64_t i = 0; packet->lines && err->line && i + 1 < job->head; i++)
+    if (job->ring[i]->source == packet->source) err->line += job->ring[i]->n_lines;
+  return packet->status;
+}
+
+/* With one thread: do what the others would. */
+static quoin_status
+drain_alone(load_job *job, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
 
-  if (!job->threaded) {
-    st = write_packet(&job->w, job->store, &job->packets[0], job->mem, err);
-    load_packet_reset(&job->packets[0]);
-    return st;
-  }
   base_mutex_lock(&job->lock);
-  job->head++;
-  base_cond_broadcast(&job->changed);
-  while (job->head - job->tail == RING && !job->failed)
-    base_cond_wait(&job->changed, &job->lock);
-  st = job->failed;
-  if (st) copy_error(err, &job->failure);
+  while (!st && job->tail < job->head) {
+    if (!job->parsed[job->tail % RING]) (void)parse_one(job);
+    st = load_writer_take(&job->w, job->ring[job->tail % RING], err);
+    if (!st) job->tail++;
+  }
+  recycle(job);
   base_mutex_unlock(&job->lock);
-  if (!st) load_packet_reset(&job->packets[job->head % RING]);
   return st;
 }
 
-static load_packet *
-packet_in_hand(load_job *job)
+/* With the lock: parse and wait until fewer than `most` packets are on their way. */
+static void
+make_room(load_job *job, uint64_t most)
 {
-  return &job->packets[job->threaded ? job->head % RING : 0];
+  while (job->head - job->tail >= most && !job->failed)
+    if (!parse_one(job)) base_cond_wait(&job->changed, &job->lock);
+  recycle(job);
 }
 
+/* Give the packet to the others; it was parsed already, or is to be. */
+static quoin_status
+hand_over(load_job *job, load_packet *packet, bool parsed, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  uint64_t most = 2 * (uint64_t)job->threads + 2;
+
+  base_mutex_lock(&job->lock);
+  if (parsed) /* packets are claimed in order */
+    while (parse_one(job)) {
+    }
+  job->ring[job->head % RING] = packet;
+  job->parsed[job->head % RING] = parsed;
+  job->head++;
+  if (parsed) job->claimed = job->head;
+  base_cond_broadcast(&job->changed);
+  if (!job->begun) {
+    (void)parse_one(job);
+    job->quads += packet->n_quads;
+  } else if (job->threads > 1) {
+    make_room(job, most);
+  }
+  st = job->failed;
+  if (st && err) *err = job->failure;
+  base_mutex_unlock(&job->lock);
+  if (st) return st;
+  if (!job->begun && packet->status) return early_error(job, packet, err);
+  if (!job->begun && (job->quads > SMALL_QUADS || job->head == RING)) {
+    if ((st = begin(job, err))) return st;
+    if (job->threads > 1) { /* what has gathered is more than there may be from now on */
+      base_mutex_lock(&job->lock);
+      make_room(job, most);
+      if ((st = job->failed) && err) *err = job->failure;
+      base_mutex_unlock(&job->lock);
+    }
+  }
+  return job->begun && job->threads == 1 ? drain_alone(job, err) : st;
+}
+
+/* ---- the caller's thread: reading ------------------------------------------------------------ */
+
+static void
+report_progress(load_job *job, rdfio_source *source)
+{
+  const rdfio_read_options *read = &job->options->read;
+  uint64_t taken, total, now;
+
+  if (!read->progress || (now = base_clock_ns()) < job->progress_at) return;
+  job->progress_at = now + PROGRESS_NS;
+  rdfio_source_progress(&taken, &total, source);
+  read->progress(read->user, job->result.statements, job->progress_taken + taken,
+                 job->progress_total);
+}
+
+static quoin_status
+read_lines(load_job *job, size_t source, bool quads, quoin_error *err)
+{
+  rdfio_source *from = job->sources[source];
+  rdfio_cutter *cutter = NULL;
+  load_packet *packet = NULL;
+  quoin_status st = rdfio_cutter_new(&cutter, from, LOAD_PACKET_CHUNK, job->mem, err);
+
+  while (!st) {
+    base_cancel *cancel = job->options->read.cancel;
+    if (cancel && (st = base_cancel_check(cancel, err))) break;
+    if ((st = get_packet(&packet, job, err))) break;
+    packet->source = source;
+    if ((st = rdfio_cutter_next(packet->chunk, cutter, quads, err))) {
+      put_back(job, packet);
+      break;
+    }
+    job->result.bytes += rdfio_chunk_bytes(packet->chunk);
+    st = hand_over(job, packet, false, err);
+    report_progress(job, from);
+  }
+  rdfio_cutter_free(cutter);
+  return st == QUOIN_DONE ? QUOIN_OK : st;
+}
+
+/* Of rdfio_read: statements whose text is gone when it returns. */
 static quoin_status
 take_quads(void *user, const rdfio_quad *quads, size_t n, quoin_error *err)
 {
   load_job *job = user;
   quoin_status st = QUOIN_OK;
-  load_packet *packet = packet_in_hand(job);
 
   for (size_t i = 0; i < n && !st; i++) {
-    if (load_packet_is_full(packet)) {
-      if ((st = hand_over(job, err))) return st;
-      packet = packet_in_hand(job);
+    if (job->copying && load_packet_is_full(job->copying)) {
+      load_packet *full = job->copying;
+      job->copying = NULL;
+      if ((st = hand_over(job, full, true, err))) return st;
     }
-    st = load_packet_add(packet, &quads[i], job->options->graph, &job->blanks, err);
+    if (!job->copying) {
+      if ((st = get_packet(&job->copying, job, err))) return st;
+      job->copying->source = job->copying_source;
+    }
+    st = load_packet_add(job->copying, &quads[i], job->options->graph, err);
   }
-  load_packet_batch_over(packet);
   return st;
 }
 
 static void
-report_bad(void *user, const quoin_error *error)
+pass_bad(void *user, const quoin_error *error)
 {
   const rdfio_read_options *read = &((load_job *)user)->options->read;
   if (read->bad) read->bad(read->user, error);
@@ -215,92 +397,96 @@ report_bad(void *user, const quoin_error *error)
 
 /* One source's progress made that of all. */
 static void
-report_progress(void *user, uint64_t statements, uint64_t taken, uint64_t total)
+pass_progress(void *user, uint64_t statements, uint64_t taken, uint64_t total)
 {
   const load_job *job = user;
   const rdfio_read_options *read = &job->options->read;
   (void)total;
   if (read->progress)
-    read->progress(read->user, job->progress_statements + statements, job->progress_taken + taken,
+    read->progress(read->user, job->result.statements + statements, job->progress_taken + taken,
                    job->progress_total);
 }
 
 static quoin_status
-parse_source(load_job *job, rdfio_source *source, quoin_error *err)
+read_others(load_job *job, size_t source, quoin_error *err)
 {
   rdfio_read_options read = job->options->read;
   rdfio_read_result got = {0};
-  uint64_t taken = 0, total = 0;
 
-  read.bad = report_bad;
-  read.progress = report_progress;
+  read.bad = pass_bad;
+  read.progress = pass_progress;
   read.user = job;
-  read.threads = read.threads > 2 ? read.threads - 1 : 1; /* one is the write side's */
-  load_blanks_reset(&job->blanks);
-  quoin_status st = rdfio_read(&got, source, &read, take_quads, job, job->mem, err);
-  rdfio_source_progress(&taken, &total, source);
-  job->progress_taken += taken;
-  job->progress_statements += got.statements;
+  job->copying_source = source;
+  quoin_status st = rdfio_read(&got, job->sources[source], &read, take_quads, job, job->mem, err);
   job->result.statements += got.statements;
   job->result.skipped += got.skipped;
   job->result.bytes += got.bytes;
+  load_packet *last = job->copying;
+  job->copying = NULL;
+  if (!last) return st;
+  if (!st) return hand_over(job, last, true, err);
+  put_back(job, last);
   return st;
 }
 
 static quoin_status
-parse_all(load_job *job, rdfio_source *const *sources, size_t n, quoin_error *err)
+read_all(load_job *job, size_t n, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
+  uint64_t taken, total;
 
   for (size_t i = 0; i < n; i++) {
-    uint64_t taken = 0, total = 0;
-    rdfio_source_progress(&taken, &total, sources[i]);
+    rdfio_source_progress(&taken, &total, job->sources[i]);
     if (!total) {
       job->progress_total = 0; /* one of unknown size: the sum is unknown */
       break;
     }
     job->progress_total += total;
   }
-  for (size_t i = 0; i < n; i++)
-    if ((st = parse_source(job, sources[i], err))) return st;
-  return packet_in_hand(job)->n_quads ? hand_over(job, err) : QUOIN_OK;
+  for (size_t i = 0; i < n && !st; i++) {
+    const char *name = rdfio_source_name(job->sources[i]);
+    rdfio_format format = job->options->read.format;
+    if (!format) format = rdfio_format_by_path(name);
+    if (format == RDFIO_NTRIPLES || format == RDFIO_NQUADS)
+      st = read_lines(job, i, format == RDFIO_NQUADS, err);
+    else
+      st = read_others(job, i, err);
+    rdfio_source_progress(&taken, &total, job->sources[i]);
+    job->progress_taken += taken;
+  }
+  return st;
 }
 
 /* ---- together -------------------------------------------------------------------------------- */
 
+/* All is read: the first packets go through the log, or the others come to their end. */
 static quoin_status
-run_alone(load_job *job, rdfio_source *const *sources, size_t n, quoin_error *err)
+finish(load_job *job, quoin_status st, quoin_error *err)
 {
-  quoin_status st = writer_begin(job, err);
-  if (st) return st;
-  st = parse_all(job, sources, n, err);
-  quoin_status end = writer_end(job, st ? ABORT : COMMIT, st ? NULL : err);
-  return st ? st : end;
-}
-
-static quoin_status
-run_threaded(load_job *job, rdfio_source *const *sources, size_t n, quoin_error *err)
-{
-  pthread_t thread;
-  sigset_t all, before;
-
-  /* Signals are the application's: none is to be handled on a thread that it does not know. */
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  int failed = pthread_create(&thread, NULL, writer_thread, job);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (failed) return base_fail_os(err, failed, NULL, "a thread for the load cannot be started");
-
-  quoin_status st = parse_all(job, sources, n, err);
-  base_mutex_lock(&job->lock);
-  job->verdict = st ? ABORT : COMMIT;
-  base_cond_broadcast(&job->changed);
-  base_mutex_unlock(&job->lock);
-  pthread_join(thread, NULL);
-  if (!st && job->failed) {
-    st = job->failed;
-    copy_error(err, &job->failure);
+  if (!job->begun) {
+    if (!st)
+      st =
+          load_writer_commit(&job->w, job->ring, (size_t)job->head, job->options->read.cancel, err);
+    if (!st) job->tail = job->head;
+  } else if (job->threads == 1) {
+    if (job->w.bulk) { /* it did begin */
+      quoin_status end = writer_end(job, !st, st ? NULL : err);
+      if (!st) st = end;
+    }
+  } else {
+    base_mutex_lock(&job->lock);
+    while (!st && !job->failed && parse_one(job)) {
+    }
+    job->verdict = st ? ABORT : COMMIT;
+    base_cond_broadcast(&job->changed);
+    base_mutex_unlock(&job->lock);
+    while (job->n_threads)
+      (void)pthread_join(job->thread[--job->n_threads], NULL);
+    if (!st && (st = job->failed) && err) *err = job->failure;
   }
+  base_mutex_lock(&job->lock);
+  recycle(job);
+  base_mutex_unlock(&job->lock);
   return st;
 }
 
@@ -312,32 +498,14 @@ quarter_of_ram(void)
   return quarter > (UINT64_C(64) << 20) ? quarter : UINT64_C(64) << 20;
 }
 
-static quoin_status
-job_init(load_job *job, quad_store *store, const load_options *options, const base_alloc *mem,
-         quoin_error *err)
-{
-  quoin_status st = QUOIN_OK;
-
-  job->store = store;
-  job->options = options;
-  job->mem = mem;
-  job->memory_bytes = options->memory_bytes ? options->memory_bytes : quarter_of_ram();
-  job->threaded = options->read.threads != 1;
-  job->failure = (quoin_error)QUOIN_ERROR_INIT;
-  load_blanks_init(&job->blanks, mem);
-  for (size_t i = 0; i < (job->threaded ? RING : 1) && !st; i++)
-    st = load_packet_init(&job->packets[i], mem, err);
-  return st;
-}
-
 static void
 job_clear(load_job *job)
 {
-  for (size_t i = 0; i < RING; i++)
-    load_packet_clear(&job->packets[i]);
-  load_blanks_clear(&job->blanks);
-  base_release(job->mem, job->w.ids, job->w.cap_ids, sizeof(*job->w.ids));
-  base_release(job->mem, job->w.quads, LOAD_PACKET_QUADS, sizeof(*job->w.quads));
+  for (; job->reported < job->head; job->reported++)
+    load_packet_free(job->ring[job->reported % RING]);
+  while (job->n_idle)
+    load_packet_free(job->idle[--job->n_idle]);
+  load_writer_clear(&job->w);
 }
 
 quoin_status
@@ -348,16 +516,25 @@ load_sources(load_result *out, quad_store *store, rdfio_source *const *sources, 
   assert(!options->graph || options->graph->kind == RDF_IRI);
   quoin_status st = QUOIN_OK;
   bool has_lock = false, has_cond = false;
+  unsigned threads = options->read.threads;
   load_job *job = base_new_zero(mem, 1, sizeof(*job));
 
   *out = (load_result){0};
   if (!job) return base_fail_nomem(err);
-  if ((st = job_init(job, store, options, mem, err))) goto done;
+  job->store = store;
+  job->options = options;
+  job->mem = mem;
+  job->sources = sources;
+  job->memory_bytes = options->memory_bytes ? options->memory_bytes : quarter_of_ram();
+  job->threads = !threads ? 2 : threads < THREADS_MAX ? threads : THREADS_MAX;
+  job->failure = (quoin_error)QUOIN_ERROR_INIT;
+  job->progress_at = base_clock_ns() + PROGRESS_NS;
+  load_writer_init(&job->w, store, mem);
   if ((st = base_mutex_init(&job->lock, BASE_RANK_QUEUE, "load ring", err))) goto done;
   has_lock = true;
   if ((st = base_cond_init(&job->changed, err))) goto done;
   has_cond = true;
-  st = job->threaded ? run_threaded(job, sources, n, err) : run_alone(job, sources, n, err);
+  st = finish(job, read_all(job, n, err), err);
   *out = job->result;
   out->added = job->w.added;
 

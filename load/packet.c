@@ -4,68 +4,133 @@
 
 #include "base/poison.h"
 
+enum { SCAN_QUADS = 64, FIRST_SLOTS = 4096 };
+
 quoin_status
-load_packet_init(load_packet *packet, const base_alloc *mem, quoin_error *err)
+load_packet_new(load_packet **out, const base_alloc *mem, quoin_error *err)
 {
-  *packet = (load_packet){.mem = mem, .subject_ref = {LOAD_REF_NONE}};
+  load_packet *packet = base_new_zero(mem, 1, sizeof(*packet));
+
+  *out = packet;
+  if (!packet) return base_fail_nomem(err);
+  packet->mem = mem;
   base_arena_init(&packet->text, mem);
-  packet->cap_terms = LOAD_PACKET_QUADS;
-  packet->terms = base_new(mem, packet->cap_terms, sizeof(*packet->terms));
-  packet->quads = base_new(mem, LOAD_PACKET_QUADS, sizeof(*packet->quads));
-  return packet->terms && packet->quads ? QUOIN_OK : base_fail_nomem(err);
+  packet->n_slots = FIRST_SLOTS;
+  packet->slots = base_new_zero(mem, packet->n_slots, sizeof(*packet->slots));
+  packet->subject.bits = LOAD_REF_NONE;
+  quoin_status st = rdfio_chunk_new(&packet->chunk, mem, err);
+  if (!st && !packet->slots) st = base_fail_nomem(err);
+  if (!st) return QUOIN_OK;
+  load_packet_free(packet);
+  *out = NULL;
+  return st;
 }
 
 void
-load_packet_clear(load_packet *packet)
+load_packet_free(load_packet *packet)
 {
-  if (!packet->mem) return;
-  base_release(packet->mem, packet->terms, packet->cap_terms, sizeof(*packet->terms));
-  base_release(packet->mem, packet->quads, LOAD_PACKET_QUADS, sizeof(*packet->quads));
+  if (!packet) return;
+  const base_alloc *mem = packet->mem;
+  rdfio_chunk_free(packet->chunk);
+  base_release(mem, packet->terms, packet->cap_terms, sizeof(*packet->terms));
+  base_release(mem, packet->hashes, packet->cap_hashes, sizeof(*packet->hashes));
+  base_release(mem, packet->quads, packet->cap_quads, sizeof(*packet->quads));
+  base_release(mem, packet->slots, packet->n_slots, sizeof(*packet->slots));
+  base_release(mem, packet->bad, packet->cap_bad, sizeof(*packet->bad));
   base_arena_clear(&packet->text);
-  *packet = (load_packet){0};
+  base_release(mem, packet, 1, sizeof(*packet));
 }
 
 void
 load_packet_reset(load_packet *packet)
 {
   base_arena_reset(&packet->text);
-  packet->text_bytes = packet->n_terms = packet->n_quads = 0;
-  packet->subject_ref.bits = LOAD_REF_NONE;
+  packet->text_bytes = packet->n_terms = packet->n_quads = packet->n_bad = 0;
+  packet->subject.bits = LOAD_REF_NONE;
+  packet->lines = false;
+  packet->n_lines = 0;
+  packet->status = QUOIN_OK;
+  memset(packet->slots, 0, packet->n_slots * sizeof(*packet->slots));
   memset(packet->recent, 0, sizeof(packet->recent));
 }
 
-void
-load_packet_batch_over(load_packet *packet)
-{
-  packet->subject_ref.bits = LOAD_REF_NONE;
-}
+/* ---- terms ------------------------------------------------------------------------------------
+ */
 
-/* Copy of `from` in the packet, appended to its terms. */
-static quoin_status
-append(load_ref *out, load_packet *packet, const rdf_term *from, quoin_error *err)
+/* The text of `to`, an equal of `from`, moves into the packet. */
+static bool
+copy_text(rdf_term *to, load_packet *packet)
 {
-  size_t bytes = from->value.len + from->datatype.len + from->lang.len;
-  void *terms = packet->terms;
-
-  if (!base_reserve(packet->mem, &terms, &packet->cap_terms, packet->n_terms + 1,
-                    sizeof(*packet->terms)))
-    return base_fail_nomem(err);
-  packet->terms = terms;
+  size_t bytes = to->value.len + to->datatype.len + to->lang.len;
   char *text = base_arena_bytes(&packet->text, bytes ? bytes : 1);
-  if (!text) return base_fail_nomem(err);
-  rdf_term *to = &packet->terms[packet->n_terms];
-  *to = (rdf_term){.kind = from->kind, .value = {text, from->value.len}};
-  if (from->value.len) memcpy(text, from->value.ptr, from->value.len);
-  text += from->value.len;
-  if (from->datatype.len) {
-    memcpy(text, from->datatype.ptr, from->datatype.len);
-    to->datatype = (quoin_span){text, from->datatype.len};
-  } else if (from->lang.len) {
-    memcpy(text, from->lang.ptr, from->lang.len);
-    to->lang = (quoin_span){text, from->lang.len};
+  quoin_span *part[3] = {&to->value, &to->datatype, &to->lang};
+
+  if (!text) return false;
+  for (size_t i = 0; i < 3; i++) {
+    if (!part[i]->len) continue;
+    memcpy(text, part[i]->ptr, part[i]->len);
+    part[i]->ptr = text;
+    text += part[i]->len;
   }
   packet->text_bytes += bytes;
-  out->bits = packet->n_terms++;
+  return true;
+}
+
+static quoin_status
+append(uint32_t *out, load_packet *packet, const rdf_term *term, uint64_t hash, quoin_error *err)
+{
+  void *terms = packet->terms, *hashes = packet->hashes;
+  size_t n = packet->n_terms;
+  rdf_term kept = *term;
+
+  if (n == UINT32_MAX - 1) return base_fail(err, QUOIN_ERR_LIMIT, "too many terms in one piece");
+  bool room = base_reserve(packet->mem, &terms, &packet->cap_terms, n + 1, sizeof(*packet->terms));
+  packet->terms = terms;
+  room = room &&
+         base_reserve(packet->mem, &hashes, &packet->cap_hashes, n + 1, sizeof(*packet->hashes));
+  packet->hashes = hashes;
+  if (!room || (!packet->lines && !copy_text(&kept, packet))) return base_fail_nomem(err);
+  packet->terms[n] = kept;
+  packet->hashes[n] = hash;
+  *out = (uint32_t)n;
+  packet->n_terms++;
+  return QUOIN_OK;
+}
+
+static quoin_status
+grow_slots(load_packet *packet, quoin_error *err)
+{
+  size_t n = packet->n_slots * 2;
+  uint32_t *slots = base_new_zero(packet->mem, n, sizeof(*slots));
+
+  if (!slots) return base_fail_nomem(err);
+  for (size_t i = 0; i < packet->n_terms; i++) {
+    size_t at = (size_t)packet->hashes[i] & (n - 1);
+    while (slots[at])
+      at = (at + 1) & (n - 1);
+    slots[at] = (uint32_t)i + 1;
+  }
+  base_release(packet->mem, packet->slots, packet->n_slots, sizeof(*slots));
+  packet->slots = slots;
+  packet->n_slots = n;
+  return QUOIN_OK;
+}
+
+/* The index of `term`, listed if it is not yet. */
+static quoin_status
+list(uint32_t *out, load_packet *packet, const rdf_term *term, quoin_error *err)
+{
+  uint64_t hash = atom_hash(term);
+  quoin_status st;
+
+  if (packet->n_terms >= packet->n_slots / 2 && (st = grow_slots(packet, err))) return st;
+  size_t at = (size_t)hash & (packet->n_slots - 1);
+  for (; packet->slots[at]; at = (at + 1) & (packet->n_slots - 1)) {
+    *out = packet->slots[at] - 1;
+    if (packet->hashes[*out] == hash && rdf_term_equal(&packet->terms[*out], term)) return QUOIN_OK;
+  }
+  if ((st = append(out, packet, term, hash, err))) return st;
+  packet->slots[at] = *out + 1;
   return QUOIN_OK;
 }
 
@@ -84,86 +149,95 @@ recent_slot(quoin_span iri)
 }
 
 static quoin_status
-add_iri(load_ref *out, load_packet *packet, const rdf_term *term, quoin_error *err)
+add_term(load_ref *out, load_packet *packet, const rdf_term *term, quoin_error *err)
 {
-  uint32_t *slot = &packet->recent[recent_slot(term->value)];
+  uint32_t index = 0, *recent = NULL;
+  quoin_status st;
 
-  if (*slot && base_span_equal(packet->terms[*slot - 1].value, term->value)) {
-    out->bits = *slot - 1;
-    return QUOIN_OK;
+  out->bits = LOAD_REF_NONE;
+  if (term->kind == RDF_NONE) return QUOIN_OK;
+  if (term->kind == RDF_LITERAL && term->datatype.len) {
+    atom_id id = atom_inline(term);
+    if (id.bits) {
+      assert(id.bits & LOAD_REF_INLINE);
+      out->bits = id.bits;
+      return QUOIN_OK;
+    }
+  } else if (term->kind == RDF_IRI) {
+    recent = &packet->recent[recent_slot(term->value)];
+    const rdf_term *other = *recent ? &packet->terms[*recent - 1] : NULL;
+    if (other && base_span_equal(other->value, term->value)) {
+      out->bits = *recent - 1;
+      return QUOIN_OK;
+    }
   }
-  quoin_status st = append(out, packet, term, err);
-  if (!st) *slot = (uint32_t)out->bits + 1;
-  return st;
-}
-
-/* Parsed here, beside the writer's thread; the floats are in packet->text already. */
-static quoin_status
-add_vector(load_ref *out, load_packet *packet, const rdf_term *vector, quoin_error *err)
-{
-  void *terms = packet->terms;
-  bool room = base_reserve(packet->mem, &terms, &packet->cap_terms, packet->n_terms + 1,
-                           sizeof(*packet->terms));
-  packet->terms = terms;
-  if (!room) return base_fail_nomem(err);
-  packet->terms[packet->n_terms] = *vector;
-  packet->text_bytes += vector->value.len;
-  out->bits = packet->n_terms++;
+  if ((st = list(&index, packet, term, err))) return st;
+  if (recent) *recent = index + 1;
+  out->bits = index;
   return QUOIN_OK;
-}
-
-static quoin_status
-add_term(load_ref *out, load_packet *packet, const rdf_term *term, load_blanks *blanks,
-         quoin_error *err)
-{
-  switch (term->kind) {
-  case RDF_NONE:
-    out->bits = LOAD_REF_NONE;
-    return QUOIN_OK;
-  case RDF_IRI:
-    return add_iri(out, packet, term, err);
-  case RDF_BLANK: {
-    uint64_t number = 0;
-    quoin_status st = load_blanks_number(&number, blanks, term->value, err);
-    out->bits = LOAD_REF_BLANK | number;
-    return st;
-  }
-  case RDF_LITERAL: {
-    rdf_term vector;
-    quoin_status st = rdf_vector_of(&term, &vector, &packet->text, err);
-    if (st) return st;
-    return term == &vector ? add_vector(out, packet, term, err) : append(out, packet, term, err);
-  }
-  case RDF_VECTOR:
-    break;
-  }
-  assert(false && "a term has one of these kinds");
-  return base_fail(err, QUOIN_ERR_ARGUMENT, "a term of no known kind");
 }
 
 quoin_status
 load_packet_add(load_packet *packet, const rdfio_quad *quad, const rdf_term *graph,
-                load_blanks *blanks, quoin_error *err)
+                quoin_error *err)
 {
-  assert(!load_packet_is_full(packet));
-  load_ref *refs = packet->quads[packet->n_quads];
-  const rdf_term *s = &quad->term[0];
   quoin_status st = QUOIN_OK;
+  void *quads = packet->quads;
+  const rdf_term *s = &quad->term[0], *g = &quad->term[3];
+  const rdf_term *last =
+      packet->subject.bits == LOAD_REF_NONE ? NULL : &packet->terms[packet->subject.bits];
 
-  if (packet->subject_ref.bits != LOAD_REF_NONE && s->kind == packet->subject.kind &&
-      base_span_equal(s->value, packet->subject.value)) {
-    refs[0] = packet->subject_ref;
-  } else {
-    if ((st = add_term(&refs[0], packet, s, blanks, err))) return st;
-    packet->subject = *s;
-    packet->subject_ref = refs[0];
-  }
-  if ((st = add_term(&refs[1], packet, &quad->term[1], blanks, err))) return st;
-  if ((st = add_term(&refs[2], packet, &quad->term[2], blanks, err))) return st;
-  const rdf_term *g = &quad->term[3];
+  if (!base_reserve(packet->mem, &quads, &packet->cap_quads, packet->n_quads + 1,
+                    sizeof(*packet->quads)))
+    return base_fail_nomem(err);
+  packet->quads = quads;
+  load_ref *refs = packet->quads[packet->n_quads];
+  if (last && s->kind == last->kind && base_span_equal(s->value, last->value))
+    refs[0] = packet->subject;
+  else if ((st = add_term(&refs[0], packet, s, err)))
+    return st;
+  packet->subject = refs[0];
+  if ((st = add_term(&refs[1], packet, &quad->term[1], err))) return st;
+  if ((st = add_term(&refs[2], packet, &quad->term[2], err))) return st;
   if (g->kind == RDF_NONE && graph) g = graph;
-  if ((st = add_term(&refs[3], packet, g, blanks, err))) return st;
-  packet->blanks = blanks->last;
+  if ((st = add_term(&refs[3], packet, g, err))) return st;
   packet->n_quads++;
   return QUOIN_OK;
+}
+
+/* ---- lines ------------------------------------------------------------------------------------
+ */
+
+static quoin_status
+note_bad(load_packet *packet, const quoin_error *bad, quoin_error *err)
+{
+  void *list = packet->bad;
+
+  if (!base_reserve(packet->mem, &list, &packet->cap_bad, packet->n_bad + 1, sizeof(*packet->bad)))
+    return base_fail_nomem(err);
+  packet->bad = list;
+  quoin_span message = base_arena_copy(&packet->text, base_span(bad->message));
+  if (!message.ptr) return base_fail_nomem(err);
+  packet->bad[packet->n_bad++] = (load_bad){bad->line, bad->column, message};
+  return QUOIN_OK;
+}
+
+void
+load_packet_scan(load_packet *packet, const rdf_term *graph, bool lenient)
+{
+  rdfio_quad quads[SCAN_QUADS]; /* few, to stay in the first-level cache */
+  quoin_error error = QUOIN_ERROR_INIT;
+  quoin_status st;
+  size_t n;
+
+  packet->lines = true;
+  while ((st = rdfio_chunk_next(quads, &n, SCAN_QUADS, packet->chunk, &error)) != QUOIN_DONE) {
+    for (size_t i = 0; !st && i < n; i++)
+      st = load_packet_add(packet, &quads[i], graph, &error);
+    if (st == QUOIN_ERR_SYNTAX && lenient) st = note_bad(packet, &error, &error);
+    if (st) break;
+  }
+  packet->n_lines = rdfio_chunk_line(packet->chunk) - 1;
+  packet->status = st == QUOIN_DONE ? QUOIN_OK : st;
+  packet->error = error;
 }

@@ -1,57 +1,73 @@
 /* load/packet.h - statements on their way from the parser to the atoms.
  *
- * A packet owns the text of its terms. Terms are listed once where that is cheap to know (the
- * subject of the statement before, predicates, graphs and IRIs seen lately), so that the interning
- * side hashes less; a term may still be listed twice. Measured (two cores, CPU seconds of a whole
- * load): the table of terms seen lately takes 766 k real N-Quads from 0.62 to 0.52 s, 1 M triples
- * of a shop from 0.59 to 0.54 s. Blank nodes are numbers of their file. */
+ * A packet lists each of its terms once, in the order of first occurrence and with its hash, so
+ * that the interning side only probes. What has an id by itself (small numbers, dates) is not
+ * listed. The text is that of a chunk of the input, or copied where the parser only lends it. */
 #ifndef QUOIN_LOAD_PACKET_H
 #define QUOIN_LOAD_PACKET_H
 
-#include "load/blanks.h"
 #include "rdfio/rdfio.h"
 
 enum {
-  LOAD_PACKET_QUADS = 8192,   /* enough to hide the hand-over; ids, terms and text fit the L2/L3 */
-  LOAD_PACKET_TEXT = 1 << 20, /* bytes of text after which a packet is full */
-  LOAD_PACKET_RECENT = 512    /* slots of the table of terms seen lately; a power of two */
+  LOAD_PACKET_QUADS = 8192,   /* with copied text: enough to hide the hand-over; ids, terms and */
+  LOAD_PACKET_TEXT = 1 << 20, /* text fit the L2/L3 */
+  LOAD_PACKET_CHUNK = 512 * 1024, /* bytes of lines */
+  LOAD_PACKET_RECENT = 512        /* slots of the table of IRIs seen lately; a power of two */
 };
 
-/* Where a term of a quad is: an index into terms, or a blank node, or none. */
+/* What a place of a quad holds: the index of a term, nothing, or (top bit set) an inline id. */
 typedef struct load_ref {
   uint64_t bits;
 } load_ref;
-#define LOAD_REF_NONE UINT64_MAX
-#define LOAD_REF_BLANK (UINT64_C(1) << 63)
+#define LOAD_REF_NONE (UINT64_C(1) << 62)
+#define LOAD_REF_INLINE (UINT64_C(1) << 63)
+
+/* A bad line that was skipped; counted from 1 within the chunk. */
+typedef struct load_bad {
+  uint64_t line, column;
+  quoin_span message;
+} load_bad;
 
 typedef struct load_packet {
+  const base_alloc *mem;
+  rdfio_chunk *chunk; /* lines of the input */
+  bool lines;         /* the text of the terms is in the chunk, else in `text` */
   base_arena text;
   size_t text_bytes;
-  rdf_term *terms; /* in the order of first occurrence */
-  size_t n_terms, cap_terms;
+  rdf_term *terms; /* in the order of first occurrence; blank nodes by label */
+  uint64_t *hashes;
+  size_t n_terms, cap_terms, cap_hashes;
   load_ref (*quads)[4];
-  size_t n_quads;
-  uint64_t blanks;                     /* highest blank node number of the load after this packet */
-  uint32_t recent[LOAD_PACKET_RECENT]; /* 1 + index into terms; 0: empty */
-  rdf_term subject; /* of the last quad, as the parser gave it: same batch only */
-  load_ref subject_ref;
-  const base_alloc *mem;
+  size_t n_quads, cap_quads;
+  uint32_t *slots; /* hash table: 1 + index into terms; 0: empty */
+  size_t n_slots;
+  uint32_t recent[LOAD_PACKET_RECENT]; /* the same, by the ends of IRIs */
+  load_ref subject;                    /* of the last quad */
+
+  /* of lines: what the scan found */
+  uint64_t n_lines;
+  load_bad *bad; /* where lenient */
+  size_t n_bad, cap_bad;
+  quoin_status status; /* why it ended early */
+  quoin_error error;
+  size_t source; /* number of the input it is from */
 } load_packet;
 
-quoin_status load_packet_init(load_packet *packet, const base_alloc *mem, quoin_error *err);
-void load_packet_clear(load_packet *packet); /* a zeroed one is fine */
+quoin_status load_packet_new(load_packet **out, const base_alloc *mem, quoin_error *err);
+void load_packet_free(load_packet *packet);  /* NULL is fine */
 void load_packet_reset(load_packet *packet); /* empty, keeps memory */
 
 static inline bool
 load_packet_is_full(const load_packet *packet)
 {
-  return packet->n_quads == LOAD_PACKET_QUADS || packet->text_bytes >= LOAD_PACKET_TEXT;
+  return packet->n_quads >= LOAD_PACKET_QUADS || packet->text_bytes >= LOAD_PACKET_TEXT;
 }
 
-/* Add one statement; the packet must not be full. `graph` (may be NULL) stands in for no graph. */
+/* Add one statement. `graph` (may be NULL) stands in for no graph. */
 quoin_status load_packet_add(load_packet *packet, const rdfio_quad *quad, const rdf_term *graph,
-                             load_blanks *blanks, quoin_error *err);
-/* The text that the parser lent is gone: what was remembered of it by address is forgotten. */
-void load_packet_batch_over(load_packet *packet);
+                             quoin_error *err);
+/* Scan the lines of packet->chunk into it. What goes wrong is left in the packet: `status` with
+ * `error`, bad lines that `lenient` skips in `bad`. Any thread. */
+void load_packet_scan(load_packet *packet, const rdf_term *graph, bool lenient);
 
 #endif /* QUOIN_LOAD_PACKET_H */

@@ -1,4 +1,5 @@
-/* rdfio/lines.c - reads N-Triples and N-Quads: cuts the input at line ends, scans, reports. */
+/* rdfio/lines.c - reads N-Triples and N-Quads: cuts the input at line ends, scans, reports. A chunk
+ * of whole lines is all the state there is, so that several threads can read one input. */
 #include "rdfio/lines.h"
 
 #include "rdfio/batch.h"
@@ -8,8 +9,8 @@
 
 #include "base/poison.h"
 
-/* Block and batch together stay in a second-level cache of 512 KiB. */
-enum { BLOCK_SIZE = 256 * 1024 };
+/* What is read at once. Chunk and batch together stay in a second-level cache of 512 KiB. */
+enum { READ_SIZE = 256 * 1024 };
 
 typedef rdfio_lines_end (*scan_fn)(rdfio_lines *lines);
 
@@ -126,157 +127,233 @@ rdfio_lines_escaped_string(quoin_span *out, const char **at, rdfio_lines *l)
   return true;
 }
 
-/* ---- the input, block by block ----------------------------------------------------------------
+/* ---- chunks ------------------------------------------------------------------------------------
  */
 
-typedef struct block {
+struct rdfio_chunk {
   const base_alloc *mem;
   char *data; /* cap + RDFIO_LINES_SLACK bytes */
   size_t cap, len;
-  size_t lines; /* [0, lines) are whole lines */
-  bool ended;
-} block;
+  const char *name; /* of the source */
+  base_arena arena;
+  rdfio_lines lines;
+  scan_fn scan;
+};
+
+quoin_status
+rdfio_chunk_new(rdfio_chunk **out, const base_alloc *mem, quoin_error *err)
+{
+  rdfio_chunk *c = base_new_zero(mem, 1, sizeof(*c));
+  *out = c;
+  if (!c) return base_fail_nomem(err);
+  c->mem = mem;
+  c->name = "";
+  c->scan = choose_scan();
+  base_arena_init(&c->arena, mem);
+  c->lines.arena = &c->arena;
+  return QUOIN_OK;
+}
+
+void
+rdfio_chunk_free(rdfio_chunk *c)
+{
+  if (!c) return;
+  base_release(c->mem, c->data, c->cap ? c->cap + RDFIO_LINES_SLACK : 0, 1);
+  base_arena_clear(&c->arena);
+  base_release(c->mem, c, 1, sizeof(*c));
+}
+
+size_t
+rdfio_chunk_bytes(const rdfio_chunk *c)
+{
+  return c->len;
+}
+
+uint64_t
+rdfio_chunk_line(const rdfio_chunk *c)
+{
+  return c->lines.line;
+}
+
+void
+rdfio_chunk_set_line(rdfio_chunk *c, uint64_t line)
+{
+  c->lines.line = line;
+}
 
 static quoin_status
-block_grow(block *b, quoin_error *err)
+chunk_reserve(rdfio_chunk *c, size_t cap, quoin_error *err)
 {
-  size_t cap = b->cap ? b->cap : BLOCK_SIZE / 2;
-  if (!base_mul_size(&cap, cap, 2) || cap > SIZE_MAX - RDFIO_LINES_SLACK)
-    return base_fail_nomem(err);
-  char *data = base_resize(b->mem, b->data, b->cap ? b->cap + RDFIO_LINES_SLACK : 0,
+  if (cap <= c->cap) return QUOIN_OK;
+  if (cap > SIZE_MAX - RDFIO_LINES_SLACK) return base_fail_nomem(err);
+  char *data = base_resize(c->mem, c->data, c->cap ? c->cap + RDFIO_LINES_SLACK : 0,
                            cap + RDFIO_LINES_SLACK, 1);
   if (!data) return base_fail_nomem(err);
-  memset(data + b->len, 0, cap + RDFIO_LINES_SLACK - b->len);
-  b->data = data;
-  b->cap = cap;
+  c->data = data;
+  c->cap = cap;
   return QUOIN_OK;
 }
 
-/* Past the last line end of [from, len), or 0: '\n', or '\r' in files that have nothing else. A
- * '\r' as last byte is left: a '\n' may follow it. */
-static size_t
-past_last_line(const block *b, size_t from)
-{
-  const char *end = b->len > from ? memrchr(b->data + from, '\n', b->len - from) : NULL;
-  if (!end && b->len > from + 1) end = memrchr(b->data + from, '\r', b->len - from - 1);
-  return end ? (size_t)(end - b->data) + 1 : 0;
-}
-
-/* Forget the lines scanned and read until there is a whole one, or the end. */
+/* What was found at a bad statement; reading goes on behind its line. */
 static quoin_status
-block_next(block *b, rdfio_batch *batch, quoin_error *err)
+fault(rdfio_chunk *c, quoin_error *err)
 {
-  b->len -= b->lines;
-  memmove(b->data, b->data + b->lines, b->len);
-  b->lines = 0;
-  while (!b->lines && !b->ended) {
-    quoin_status st;
-    size_t got = 0;
-    if (b->len == b->cap && (st = block_grow(b, err))) return st;
-    if ((st = rdfio_source_read(&got, batch->source, b->data + b->len, b->cap - b->len, err)))
-      return st;
-    size_t from = b->len ? b->len - 1 : 0; /* a '\r' may have been left there */
-    b->ended = got == 0;
-    b->len += got;
-    batch->result->bytes += got;
-    b->lines = b->ended ? b->len : past_last_line(b, from);
-  }
-  return QUOIN_OK;
-}
-
-/* The scan needs '\n' and slack after the chunk; the bytes there belong to the next one. */
-typedef struct borrowed {
-  char saved[RDFIO_LINES_SLACK];
-} borrowed;
-
-static void
-slack_set(borrowed *s, block *b)
-{
-  memcpy(s->saved, b->data + b->lines, sizeof(s->saved));
-  memset(b->data + b->lines, '\n', sizeof(s->saved));
-}
-
-static void
-slack_undo(const borrowed *s, block *b)
-{
-  memcpy(b->data + b->lines, s->saved, sizeof(s->saved));
-}
-
-static void
-fault_error(quoin_error *out, const rdfio_lines *l, const char *name)
-{
+  rdfio_lines *l = &c->lines;
   char found[32];
-  rdfio_describe(found, l->fault, l->fault < l->end ? l->end : l->fault + 1);
-  *out = (quoin_error)QUOIN_ERROR_INIT;
-  (void)!base_fail_pos(out, QUOIN_ERR_SYNTAX, name, l->line, (uint64_t)(l->fault - l->at) + 1,
-                       "found %s, expected %s", found, l->expected);
-}
-
-/* Lenient: go on behind the bad line. */
-static void
-skip_line(rdfio_lines *l)
-{
   const char *p = l->fault; /* never before the line's own end */
+  rdfio_describe(found, p, p < l->end ? l->end : p + 1);
+  quoin_status st =
+      base_fail_pos(err, QUOIN_ERR_SYNTAX, c->name, l->line, (uint64_t)(p - l->at) + 1,
+                    "found %s, expected %s", found, l->expected);
   while (p < l->end && *p != '\n' && *p != '\r')
     p++;
   if (p < l->end) p += *p == '\r' && p[1] == '\n' ? 2 : 1;
   l->at = p;
   l->line++;
+  return st;
 }
 
-static quoin_status
-scan_block(rdfio_lines *l, rdfio_batch *batch, scan_fn scan, quoin_error *err)
+quoin_status
+rdfio_chunk_next(rdfio_quad *out, size_t *n, size_t cap, rdfio_chunk *c, quoin_error *err)
 {
-  const char *name = rdfio_source_name(batch->source);
+  assert(cap);
+  rdfio_lines *l = &c->lines;
+  l->out = out;
+  l->cap = cap;
+  l->n = 0;
+  l->fault = NULL;
+  rdfio_lines_end end = c->scan(l);
+  *n = l->n;
+  if (end == RDFIO_LINES_NOMEM) return base_fail_nomem(err);
+  if (l->n) return QUOIN_OK; /* a bad one after them is met again */
+  return end == RDFIO_LINES_BAD ? fault(c, err) : QUOIN_DONE;
+}
+
+/* ---- cutting -----------------------------------------------------------------------------------
+ */
+
+struct rdfio_cutter {
+  const base_alloc *mem;
+  rdfio_source *source;
+  size_t least;
+  char *rest; /* of a line whose end is not read yet */
+  size_t cap, len;
+  bool begun, ended;
+};
+
+quoin_status
+rdfio_cutter_new(rdfio_cutter **out, rdfio_source *source, size_t least, const base_alloc *mem,
+                 quoin_error *err)
+{
+  rdfio_cutter *cut = base_new_zero(mem, 1, sizeof(*cut));
+  *out = cut;
+  if (!cut) return base_fail_nomem(err);
+  cut->mem = mem;
+  cut->source = source;
+  cut->least = least;
+  return QUOIN_OK;
+}
+
+void
+rdfio_cutter_free(rdfio_cutter *cut)
+{
+  if (!cut) return;
+  base_release(cut->mem, cut->rest, cut->cap, 1);
+  base_release(cut->mem, cut, 1, sizeof(*cut));
+}
+
+/* Past the last line end of [from, len), or 0: '\n', or '\r' in files that have nothing else. A
+ * '\r' as last byte is left: a '\n' may follow it. */
+static size_t
+past_last_line(const rdfio_chunk *c, size_t from)
+{
+  const char *end = c->len > from ? memrchr(c->data + from, '\n', c->len - from) : NULL;
+  if (!end && c->len > from + 1) end = memrchr(c->data + from, '\r', c->len - from - 1);
+  return end ? (size_t)(end - c->data) + 1 : 0;
+}
+
+/* Read until there is a whole line and enough of them, or the end; *lines is the end of the last.
+ */
+static quoin_status
+fill(size_t *lines, rdfio_chunk *c, rdfio_cutter *cut, quoin_error *err)
+{
+  quoin_status st;
+  *lines = 0;
+  if ((st = chunk_reserve(c, cut->len + READ_SIZE, err))) return st;
+  if (cut->len) memcpy(c->data, cut->rest, cut->len);
+  c->len = cut->len;
+  while (!cut->ended && (!*lines || c->len < cut->least)) {
+    size_t got = 0, from = c->len ? c->len - 1 : 0; /* a '\r' may have been left there */
+    if (c->cap == c->len && (st = chunk_reserve(c, c->cap + c->cap / 2 + READ_SIZE, err)))
+      return st;
+    size_t room = c->cap - c->len < READ_SIZE ? c->cap - c->len : READ_SIZE;
+    if ((st = rdfio_source_read(&got, cut->source, c->data + c->len, room, err))) return st;
+    c->len += got;
+    cut->ended = got == 0;
+    size_t end = cut->ended ? c->len : past_last_line(c, from);
+    if (end) *lines = end;
+  }
+  return QUOIN_OK;
+}
+
+quoin_status
+rdfio_cutter_next(rdfio_chunk *c, rdfio_cutter *cut, bool quads, quoin_error *err)
+{
+  size_t lines;
+  void *rest = cut->rest;
+  quoin_status st;
+
+  base_arena_reset(&c->arena);
+  c->name = rdfio_source_name(cut->source);
+  if (cut->ended) return QUOIN_DONE;
+  if ((st = fill(&lines, c, cut, err))) return st;
+  cut->len = c->len - lines;
+  if (!base_reserve(cut->mem, &rest, &cut->cap, cut->len, 1)) return base_fail_nomem(err);
+  cut->rest = rest;
+  if (cut->len) memcpy(cut->rest, c->data + lines, cut->len);
+  c->len = lines;
+  if (!lines) return QUOIN_DONE;
+  memset(c->data + lines, '\n', RDFIO_LINES_SLACK);
+  c->lines = (rdfio_lines){
+      .at = c->data, .end = c->data + lines, .line = 1, .quads = quads, .arena = &c->arena};
+  if (!cut->begun && lines >= 3 && !memcmp(c->data, "\xEF\xBB\xBF", 3))
+    c->lines.at += 3; /* byte order mark */
+  cut->begun = true;
+  return QUOIN_OK;
+}
+
+/* ---- one thread --------------------------------------------------------------------------------
+ */
+
+static quoin_status
+read_chunk(rdfio_chunk *c, rdfio_batch *batch, quoin_error *err)
+{
   for (;;) {
-    quoin_status st = QUOIN_OK;
-    quoin_error fault;
-    l->n = batch->n;
-    l->fault = NULL;
-    rdfio_lines_end end = scan(l);
-    batch->n = l->n;
-    switch (end) {
-    case RDFIO_LINES_END:
-      return rdfio_batch_flush(batch, err); /* the spans point into the block */
-    case RDFIO_LINES_FULL:
-      if ((st = rdfio_batch_flush(batch, err))) return st;
-      break;
-    case RDFIO_LINES_NOMEM:
-      return base_fail_nomem(err);
-    case RDFIO_LINES_BAD:
-      fault_error(&fault, l, name);
-      if ((st = rdfio_batch_bad(batch, &fault, err))) return st;
-      skip_line(l);
-      break;
-    }
+    quoin_error bad = QUOIN_ERROR_INIT;
+    quoin_status st = rdfio_chunk_next(batch->quads, &batch->n, RDFIO_BATCH, c, &bad);
+    if (st == QUOIN_DONE) return QUOIN_OK;
+    st = st ? rdfio_batch_bad(batch, &bad, err) : rdfio_batch_flush(batch, err);
+    if (st) return st;
   }
 }
 
 quoin_status
 rdfio_read_lines(rdfio_batch *batch, bool quads, const base_alloc *mem, quoin_error *err)
 {
-  quoin_status st = QUOIN_OK;
-  scan_fn scan = choose_scan();
-  block b = {.mem = mem};
-  borrowed slack;
-  rdfio_lines l = {
-      .line = 1, .quads = quads, .arena = &batch->arena, .out = batch->quads, .cap = RDFIO_BATCH};
+  rdfio_cutter *cutter = NULL;
+  rdfio_chunk *chunk = NULL;
+  uint64_t line = 1;
+  quoin_status st = rdfio_cutter_new(&cutter, batch->source, 1, mem, err);
 
-  if ((st = block_grow(&b, err))) goto done;
-  for (bool first = true;; first = false) {
-    if ((st = block_next(&b, batch, err))) goto done;
-    if (!b.lines) break;
-    l.at = b.data;
-    l.end = b.data + b.lines;
-    if (first && b.lines >= 3 && !memcmp(l.at, "\xEF\xBB\xBF", 3)) l.at += 3; /* byte order mark */
-    slack_set(&slack, &b);
-    st = scan_block(&l, batch, scan, err);
-    slack_undo(&slack, &b);
-    if (st) goto done;
+  if (!st) st = rdfio_chunk_new(&chunk, mem, err);
+  while (!st && !(st = rdfio_cutter_next(chunk, cutter, quads, err))) {
+    batch->result->bytes += rdfio_chunk_bytes(chunk);
+    rdfio_chunk_set_line(chunk, line);
+    st = read_chunk(chunk, batch, err);
+    line = rdfio_chunk_line(chunk);
   }
-  st = rdfio_batch_flush(batch, err);
-
-done:
-  base_release(mem, b.data, b.cap ? b.cap + RDFIO_LINES_SLACK : 0, 1);
+  if (st == QUOIN_DONE) st = rdfio_batch_flush(batch, err);
+  rdfio_chunk_free(chunk);
+  rdfio_cutter_free(cutter);
   return st;
 }

@@ -87,6 +87,35 @@ quoin_status rdfio_read(rdfio_read_result *out, rdfio_source *source,
                         const rdfio_read_options *options, rdfio_sink_fn sink, void *sink_user,
                         const base_alloc *mem, quoin_error *err);
 
+/* ---- N-Triples and N-Quads in pieces, for readers with several threads -------------------------
+ */
+
+/* Some whole lines of an input. One thread at a time; any. */
+typedef struct rdfio_chunk rdfio_chunk;
+quoin_status rdfio_chunk_new(rdfio_chunk **out, const base_alloc *mem, quoin_error *err);
+void rdfio_chunk_free(rdfio_chunk *chunk);          /* NULL is fine */
+size_t rdfio_chunk_bytes(const rdfio_chunk *chunk); /* of its lines */
+/* Number of the line at which reading is: from 1 in a chunk just cut, unless it is set. */
+uint64_t rdfio_chunk_line(const rdfio_chunk *chunk);
+void rdfio_chunk_set_line(rdfio_chunk *chunk, uint64_t line);
+/* The next 1..cap statements, or DONE. Their text is valid until the chunk is cut again. SYNTAX,
+ * with line and column, for a bad statement when it is the next; the call after goes on behind its
+ * line. NOMEM. */
+quoin_status rdfio_chunk_next(rdfio_quad *out, size_t *n, size_t cap, rdfio_chunk *chunk,
+                              quoin_error *err);
+
+/* Cuts what a source gives at the ends of lines. One thread. */
+typedef struct rdfio_cutter rdfio_cutter;
+/* `source` is borrowed. Chunks get `least` bytes or more, but for the last, and no more lines than
+ * that takes. */
+quoin_status rdfio_cutter_new(rdfio_cutter **out, rdfio_source *source, size_t least,
+                              const base_alloc *mem, quoin_error *err);
+void rdfio_cutter_free(rdfio_cutter *cutter); /* NULL is fine */
+/* Forget what the chunk holds and put the next lines there, or DONE. `quads`: N-Quads. Errors:
+ * those of rdfio_source_read, NOMEM. */
+quoin_status rdfio_cutter_next(rdfio_chunk *chunk, rdfio_cutter *cutter, bool quads,
+                               quoin_error *err);
+
 /* ---- statements out
  * ------------------------------------------------------------------------------ */
 

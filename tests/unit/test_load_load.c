@@ -142,9 +142,8 @@ test_load__graph_takes_what_names_none(void **state)
 /* Many packets, so that the ring goes round, a failure in the last one, and atoms that are gone
  * after it. */
 static void
-fail_late(fixture *f, unsigned threads)
+fail_late(fixture *f, unsigned threads, int n)
 {
-  enum { N = 60000 };
   load_options options = nquads(threads);
   load_result result;
   quoin_error err = QUOIN_ERROR_INIT;
@@ -152,7 +151,7 @@ fail_late(fixture *f, unsigned threads)
   atom_stats before, after;
 
   base_buffer_init(&text, base_alloc_default());
-  for (int i = 0; i < N; i++)
+  for (int i = 0; i < n; i++)
     base_buffer_printf(&text, "<http://e/s%d> <http://e/p> \"value %d\" <http://e/g%d> .\n", i, i,
                        i % 7);
   const size_t good = text.len;
@@ -163,7 +162,7 @@ fail_late(fixture *f, unsigned threads)
 
   atom_store_stats(&before, quad_store_atoms(f->store));
   assert_int_equal(load_texts(&result, f, bad_text, 1, &options, &err), QUOIN_ERR_SYNTAX);
-  assert_int_equal(err.line, N + 1);
+  assert_int_equal(err.line, n + 1);
   assert_int_equal(err.column, 11);
   assert_int_equal(count(f, QUAD_ANY), 0);
   atom_store_stats(&after, quad_store_atoms(f->store));
@@ -172,8 +171,8 @@ fail_late(fixture *f, unsigned threads)
 
   text.data[good] = '\0';
   assert_int_equal(load_texts(&result, f, bad_text, 1, &options, &err), QUOIN_OK);
-  assert_int_equal(result.added, N);
-  assert_int_equal(count(f, QUAD_NAMED), N);
+  assert_int_equal(result.added, n);
+  assert_int_equal(count(f, QUAD_NAMED), n);
   assert_int_equal(quad_store_check(f->store, NULL, NULL, NULL, &err), QUOIN_OK);
   base_buffer_clear(&text);
 }
@@ -181,13 +180,165 @@ fail_late(fixture *f, unsigned threads)
 static void
 test_load__failure_leaves_the_store_as_it_was(void **state)
 {
-  fail_late(*state, 0);
+  fail_late(*state, 0, 130000);
 }
 
 static void
 test_load__failure_leaves_the_store_as_it_was_on_one_thread(void **state)
 {
-  fail_late(*state, 1);
+  fail_late(*state, 1, 130000);
+}
+
+/* So few quads that they go through the log. */
+static void
+test_load__failure_leaves_the_store_as_it_was_when_small(void **state)
+{
+  fail_late(*state, 3, 20000);
+}
+
+typedef struct heard {
+  uint64_t lines[64];
+  size_t n;
+} heard;
+
+static void
+hear(void *user, const quoin_error *error)
+{
+  heard *h = user;
+  assert_string_equal(error->file, "text");
+  assert_true(h->n < 64);
+  h->lines[h->n++] = error->line;
+}
+
+/* Two inputs of several chunks, with bad lines, blank nodes and what comes twice. */
+static void
+many_lines(base_buffer *text, int n)
+{
+  base_buffer_init(text, base_alloc_default());
+  for (int i = 0; i < n; i++) {
+    if (i % 9973 == 77)
+      base_buffer_text(text, "<s:> <p:> oops .\n");
+    else
+      base_buffer_printf(text, "<http://e/s%d> <http://e/p%d> %s%d%s .\n", i / 3, i % 11,
+                         i % 2 ? "_:b" : "\"v", i % 40000, i % 2 ? "" : "\"");
+  }
+  base_buffer_byte(text, '\0');
+  assert_false(text->failed);
+}
+
+static uint64_t
+digest_of_run(const char *path)
+{
+  char name[96];
+  uint64_t digest = 0;
+  for (int generation = 1; generation < 40; generation++) {
+    snprintf(name, sizeof(name), "%s/run-%d", path, generation);
+    FILE *file = fopen(name, "rb");
+    if (!file) continue;
+    char data[4096];
+    size_t got;
+    while ((got = fread(data, 1, sizeof(data), file)) > 0)
+      digest = base_hash_seed(data, got, digest);
+    fclose(file);
+    break;
+  }
+  return digest;
+}
+
+/* The same quads, bad lines and bytes, however many threads there are and however little memory. */
+static void
+test_load__is_the_same_with_any_threads_and_memory(void **state)
+{
+  (void)state;
+  static const unsigned threads[] = {1, 2, 3, 4, 2, 1};
+  static const uint64_t memory[] = {0, 0, 0, 0, 1, 1};
+  base_buffer text;
+  uint64_t digest = 0, terms = 0, added = 0;
+
+  many_lines(&text, 160000);
+  const char *const texts[] = {text.data, text.data};
+  for (size_t i = 0; i < sizeof(threads) / sizeof(*threads); i++) {
+    void *one = NULL;
+    assert_int_equal(setup(&one), 0);
+    fixture *f = one;
+    load_options options = nquads(threads[i]);
+    load_result result;
+    quoin_error err = QUOIN_ERROR_INIT;
+    atom_stats stats;
+    heard h = {.n = 0};
+
+    options.memory_bytes = memory[i];
+    options.read.lenient = true;
+    options.read.bad = hear;
+    options.read.user = &h;
+    assert_int_equal(load_texts(&result, f, texts, 2, &options, &err), QUOIN_OK);
+    assert_int_equal(h.n, 2 * 17);
+    for (size_t k = 0; k < h.n; k++)
+      assert_int_equal(h.lines[k], k % 17 * 9973 + 78);
+    assert_int_equal(result.skipped, h.n);
+    assert_int_equal(result.statements, 2 * 160000 - h.n);
+    atom_store_stats(&stats, quad_store_atoms(f->store));
+    if (i == 0) {
+      digest = digest_of_run(f->path);
+      terms = stats.terms;
+      added = result.added;
+      assert_int_equal(quad_store_check(f->store, NULL, NULL, NULL, &err), QUOIN_OK);
+    }
+    assert_true(digest && digest == digest_of_run(f->path));
+    assert_int_equal(stats.terms, terms);
+    assert_int_equal(result.added, added);
+    assert_int_equal(teardown(&one), 0);
+  }
+  base_buffer_clear(&text);
+}
+
+/* Many small loads leave a bounded number of runs, and each quad once. */
+static void
+test_load__small_ones_share_runs(void **state)
+{
+  fixture *f = *state;
+  load_options options = nquads(2);
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_stats stats;
+
+  for (int i = 0; i < 60; i++) {
+    load_result result;
+    base_buffer text;
+    base_buffer_init(&text, base_alloc_default());
+    for (int k = 0; k < 300; k++) /* half of them are of the load before */
+      base_buffer_printf(&text, "<http://e/s%d> <http://e/p> \"%d\" .\n", i * 150 + k, k % 150);
+    base_buffer_byte(&text, '\0');
+    const char *const texts[] = {text.data};
+    assert_int_equal(load_texts(&result, f, texts, 1, &options, &err), QUOIN_OK);
+    assert_int_equal(result.added, i ? 150 : 300);
+    base_buffer_clear(&text);
+  }
+  assert_int_equal(count(f, QUAD_DEFAULT), 60 * 150 + 150);
+  assert_int_equal(quad_store_stats(&stats, f->store, &err), QUOIN_OK);
+  assert_true(stats.disk_runs <= 8 && stats.memory_runs <= 16);
+  assert_int_equal(quad_store_check(f->store, NULL, NULL, NULL, &err), QUOIN_OK);
+}
+
+/* A load into a store that has quads adds what is new, whatever the term was before. */
+static void
+test_load__a_large_one_after_another(void **state)
+{
+  fixture *f = *state;
+  load_options options = nquads(2);
+  load_result first, second;
+  quoin_error err = QUOIN_ERROR_INIT;
+  base_buffer text;
+
+  options.read.lenient = true;
+  many_lines(&text, 140000);
+  const char *const texts[] = {text.data};
+  assert_int_equal(load_texts(&first, f, texts, 1, &options, &err), QUOIN_OK);
+  assert_int_equal(load_texts(&second, f, texts, 1, &options, &err), QUOIN_OK);
+  /* Blank nodes are others each time; quads with literals are there. */
+  assert_true(second.added > 0 && second.added < first.added);
+  assert_int_equal(count(f, QUAD_ANY), first.added + second.added);
+  assert_int_equal(quad_store_check(f->store, NULL, NULL, NULL, &err), QUOIN_OK);
+  base_buffer_clear(&text);
 }
 
 static void
@@ -233,6 +384,12 @@ main(void)
                                       teardown),
       cmocka_unit_test_setup_teardown(test_load__failure_leaves_the_store_as_it_was_on_one_thread,
                                       setup, teardown),
+      cmocka_unit_test_setup_teardown(test_load__failure_leaves_the_store_as_it_was_when_small,
+                                      setup, teardown),
+      cmocka_unit_test_setup_teardown(test_load__is_the_same_with_any_threads_and_memory, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(test_load__small_ones_share_runs, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_load__a_large_one_after_another, setup, teardown),
       cmocka_unit_test_setup_teardown(test_load__lenient_skips_and_counts, setup, teardown),
       cmocka_unit_test_setup_teardown(test_load__cancelled_before_it_begins, setup, teardown),
   };

@@ -1,0 +1,171 @@
+#include "load/write.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/poison.h"
+
+void
+load_writer_init(load_writer *w, quad_store *store, const base_alloc *mem)
+{
+  *w = (load_writer){.store = store, .mem = mem};
+  load_blanks_init(&w->blanks, mem);
+}
+
+void
+load_writer_clear(load_writer *w)
+{
+  if (!w->mem) return;
+  load_blanks_clear(&w->blanks);
+  base_release(w->mem, w->ids, w->cap_ids, sizeof(*w->ids));
+  base_release(w->mem, w->quads, w->cap_quads, sizeof(*w->quads));
+  *w = (load_writer){0};
+}
+
+/* Room for the packet, and what has to be known from the packets before. */
+static quoin_status
+start_packet(load_writer *w, const load_packet *packet, quoin_error *err)
+{
+  void *ids = w->ids, *quads = w->quads;
+  bool room = base_reserve(w->mem, &ids, &w->cap_ids, packet->n_terms, sizeof(*w->ids));
+
+  w->ids = ids;
+  room = room && base_reserve(w->mem, &quads, &w->cap_quads, packet->n_quads, sizeof(*w->quads));
+  w->quads = quads;
+  if (!room) return base_fail_nomem(err);
+  if (w->source != packet->source) {
+    load_blanks_reset(&w->blanks);
+    w->source = packet->source;
+    w->line = 0;
+  }
+  if (packet->status) {
+    if (err) {
+      *err = packet->error;
+      if (packet->lines && err->line) err->line += w->line;
+    }
+    return packet->status;
+  }
+  w->line += packet->n_lines;
+  return QUOIN_OK;
+}
+
+/* The quads of the packet, their terms being w->ids. */
+static void
+make_quads(load_writer *w, const load_packet *packet)
+{
+  for (size_t i = 0; i < packet->n_quads; i++)
+    for (size_t k = 0; k < 4; k++) {
+      uint64_t ref = packet->quads[i][k].bits;
+      if (ref & LOAD_REF_INLINE)
+        w->quads[i].term[k].bits = ref;
+      else
+        w->quads[i].term[k] = ref == LOAD_REF_NONE ? ATOM_NONE_ID : w->ids[ref];
+    }
+}
+
+/* ---- bulk ------------------------------------------------------------------------------------ */
+
+quoin_status
+load_writer_begin(load_writer *w, uint64_t memory_bytes, unsigned threads, quoin_error *err)
+{
+  return quad_bulk_begin(&w->bulk, w->store, memory_bytes, threads, err);
+}
+
+static quoin_status
+make_blanks(load_writer *w, atom_store *atoms, uint64_t upto, quoin_error *err)
+{
+  if (upto <= w->blanks_made) return QUOIN_OK;
+  uint64_t first = atom_id_payload(atom_blank_new_many(atoms, upto - w->blanks_made));
+  if (w->blanks_made == 0) w->blank_before = first - 1;
+  /* Nobody else is the writer meanwhile, so the numbers go on where they stopped. */
+  assert(first == w->blank_before + w->blanks_made + 1);
+  if (upto + w->blank_before >= UINT64_C(1) << 58)
+    return base_fail(err, QUOIN_ERR_LIMIT, "blank node numbers are used up");
+  w->blanks_made = upto;
+  return QUOIN_OK;
+}
+
+/* Ids of the packet's blank nodes. */
+static quoin_status
+number_blanks(load_writer *w, const load_packet *packet, atom_store *atoms, quoin_error *err)
+{
+  quoin_status st;
+
+  for (size_t i = 0; i < packet->n_terms; i++) {
+    uint64_t number;
+    if (packet->terms[i].kind != RDF_BLANK) continue;
+    st = load_blanks_number(&number, &w->blanks, packet->terms[i].value, err);
+    if (!st) st = make_blanks(w, atoms, w->blanks.last, err);
+    if (st) return st;
+    w->ids[i] = atom_id_make(ATOM_BLANK, w->blank_before + number);
+  }
+  return QUOIN_OK;
+}
+
+quoin_status
+load_writer_take(load_writer *w, const load_packet *packet, quoin_error *err)
+{
+  atom_store *atoms = quad_store_atoms(w->store);
+  quoin_status st = start_packet(w, packet, err);
+
+  if (!st) st = number_blanks(w, packet, atoms, err);
+  if (!st)
+    st = atom_intern_hashed(w->ids, atoms, packet->terms, packet->hashes, packet->n_terms, err);
+  if (st) return st;
+  make_quads(w, packet);
+  return quad_bulk_add(w->bulk, w->quads, packet->n_quads, err);
+}
+
+quoin_status
+load_writer_end(load_writer *w, bool commit, base_cancel *cancel, quoin_error *err)
+{
+  quad_bulk *bulk = w->bulk;
+
+  w->bulk = NULL;
+  if (commit) return quad_bulk_finish(&w->added, bulk, cancel, err);
+  quad_bulk_abort(bulk);
+  return QUOIN_OK;
+}
+
+/* ---- small loads ----------------------------------------------------------------------------- */
+
+/* Local ids of the packet's terms. A blank node is labelled by its number in the load: labels are
+ * those of a file, and the transaction has one scope. */
+static quoin_status
+local_ids(load_writer *w, const load_packet *packet, atom_local *local, quoin_error *err)
+{
+  char label[24];
+  quoin_status st = QUOIN_OK;
+
+  for (size_t i = 0; !st && i < packet->n_terms; i++) {
+    rdf_term term = packet->terms[i];
+    if (term.kind == RDF_BLANK) {
+      uint64_t number;
+      if ((st = load_blanks_number(&number, &w->blanks, term.value, err))) break;
+      (void)snprintf(label, sizeof(label), "n%llu", (unsigned long long)number);
+      term.value = base_span(label);
+    }
+    st = atom_local_intern(&w->ids[i], local, &term, err);
+  }
+  return st;
+}
+
+quoin_status
+load_writer_commit(load_writer *w, load_packet *const *packets, size_t n, base_cancel *cancel,
+                   quoin_error *err)
+{
+  quad_txn *txn = NULL;
+  quoin_status st = quad_txn_begin_writer(&txn, w->store, cancel, err);
+
+  if (st) return st;
+  for (size_t i = 0; !st && i < n; i++) {
+    if ((st = start_packet(w, packets[i], err))) break;
+    if ((st = local_ids(w, packets[i], quad_txn_local(txn), err))) break;
+    make_quads(w, packets[i]);
+    for (size_t q = 0; !st && q < packets[i]->n_quads; q++)
+      st = quad_txn_add_ids(txn, &w->quads[q], err);
+  }
+  if (!st) return quad_txn_commit(&w->added, NULL, txn, err);
+  quad_txn_abort(txn);
+  return st;
+}
