@@ -1,30 +1,49 @@
 /* bench/commit.c - commits a second: 1, 10 and 1000 quads a commit, 1 and 16 threads, each
  * durability.
  *
- *   quoin-bench-commit [SECONDS [DIR [full|relaxed|off THREADS QUADS]]]
+ *   quoin-bench-commit [--seconds S] [--dir DIR] [--durability full|relaxed|off] [--threads N]
+ *                      [--quads N] [--memory BYTES] [--series FILE]
  *
+ * Options choose cells of the table; --memory is when memory runs are flushed. --series writes how
+ * long each commit took, by the time at which it ended, for bench/plot.py: of the last cell.
  * Each quad has a subject of its own batch of ten (a new term), one of 40 predicates and an integer
  * object. Every cell starts with an empty store in a directory under DIR. */
 #include "quadstore/quadstore.h"
+
+#include "bench/scratch.h"
+#include "bench/times.h"
 
 #include "base/buffer.h"
 #include "base/cancel.h"
 #include "base/hash.h"
 
-#include <dirent.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 typedef struct work {
   quad_store *store;
   unsigned thread, quads;
-  uint64_t until;
-  uint64_t commits, longest_ns;
+  uint64_t start, until;
+  uint64_t commits;
+  times took;
+  base_buffer series; /* pairs: when it ended, how long it took; where asked for */
+  bool keep;
 } work;
+
+typedef struct options {
+  double seconds;
+  uint64_t memory_bytes;
+  const char *series;
+  int durability;          /* -1: all */
+  unsigned threads, quads; /* 0: all */
+} options;
+
+static const char usage[] =
+    "usage: quoin-bench-commit [--seconds S] [--dir DIR] [--durability full|relaxed|off] "
+    "[--threads N]\n"
+    "                          [--quads N] [--memory BYTES] [--series FILE]\n"
+    "commits a second and how long they take: a table of all cells, or of those chosen\n";
 
 static const char *const names[] = {"full", "relaxed", "off"};
 
@@ -71,24 +90,12 @@ run(void *arg)
     check(quad_txn_commit(NULL, NULL, txn, &err), &err);
     w->commits++;
     now = base_clock_ns();
-    if (now - start > w->longest_ns) w->longest_ns = now - start;
+    times_note(&w->took, now - start);
+    if (!w->keep) continue;
+    base_buffer_u64(&w->series, now - w->start);
+    base_buffer_u64(&w->series, now - start);
   }
   return NULL;
-}
-
-static void
-empty_directory(const char *path)
-{
-  DIR *dir = opendir(path);
-  struct dirent *e;
-
-  while (dir && (e = readdir(dir))) {
-    char full[1024];
-    if (e->d_name[0] == '.') continue;
-    (void)snprintf(full, sizeof full, "%s/%s", path, e->d_name);
-    (void)unlink(full);
-  }
-  if (dir) (void)closedir(dir);
 }
 
 static double
@@ -101,66 +108,129 @@ cpu_seconds(void)
          (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
 }
 
+/* Milliseconds of each commit by seconds since the start. */
+static void
+write_series(const char *path, const work *w, unsigned threads)
+{
+  FILE *out = fopen(path, "w");
+
+  if (!out) {
+    perror(path);
+    exit(1);
+  }
+  (void)fprintf(out, "seconds\tcommit, ms\n");
+  for (unsigned i = 0; i < threads; i++)
+    for (size_t at = 0; at + 16 <= w[i].series.len; at += 16) {
+      uint64_t pair[2];
+      memcpy(pair, w[i].series.data + at, 16);
+      (void)fprintf(out, "%.6f\t%.6f\n", (double)pair[0] * 1e-9, (double)pair[1] * 1e-6);
+    }
+  if (fclose(out)) perror(path);
+}
+
 static void
 measure(const char *path, quad_durability durability, unsigned threads, unsigned quads,
-        double seconds)
+        const options *o)
 {
-  quad_store_options o = {.create = true, .durability = durability};
+  static work w[16];
+  static times all;
+  quad_store_options store = {
+      .create = true, .durability = durability, .memory_bytes = o->memory_bytes};
   quoin_error err = QUOIN_ERROR_INIT;
-  work w[16];
   pthread_t id[16];
-  uint64_t start, commits = 0, longest = 0;
+  uint64_t start, commits = 0;
   quad_stats stats;
   double took, cpu;
 
-  empty_directory(path);
+  scratch_empty(path);
   memset(w, 0, sizeof w);
-  check(quad_store_open(&w[0].store, path, &o, NULL, &err), &err);
+  memset(&all, 0, sizeof all);
+  check(quad_store_open(&w[0].store, path, &store, NULL, &err), &err);
   cpu = cpu_seconds();
   start = base_clock_ns();
   for (unsigned i = 0; i < threads; i++) {
-    w[i] = (work){.store = w[0].store,
-                  .thread = i,
-                  .quads = quads,
-                  .until = start + (uint64_t)(seconds * 1e9)};
+    w[i].store = w[0].store;
+    w[i].thread = i;
+    w[i].quads = quads;
+    w[i].start = start;
+    w[i].until = start + (uint64_t)(o->seconds * 1e9);
+    w[i].keep = o->series != NULL;
+    base_buffer_init(&w[i].series, base_alloc_default());
     if (pthread_create(&id[i], NULL, run, &w[i])) exit(1);
   }
   for (unsigned i = 0; i < threads; i++) {
     (void)pthread_join(id[i], NULL);
     commits += w[i].commits;
-    if (w[i].longest_ns > longest) longest = w[i].longest_ns;
+    times_add(&all, &w[i].took);
   }
   took = (double)(base_clock_ns() - start) * 1e-9;
   cpu = cpu_seconds() - cpu;
   check(quad_store_stats(&stats, w[0].store, &err), &err);
-  (void)printf("%-8s %7u %7u %12.0f %12.0f %12llu %10.1f %10.2f\n", names[durability], threads,
-               quads, (double)commits / took, (double)commits * quads / took,
-               (unsigned long long)stats.log_syncs, (double)longest * 1e-6,
+  (void)printf("%-8s %7u %7u %11.0f %11.0f %9llu %9.1f %9.1f %9.2f %9.2f\n", names[durability],
+               threads, quads, (double)commits / took, (double)commits * quads / took,
+               (unsigned long long)stats.log_syncs, (double)times_percentile(&all, 0.5) * 1e-3,
+               (double)times_percentile(&all, 0.99) * 1e-3, (double)all.max * 1e-6,
                cpu * 1e6 / (double)(commits * quads));
   (void)fflush(stdout);
+  if (o->series) write_series(o->series, w, threads);
+  for (unsigned i = 0; i < threads; i++)
+    base_buffer_clear(&w[i].series);
   check(quad_store_close(w[0].store, &err), &err);
-  empty_directory(path);
+  scratch_empty(path);
+}
+
+static bool
+parse(options *o, const char **dir, int argc, char **argv)
+{
+  for (int i = 1; i < argc; i++) {
+    const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+    if (!value) return false;
+    if (!strcmp(argv[i], "--seconds"))
+      o->seconds = strtod(value, NULL);
+    else if (!strcmp(argv[i], "--dir"))
+      *dir = value;
+    else if (!strcmp(argv[i], "--threads"))
+      o->threads = (unsigned)strtoul(value, NULL, 10);
+    else if (!strcmp(argv[i], "--quads"))
+      o->quads = (unsigned)strtoul(value, NULL, 10);
+    else if (!strcmp(argv[i], "--memory"))
+      o->memory_bytes = strtoull(value, NULL, 10);
+    else if (!strcmp(argv[i], "--series"))
+      o->series = value;
+    else if (!strcmp(argv[i], "--durability"))
+      for (o->durability = 2; o->durability >= 0 && strcmp(value, names[o->durability]);)
+        o->durability--;
+    else
+      return false;
+    i++;
+  }
+  return o->threads <= 16;
 }
 
 int
 main(int argc, char **argv)
 {
   static const unsigned quads[] = {1, 10, 1000}, threads[] = {1, 16};
-  double seconds = argc > 1 ? strtod(argv[1], NULL) : 2;
-  char path[512];
+  options o = {.seconds = 2, .durability = -1};
+  const char *under = ".";
+  scratch dir;
 
-  (void)snprintf(path, sizeof path, "%s/bench-commit-XXXXXX", argc > 2 ? argv[2] : ".");
-  if (!mkdtemp(path)) return 1;
-  (void)printf("%-8s %7s %7s %12s %12s %12s %10s %10s\n", "sync", "threads", "quads", "commits/s",
-               "quads/s", "syncs", "longest ms", "CPU us/quad");
-  for (int d = QUAD_SYNC_FULL; argc > 5 && d <= QUAD_SYNC_OFF; d++)
-    if (!strcmp(argv[3], names[d]))
-      measure(path, (quad_durability)d, (unsigned)strtoul(argv[4], NULL, 10) % 17,
-              (unsigned)strtoul(argv[5], NULL, 10), seconds);
-  for (int d = QUAD_SYNC_FULL; argc <= 5 && d <= QUAD_SYNC_OFF; d++)
+  if (!parse(&o, &under, argc, argv)) {
+    bool help = argc == 2 && !strcmp(argv[1], "--help");
+    (void)fputs(usage, help ? stdout : stderr);
+    return help ? 0 : 2;
+  }
+  scratch_make(&dir, under);
+  (void)printf("%-8s %7s %7s %11s %11s %9s %9s %9s %9s %9s\n", "sync", "threads", "quads",
+               "commits/s", "quads/s", "syncs", "p50 us", "p99 us", "max ms", "CPU us/q");
+  for (int d = QUAD_SYNC_FULL; d <= QUAD_SYNC_OFF; d++)
     for (unsigned t = 0; t < 2; t++)
-      for (unsigned q = 0; q < 3; q++)
-        measure(path, (quad_durability)d, threads[t], quads[q], seconds);
-  (void)rmdir(path);
+      for (unsigned q = 0; q < 3; q++) {
+        if ((o.durability >= 0 && d != o.durability) || (o.threads && t) || (o.quads && q))
+          continue;
+        measure(dir.path, (quad_durability)d, o.threads ? o.threads : threads[t],
+                o.quads ? o.quads : quads[q], &o);
+      }
+  scratch_remove(&dir);
   return 0;
 }

@@ -1,6 +1,6 @@
 /* bench/growth.c - how long a lookup takes while the hash table of the terms grows.
  *
- *   quoin-bench-growth [DIR] [TERMS]
+ *   quoin-bench-growth [--help] [DIR [TERMS]]
  *
  * One thread finds terms that are there, one at a time, and times each. Meanwhile the writer
  * interns: first TERMS new ones (default 5 million) from a table for a thousand on, so that it
@@ -12,19 +12,15 @@
  * and counted: on a busy machine those would be the slowest. */
 #include "atomstore/atomstore.h"
 
+#include "bench/scratch.h"
+#include "bench/times.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-enum { FIRST = 1000, TEXT = 96, FINE = 64, BINS = 64 * FINE, SLOW_NS = 20000 };
-
-/* Counts by duration: FINE bins for each doubling. */
-typedef struct times {
-  uint64_t n, max, bin[BINS];
-} times;
+enum { FIRST = 1000, TEXT = 96, SLOW_NS = 20000 };
 
 typedef struct run {
   atom_store *store;
@@ -48,40 +44,6 @@ make(char text[TEXT], uint64_t n)
   const int len = snprintf(text, TEXT, "http://example.org/resource/%llu/item%llx",
                            (unsigned long long)(n % 50), (unsigned long long)base_mix(n + 1));
   return (rdf_term){.kind = RDF_IRI, .value = {text, (size_t)len}};
-}
-
-static size_t
-bin_of(uint64_t ns)
-{
-  const unsigned log = ns < FINE ? 0 : 63u - (unsigned)__builtin_clzll(ns) - 5u;
-  return ns < FINE ? (size_t)ns : (size_t)log * (FINE / 2) + (size_t)(ns >> log);
-}
-
-static uint64_t
-upper_of(size_t bin)
-{
-  if (bin < FINE) return bin;
-  const size_t log = bin / (FINE / 2) - 1;
-  return ((uint64_t)(bin - log * (FINE / 2)) + 1) << log;
-}
-
-static void
-note(times *t, uint64_t ns)
-{
-  t->n++;
-  if (ns > t->max) t->max = ns;
-  t->bin[bin_of(ns)]++;
-}
-
-static uint64_t
-percentile(const times *t, double p)
-{
-  const double above = (double)t->n * (1.0 - p);
-  uint64_t left = t->n;
-  size_t bin = 0;
-  while (bin < BINS - 1 && (double)(left - t->bin[bin]) > above)
-    left -= t->bin[bin++];
-  return upper_of(bin) < t->max ? upper_of(bin) : t->max;
 }
 
 /* How often this thread has been put aside for another. */
@@ -113,7 +75,7 @@ look(void *user)
       const uint64_t ns = base_clock_ns() - from;
       const long now = ns < SLOW_NS ? before : switches();
       if (now == before)
-        note(few ? &r->few : &r->all, ns);
+        times_note(few ? &r->few : &r->all, ns);
       else
         r->taken++;
       before = now;
@@ -160,16 +122,17 @@ static void
 print(const char *what, const times *t)
 {
   printf("%-34s %10llu %8llu %8llu %8llu %9llu %11llu\n", what, (unsigned long long)t->n,
-         (unsigned long long)percentile(t, 0.5), (unsigned long long)percentile(t, 0.99),
-         (unsigned long long)percentile(t, 0.999), (unsigned long long)percentile(t, 0.9999),
-         (unsigned long long)t->max);
+         (unsigned long long)times_percentile(t, 0.5),
+         (unsigned long long)times_percentile(t, 0.99),
+         (unsigned long long)times_percentile(t, 0.999),
+         (unsigned long long)times_percentile(t, 0.9999), (unsigned long long)t->max);
 }
 
 static void
 compare(const char *what, const times *growing, const times *still)
 {
   printf("%s: p99.99 %.2f times, maximum %+.3f ms\n", what,
-         (double)percentile(growing, 0.9999) / (double)percentile(still, 0.9999),
+         (double)times_percentile(growing, 0.9999) / (double)times_percentile(still, 0.9999),
          ((double)growing->max - (double)still->max) / 1e6);
 }
 
@@ -179,15 +142,19 @@ main(int argc, char **argv)
   static run growing, still;
   quoin_error err = QUOIN_ERROR_INIT;
   const char *root = argc > 1 ? argv[1] : "/tmp";
+  if (argc > 1 && !strcmp(argv[1], "--help"))
+    return puts(
+               "usage: quoin-bench-growth [DIR [TERMS]]\nlookups of terms while their table grows, "
+               "and while it stays: DIR /tmp, TERMS 5000000") < 0;
   const uint64_t terms = argc > 2 ? strtoull(argv[2], NULL, 10) : 5000000;
-  char path[256];
+  scratch place;
   base_dir dir;
   atom_marks marks = {.generation = 1};
   atom_stats stats;
 
-  (void)snprintf(path, sizeof(path), "%s/quoin-growth-XXXXXX", root);
-  if (terms <= FIRST || !mkdtemp(path)) return 1;
-  if (base_dir_open(&dir, path, &err)) die(&err);
+  if (terms <= FIRST) return 1;
+  scratch_make(&place, root);
+  if (base_dir_open(&dir, place.path, &err)) die(&err);
   if (atom_store_create(&dir, &marks, &err)) die(&err);
   if (atom_store_open(&growing.store, &dir, &marks, ATOM_OPEN_WRITE, base_alloc_default(), &err))
     die(&err);
@@ -215,6 +182,7 @@ main(int argc, char **argv)
   compare("all terms", &growing.all, &still.all);
   atom_store_writer_leave(growing.store);
   atom_store_close(growing.store);
-  printf("left in %s\n", path);
+  base_dir_close(&dir);
+  scratch_remove(&place);
   return 0;
 }

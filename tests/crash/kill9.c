@@ -33,6 +33,7 @@ typedef struct op {
 /* What the child says, in memory that outlives it. */
 typedef struct shared {
   _Atomic uint32_t done; /* the first operation that is not acknowledged */
+  _Atomic bool opened;   /* so there is a store */
   _Atomic bool broken;
   char message[400];
 } shared;
@@ -200,6 +201,7 @@ write_for_ever(const char *path, shared *sh, model *m)
   options.mode = QUOIN_CREATE;
   options.memory_bytes = 200000; /* flushes and merges now and then */
   quoin_status st = quoin_open(&store, path, &options, &err);
+  if (!st) atomic_store(&sh->opened, true);
   for (; !st && number < OPS; number++) {
     if ((st = run_op(store, m, number, &err))) break;
     apply(m, number);
@@ -247,7 +249,7 @@ failed(const char *what, quoin_status st, const quoin_error *err)
 
 /* The store is as `want` says, or has operation `next` too: *kept. */
 static bool
-verify(bool *kept, const char *path, model *want, uint32_t next)
+verify(bool *kept, const char *path, bool opened, model *want, uint32_t next)
 {
   static model have;
   quoin_open_options options = QUOIN_OPEN_OPTIONS_INIT;
@@ -257,7 +259,7 @@ verify(bool *kept, const char *path, model *want, uint32_t next)
   options.mode = QUOIN_READ_WRITE;
   quoin_status st = quoin_open(&store, path, &options, &err);
   *kept = false;
-  if (st == QUOIN_ERR_NOT_FOUND && !next) return true;
+  if (st == QUOIN_ERR_NOT_FOUND && !opened) return true;
   if (st) return failed("opening", st, &err);
   if ((st = quoin_check(store, NULL, NULL, NULL, &err))) return failed("check", st, &err);
   if ((st = count_statements(&have, store, &err))) return failed("reading", st, &err);
@@ -312,7 +314,7 @@ kill_once(tally *t, const char *path, shared *sh, model *m, uint64_t draw)
   t->operations += done - before;
   t->kills++;
   t->during[op_of(m->seed, done).kind]++;
-  if (!verify(&kept, path, m, done)) return false;
+  if (!verify(&kept, path, atomic_load(&sh->opened), m, done)) return false;
   t->kept += kept;
   atomic_store(&sh->done, done + 1); /* not the same again: it may be one that takes long */
   return true;
@@ -349,6 +351,7 @@ main(int argc, char **argv)
       memset(&m, 0, sizeof m);
       m.seed = mix(seed + i);
       atomic_store(&sh->done, 0);
+      atomic_store(&sh->opened, false);
     }
     if (!kill_once(&t, path, sh, &m, mix(seed * 31 + i))) {
       printf("kill %u of seed %" PRIu64 "; kept in %s\n", i + 1, seed, path);
