@@ -228,7 +228,8 @@ quad_store_check(quad_store *store, void (*report)(void *user, const char *line)
     if (st) goto done;
   }
   say(&c, "runs together", store->dir.name);
-  st = check_net(s->version, &c, err);
+  if ((st = check_net(s->version, &c, err))) goto done;
+  st = quad_manifest_check_slots(&store->dir, err); /* last: what is only half lost */
 
 done:
   quad_manifest_clear(&m, store->mem);

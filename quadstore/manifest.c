@@ -144,25 +144,33 @@ done:
   return st;
 }
 
+/* Both slots as they are; what lies beyond the end of the file is zero. */
+static quoin_status
+read_slots(slot slots[2], const base_file *file, quoin_error *err)
+{
+  uint8_t data[SLOT_STEP + SLOT_BYTES] = {0};
+  uint64_t size;
+  quoin_status st = base_file_size(&size, file, err);
+
+  if (st) return st;
+  if (size > sizeof data) size = sizeof data;
+  if ((st = base_file_read(file, data, (size_t)size, 0, err))) return st;
+  if ((st = parse_slot(&slots[0], data, err))) return st;
+  return parse_slot(&slots[1], data + SLOT_STEP, err);
+}
+
 quoin_status
 quad_manifest_read(quad_manifest *out, const base_dir *dir, bool repair, const base_alloc *mem,
                    quoin_error *err)
 {
   base_file file = BASE_FILE_NONE;
-  uint8_t data[SLOT_STEP + SLOT_BYTES];
   slot slots[2], *best;
-  uint64_t size;
   quoin_status st;
 
   *out = (quad_manifest){0};
   st = base_file_open(&file, dir, "manifest", repair ? BASE_FILE_WRITE : BASE_FILE_READ, err);
   if (st) return st;
-  if ((st = base_file_size(&size, &file, err))) goto done;
-  memset(data, 0, sizeof data);
-  if (size > sizeof data) size = sizeof data;
-  if ((st = base_file_read(&file, data, (size_t)size, 0, err))) goto done;
-  if ((st = parse_slot(&slots[0], data, err))) goto done;
-  if ((st = parse_slot(&slots[1], data + SLOT_STEP, err))) goto done;
+  if ((st = read_slots(slots, &file, err))) goto done;
   best = slots[1].good && (!slots[0].good || slots[1].generation > slots[0].generation) ? &slots[1]
                                                                                         : &slots[0];
   if (!best->good) {
@@ -181,6 +189,24 @@ done:
   if (st) quad_manifest_clear(out, mem);
   base_file_close(&file);
   return st;
+}
+
+quoin_status
+quad_manifest_check_slots(const base_dir *dir, quoin_error *err)
+{
+  enum { TRIES = 100 }; /* another process may be writing one of them */
+  base_file file = BASE_FILE_NONE;
+  slot slots[2] = {{0}};
+  quoin_status st = base_file_open(&file, dir, "manifest", BASE_FILE_READ, err);
+
+  if (st) return st;
+  for (unsigned i = 0; i < TRIES && !st && !(slots[0].good && slots[1].good); i++)
+    st = read_slots(slots, &file, err);
+  base_file_close(&file);
+  if (st || (slots[0].good && slots[1].good)) return st;
+  return corrupt("manifest", slots[0].good ? SLOT_STEP : 0,
+                 "a slot of the manifest is damaged; opening for writing mends it from the other",
+                 err);
 }
 
 static void

@@ -46,6 +46,8 @@ quad_manifest_log_sequence(const quad_manifest *m)
  * from the other one when `repair`. */
 quoin_status quad_manifest_read(quad_manifest *out, const base_dir *dir, bool repair,
                                 const base_alloc *mem, quoin_error *err);
+/* CORRUPT when one of the slots is damaged: nothing is lost yet. */
+quoin_status quad_manifest_check_slots(const base_dir *dir, quoin_error *err);
 /* Make `m` (its generation is new) the current one: body, directory, both slots, each synced. Fills
  * m->lineage from that of the manifest before it. */
 quoin_status quad_manifest_write(quad_manifest *m, const base_dir *dir, const base_alloc *mem,
