@@ -241,7 +241,7 @@ copy_one(copy *c, const atom_store *from, const atom_kept *kept, uint64_t number
   if (!base_buffer_reserve(&terms->pending, rec.size)) return base_fail_nomem(err);
   atom_record_encode(terms->pending.data + terms->pending.len, &rec);
   terms->pending.len += rec.size;
-  base_buffer_u64(&c->offsets.pending, at | (key.hash >> 48) << 48);
+  base_buffer_u64(&c->offsets.pending, atom_offset_entry(at, key.hash, key.lang));
   if ((st = stream_step(terms, err))) return st;
   return stream_step(&c->offsets, err);
 }

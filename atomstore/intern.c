@@ -132,7 +132,7 @@ record_append(atom_store *store, atom_id id, uint64_t hash, const atom_record *r
   if (st) return st;
   if (vector) atom_row_put(store, rec);
   atom_record_encode(base_map_at(&store->terms_map, (size_t)at), rec);
-  atom_offset_put(store, number, at, hash);
+  atom_offset_put(store, number, at, hash, rec->lang);
   atom_table_put(atom_table_now(store), id, hash);
   atomic_store_explicit(&store->term_end, at + rec->size, memory_order_relaxed);
   return QUOIN_OK;

@@ -65,6 +65,7 @@ atom_record_at(atom_record *out, uint16_t *check, const atom_store *store, uint6
   if (!atom_record_decode(out, base_map_at(&store->terms_map, (size_t)offset),
                           (size_t)(size - offset)))
     return atom_corrupt_record(store, number, "the record does not decode", err);
+  if (out->lang.len) *check ^= atom_tag_case(out->lang);
   return out->kind == ATOM_VECTOR ? atom_row_value(out, store, number, err) : QUOIN_OK;
 }
 
@@ -91,9 +92,9 @@ atom_record_begin(const atom_store *store, uint64_t number)
 }
 
 void
-atom_offset_put(atom_store *store, uint64_t number, uint64_t offset, uint64_t hash)
+atom_offset_put(atom_store *store, uint64_t number, uint64_t offset, uint64_t hash, quoin_span lang)
 {
-  uint64_t entry = offset | (hash >> 48) << 48;
+  uint64_t entry = atom_offset_entry(offset, hash, lang);
   memcpy(base_map_at(&store->offsets_map, ATOM_HEAD + (size_t)(number - 1) * 8), &entry, 8);
 }
 

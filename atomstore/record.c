@@ -19,6 +19,15 @@ atom_tag_hash(quoin_span tag)
   return hash;
 }
 
+uint16_t
+atom_tag_case(quoin_span tag)
+{
+  unsigned bits = 0;
+  for (size_t i = 0; i < tag.len; i++)
+    if (tag.ptr[i] >= 'A' && tag.ptr[i] <= 'Z') bits ^= 2 * (unsigned)i + 1; /* each its own */
+  return (uint16_t)bits;
+}
+
 void
 atom_key_hash(atom_key *key)
 {

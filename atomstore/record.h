@@ -52,6 +52,9 @@ atom_record_datatype(const atom_record *rec)
 
 void atom_key_hash(atom_key *key); /* fills key->hash */
 uint64_t atom_tag_hash(quoin_span tag);
+/* Which letters of a tag are capitals, as 16 bits: 0 when none is. The hash does not see them, the
+ * check bits of a term are those of its hash xor these. */
+uint16_t atom_tag_case(quoin_span tag);
 
 /* False when [at, at+room) does not begin with a record. Spans point into it; the value of a vector
  * is left empty. */

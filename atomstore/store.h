@@ -12,7 +12,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 
-enum { ATOM_FORMAT = 3, ATOM_HEAD = 64 };
+enum { ATOM_FORMAT = 4, ATOM_HEAD = 64 };
 
 typedef enum atom_file {
   ATOM_FILE_TERMS,
@@ -118,7 +118,8 @@ void atom_assert_reader(const atom_store *store, const char *name);
 /* ---- read.c -----------------------------------------------------------------------------------
  */
 
-/* Record of a number from 1; *check gets the 16 bits its offset holds. CORRUPT if there is none. */
+/* Record of a number from 1; *check gets the upper bits of the hash that its offset promises.
+ * CORRUPT if there is none. */
 quoin_status atom_record_at(atom_record *out, uint16_t *check, const atom_store *store,
                             uint64_t number, quoin_error *err);
 /* File offset at which the record of a number ends. */
@@ -126,8 +127,15 @@ quoin_status atom_record_end(uint64_t *out, const atom_store *store, uint64_t nu
                              quoin_error *err);
 /* File offset at which it begins, of a term that was read before. */
 uint64_t atom_record_begin(const atom_store *store, uint64_t number);
+/* The offset entry of a term: place of the record and check bits. */
+static inline uint64_t
+atom_offset_entry(uint64_t offset, uint64_t hash, quoin_span lang)
+{
+  return offset | ((hash >> 48) ^ atom_tag_case(lang)) << 48;
+}
 /* Put the offset entry of a number; there is room. */
-void atom_offset_put(atom_store *store, uint64_t number, uint64_t offset, uint64_t hash);
+void atom_offset_put(atom_store *store, uint64_t number, uint64_t offset, uint64_t hash,
+                     quoin_span lang);
 /* Ask the processor for the offset entry of a number. */
 void atom_offset_prefetch(const atom_store *store, uint64_t number);
 /* An interned term is always this id. */
