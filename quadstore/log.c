@@ -212,8 +212,10 @@ typedef struct record_header {
   uint64_t length, sequence, synced;
 } record_header;
 
+/* The end of a segment, or all of it. */
 typedef struct segment_data {
   char name[64];
+  uint64_t from; /* what of the file goes before */
   uint8_t *data;
   size_t size;
 } segment_data;
@@ -245,25 +247,26 @@ parse_record(record_header *out, const segment_data *s, size_t at, uint64_t line
          base_load_u64(s->data + at + total - 8);
 }
 
-/* NOT_FOUND when there is no such segment. */
+/* The segment from byte `from` on. NOT_FOUND when there is no such segment. */
 static quoin_status
-read_segment(segment_data *out, const base_dir *dir, uint64_t segment, const base_alloc *mem,
-             quoin_error *err)
+read_segment(segment_data *out, const base_dir *dir, uint64_t segment, uint64_t from,
+             const base_alloc *mem, quoin_error *err)
 {
   base_file file = BASE_FILE_NONE;
   uint64_t size;
   quoin_status st;
 
-  *out = (segment_data){0};
+  *out = (segment_data){.from = from};
   segment_name(out->name, segment);
   if ((st = base_file_open(&file, dir, out->name, BASE_FILE_READ, err))) return st;
   if ((st = base_file_size(&size, &file, err))) goto done;
+  size = size > from ? size - from : 0;
   if (size > SIZE_MAX - 1 || !(out->data = base_new(mem, (size_t)size + 1, 1))) {
     st = base_fail_nomem(err);
     goto done;
   }
   out->size = (size_t)size;
-  st = base_file_read(&file, out->data, out->size, 0, err);
+  st = base_file_read(&file, out->data, out->size, from, err);
 
 done:
   base_file_close(&file);
@@ -292,7 +295,7 @@ later_says_synced(const segment_data *s, size_t from, uint64_t lineage, uint64_t
 static quoin_status
 fail_bad_middle(const segment_data *s, size_t at, uint64_t sequence, quoin_error *err)
 {
-  return base_fail_at(err, QUOIN_ERR_CORRUPT, s->name, at,
+  return base_fail_at(err, QUOIN_ERR_CORRUPT, s->name, s->from + at,
                       "log record %llu is damaged, but was synced: nothing was changed",
                       (unsigned long long)sequence);
 }
@@ -308,7 +311,7 @@ judge_tail(const base_dir *dir, const segment_data *s, size_t at, uint64_t segme
   for (uint64_t next = segment + 1;; next++) {
     segment_data later;
     bool proof;
-    st = read_segment(&later, dir, next, mem, NULL);
+    st = read_segment(&later, dir, next, 0, mem, NULL);
     if (st == QUOIN_ERR_NOT_FOUND) return QUOIN_OK;
     if (st) return base_fail(err, st, "log segment %llu cannot be read", (unsigned long long)next);
     proof = later_says_synced(&later, SEGMENT_HEADER, lineage, sequence);
@@ -325,23 +328,42 @@ all_zero(const segment_data *s, size_t at)
   return true;
 }
 
+/* Hand on the records of `s` from byte `at` of it on; *place moves behind each. */
+static quoin_status
+read_records(quad_log_replay *out, quad_log_place *place, const segment_data *s, uint64_t segment,
+             size_t at, uint64_t lineage, quad_log_each *each, void *user, quoin_error *err)
+{
+  record_header h;
+
+  while (parse_record(&h, s, at, lineage, place->sequence)) {
+    uint64_t offset = s->from + at;
+    quoin_status st = each(user, s->data + at + RECORD_HEADER, (size_t)h.length, s->name,
+                           offset + RECORD_HEADER, err);
+    if (st) return st;
+    at += (size_t)record_bytes(h.length);
+    out->records++;
+    out->bytes += record_bytes(h.length);
+    *place = (quad_log_place){segment, s->from + at, place->sequence + 1};
+  }
+  if (all_zero(s, at)) return QUOIN_OK;
+  out->cut_segment = segment;
+  out->cut_offset = s->from + at;
+  return QUOIN_OK;
+}
+
 quoin_status
-quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first, uint64_t lineage,
-              uint64_t sequence,
-              quoin_status (*each)(void *user, const uint8_t *payload, size_t len, const char *file,
-                                   uint64_t offset, quoin_error *err),
-              void *user, const base_alloc *mem, quoin_error *err)
+quad_log_read(quad_log_replay *out, quad_log_place *place, const base_dir *dir, uint64_t lineage,
+              quad_log_each *each, void *user, const base_alloc *mem, quoin_error *err)
 {
   segment_data s = {0};
+  uint64_t from = place->offset;
   quoin_status st = QUOIN_OK;
 
   *out = (quad_log_replay){.cut_offset = UINT64_MAX};
-  for (uint64_t segment = first;; segment++) {
+  for (uint64_t segment = place->segment;; segment++, from = 0) {
     uint8_t head[SEGMENT_HEADER];
-    size_t at = SEGMENT_HEADER;
-    record_header h;
 
-    st = read_segment(&s, dir, segment, mem, err);
+    st = read_segment(&s, dir, segment, from, mem, err);
     if (st == QUOIN_ERR_NOT_FOUND) {
       base_error_clear(err);
       return QUOIN_OK;
@@ -349,20 +371,17 @@ quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first, uint64_
     if (st) break;
     out->segments++;
     segment_header(head, segment, lineage);
-    if (s.size < SEGMENT_HEADER || memcmp(s.data, head, SEGMENT_HEADER)) at = 0;
-    while (at && parse_record(&h, &s, at, lineage, sequence)) {
-      st = each(user, s.data + at + RECORD_HEADER, (size_t)h.length, s.name, at + RECORD_HEADER,
-                err);
-      if (st) goto done;
-      at += (size_t)record_bytes(h.length);
-      out->records++;
-      out->bytes += record_bytes(h.length);
-      sequence++;
-    }
-    if (!at || !all_zero(&s, at)) {
-      st = judge_tail(dir, &s, at, segment, lineage, sequence, mem, err);
+    if (!from && (s.size < SEGMENT_HEADER || memcmp(s.data, head, SEGMENT_HEADER))) {
       out->cut_segment = segment;
-      out->cut_offset = at;
+      out->cut_offset = 0;
+    } else {
+      st = read_records(out, place, &s, segment, from ? 0 : SEGMENT_HEADER, lineage, each, user,
+                        err);
+    }
+    if (st) break;
+    if (out->cut_offset != UINT64_MAX) {
+      st = judge_tail(dir, &s, (size_t)(out->cut_offset - s.from), segment, lineage,
+                      place->sequence, mem, err);
       /* segments behind a cut tail hold nothing that was promised; they are still counted */
       for (uint64_t next = segment + 1; !st; next++, out->segments++) {
         char name[64];
@@ -373,8 +392,6 @@ quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first, uint64_
     }
     free_segment(&s, mem);
   }
-
-done:
   free_segment(&s, mem);
   return st;
 }

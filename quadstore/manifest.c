@@ -310,3 +310,11 @@ quad_manifest_clear(quad_manifest *m, const base_alloc *mem)
   base_release(mem, m->section, m->section_len, 1);
   *m = (quad_manifest){0};
 }
+
+quoin_status
+quad_manifest_named(quoin_status st, quoin_error *err)
+{
+  if (st != QUOIN_ERR_NOT_FOUND) return st;
+  if (err) err->status = QUOIN_ERR_CORRUPT;
+  return QUOIN_ERR_CORRUPT;
+}

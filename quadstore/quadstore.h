@@ -72,6 +72,11 @@ quoin_status quad_store_open(quad_store **out, const char *path, const quad_stor
  * gone. NULL is fine. The status of the last checkpoint (what was committed is safe in the log
  * whatever it says). */
 quoin_status quad_store_close(quad_store *store, quoin_error *err);
+/* Of a store opened for reading: move on to what the writing process has committed by now, a few ms
+ * and the time for what is new in the log. *changed (may be NULL): whether there was any. Snapshots
+ * stay what they are. After a failure the store is as it was. Any thread. A store opened for
+ * writing has nothing to move on to. Errors: BUSY (try again), CORRUPT, IO, NOMEM. */
+quoin_status quad_store_refresh(bool *changed, quad_store *store, quoin_error *err);
 atom_store *quad_store_atoms(quad_store *store);
 const base_dir *quad_store_dir(const quad_store *store);
 uint64_t

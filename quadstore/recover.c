@@ -8,10 +8,10 @@
 #include "base/poison.h"
 
 typedef struct replay {
-  quad_store *store;
+  const base_alloc *mem;
+  atom_store *atoms;
   quad_version *version; /* with what was replayed so far */
-  uint64_t *map;         /* pairs logged id -> id now, open addressing by logged id */
-  size_t map_slots, map_used;
+  quad_id_map *map;
 } replay;
 
 typedef struct reader {
@@ -59,26 +59,33 @@ map_slot(uint64_t *map, size_t slots, uint64_t id)
 }
 
 static quoin_status
-map_add(replay *p, uint64_t from, uint64_t to, quoin_error *err)
+map_add(quad_id_map *map, uint64_t from, uint64_t to, const base_alloc *mem, quoin_error *err)
 {
-  const base_alloc *mem = p->store->mem;
   uint64_t *slot;
 
-  if (p->map_used * 2 >= p->map_slots) {
-    size_t slots = p->map_slots ? p->map_slots * 2 : 64;
-    uint64_t *map = base_new_zero(mem, slots, 16);
-    if (!map) return base_fail_nomem(err);
-    for (size_t i = 0; i < p->map_slots; i++)
-      if (p->map[2 * i]) memcpy(map_slot(map, slots, p->map[2 * i]), p->map + 2 * i, 16);
-    base_release(mem, p->map, p->map_slots, 16);
-    p->map = map;
-    p->map_slots = slots;
+  if (map->used * 2 >= map->slots) {
+    size_t slots = map->slots ? map->slots * 2 : 64;
+    uint64_t *pairs = base_new_zero(mem, slots, 16);
+    if (!pairs) return base_fail_nomem(err);
+    for (size_t i = 0; i < map->slots; i++)
+      if (map->pairs[2 * i])
+        memcpy(map_slot(pairs, slots, map->pairs[2 * i]), map->pairs + 2 * i, 16);
+    base_release(mem, map->pairs, map->slots, 16);
+    map->pairs = pairs;
+    map->slots = slots;
   }
-  slot = map_slot(p->map, p->map_slots, from);
-  p->map_used += !slot[0];
+  slot = map_slot(map->pairs, map->slots, from);
+  map->used += !slot[0];
   slot[0] = from;
   slot[1] = to;
   return QUOIN_OK;
+}
+
+void
+quad_id_map_clear(quad_id_map *map, const base_alloc *mem)
+{
+  base_release(mem, map->pairs, map->slots, 16);
+  *map = (quad_id_map){0};
 }
 
 static quoin_status
@@ -98,8 +105,8 @@ replay_terms(replay *p, reader *r, quoin_error *err)
         !read_span(&term.value, r) || !read_span(&term.datatype, r) || !read_span(&term.lang, r))
       return bad_record(r, err);
     if (term.kind == RDF_VECTOR && !rdf_vector_is_normal(term.value)) return bad_record(r, err);
-    if ((st = atom_intern(&id, p->store->atoms, &term, err))) return st;
-    if (id.bits != logged && (st = map_add(p, logged, id.bits, err))) return st;
+    if ((st = atom_intern(&id, p->atoms, &term, err))) return st;
+    if (id.bits != logged && (st = map_add(p->map, logged, id.bits, p->mem, err))) return st;
   }
   return QUOIN_OK;
 }
@@ -112,9 +119,9 @@ known_id(const replay *p, atom_id id)
 
   if (atom_id_is_inline(id)) return true;
   if (kind == ATOM_BLANK)
-    return atom_id_payload(id) && atom_id_payload(id) <= atom_store_blanks(p->store->atoms);
+    return atom_id_payload(id) && atom_id_payload(id) <= atom_store_blanks(p->atoms);
   return kind >= ATOM_IRI && kind < ATOM_PREFIX && atom_id_payload(id) &&
-         atom_id_payload(id) <= atom_store_terms(p->store->atoms);
+         atom_id_payload(id) <= atom_store_terms(p->atoms);
 }
 
 static quoin_status
@@ -131,8 +138,8 @@ replay_quads(quad_changes *c, replay *p, reader *r, quoin_error *err)
     remove = *r->at++ != 0;
     for (unsigned k = 0; k < 4; k++) {
       (void)read_u64(&q.term[k].bits, r);
-      if (p->map_slots) {
-        const uint64_t *slot = map_slot(p->map, p->map_slots, q.term[k].bits);
+      if (p->map->slots) {
+        const uint64_t *slot = map_slot(p->map->pairs, p->map->slots, q.term[k].bits);
         if (q.term[k].bits && slot[0]) q.term[k].bits = slot[1];
       }
       if (!(k == QUAD_G && !q.term[k].bits) && !known_id(p, q.term[k])) return bad_record(r, err);
@@ -147,7 +154,7 @@ replay_record(void *user, const uint8_t *payload, size_t len, const char *file, 
               quoin_error *err)
 {
   replay *p = user;
-  const base_alloc *mem = p->store->mem;
+  const base_alloc *mem = p->mem;
   reader r = {payload, payload + len, file, offset, payload};
   quad_changes changes;
   quad_run *run = NULL;
@@ -164,7 +171,7 @@ replay_record(void *user, const uint8_t *payload, size_t len, const char *file, 
     st = bad_record(&r, err);
     goto done;
   }
-  atom_blank_reserve(p->store->atoms, blanks);
+  atom_blank_reserve(p->atoms, blanks);
   if ((st = replay_terms(p, &r, err))) goto done;
   if ((st = replay_quads(&changes, p, &r, err))) goto done;
   if ((st = quad_changes_net(&added, &removed, &changes, p->version, err))) goto done;
@@ -172,7 +179,7 @@ replay_record(void *user, const uint8_t *payload, size_t len, const char *file, 
   if ((st = quad_changes_run(&run, &changes, p->version->orders, err))) goto done;
   if ((st = quad_version_add_memory(&next, p->version, run, mem, err))) goto done;
   next->number++;
-  next->terms = atom_store_terms(p->store->atoms);
+  next->terms = atom_store_terms(p->atoms);
   quad_version_release(p->version);
   p->version = next;
 
@@ -183,33 +190,54 @@ done:
 }
 
 quoin_status
-quad_store_recover(quad_store *store, uint64_t *records, quoin_error *err)
+quad_replay(quad_version **out, quad_log_replay *result, quad_reading *reading,
+            const quad_version *from, const quad_manifest *m, const base_dir *dir,
+            const base_alloc *mem, quoin_error *err)
 {
-  replay p = {.store = store, .version = quad_version_retain(store->version)};
+  replay p = {.mem = mem, .atoms = from->atoms->store, .map = &reading->replaced};
+  quad_log_place place = reading->place; /* moves only when all went well */
+  quoin_status st = quad_version_like(&p.version, from, from->n_runs, mem, err);
+
+  *out = NULL;
+  if (st) return st;
+  for (size_t i = 0; i < from->n_runs; i++)
+    quad_version_push(p.version, from->runs[i]);
+  atom_store_writer_enter(p.atoms);
+  st =
+      quad_log_read(result, &place, dir, quad_manifest_log_lineage(m), replay_record, &p, mem, err);
+  atom_store_writer_leave(p.atoms);
+  if (st) {
+    quad_version_release(p.version);
+    return st;
+  }
+  reading->place = place;
+  *out = p.version;
+  return QUOIN_OK;
+}
+
+quoin_status
+quad_store_recover(quad_store *store, quoin_error *err)
+{
+  const quad_manifest *m = &store->manifest;
+  quad_reading reading = {.place = {m->log_first, 0, quad_manifest_log_sequence(m)}};
   quad_log_replay result;
+  quad_version *next = NULL;
   quoin_status st;
 
-  atom_store_writer_enter(store->atoms);
-  st = quad_log_read(
-      &result, &store->dir, store->manifest.log_first, quad_manifest_log_lineage(&store->manifest),
-      quad_manifest_log_sequence(&store->manifest), replay_record, &p, store->mem, err);
-  *records = result.records;
-  if (st) goto done;
-  if (result.cut_offset != UINT64_MAX && !store->read_only)
+  st = quad_replay(&next, &result, &reading, store->version, m, &store->dir, store->mem, err);
+  quad_id_map_clear(&reading.replaced, store->mem);
+  if (st) return st;
+  if (result.cut_offset != UINT64_MAX)
     quad_store_say(store, "recovery: the torn end of log-%llu was dropped from byte %llu on",
                    (unsigned long long)result.cut_segment, (unsigned long long)result.cut_offset);
   quad_version_release(store->version);
-  store->version = p.version;
-  p.version = NULL;
-  store->log.segment = store->manifest.log_first + result.segments;
-  if (store->read_only || !result.segments) goto done;
+  store->version = next;
+  store->log.segment = m->log_first + result.segments;
+  if (!result.segments) return QUOIN_OK;
   quad_store_say(store, "recovery: %llu commits were replayed from the log",
                  (unsigned long long)result.records);
+  atom_store_writer_enter(store->atoms);
   st = quad_store_save(store, NULL, err);
-
-done:
   atom_store_writer_leave(store->atoms);
-  quad_version_release(p.version);
-  base_release(store->mem, p.map, p.map_slots, 16);
   return st;
 }

@@ -176,6 +176,12 @@ refuse_remains(void *user, const char *name, quoin_error *err)
       "the directory has files of a store, but no manifest: restore it from a backup");
 }
 
+quoin_status
+quad_store_refuse_remains(const base_dir *dir, quoin_error *err)
+{
+  return base_dir_list(dir, refuse_remains, NULL, err);
+}
+
 /* A store is made in a directory of its own, not among somebody's files. */
 static quoin_status
 refuse_foreign(void *user, const char *name, quoin_error *err)
@@ -198,7 +204,7 @@ look_around(quad_store *store, const quad_store_options *options, quoin_error *e
   quoin_status st;
 
   if (base_dir_has(&store->dir, "manifest")) return QUOIN_OK;
-  if ((st = base_dir_list(&store->dir, refuse_remains, NULL, err))) return st;
+  if ((st = quad_store_refuse_remains(&store->dir, err))) return st;
   if (options->create || options->must_create)
     return base_dir_list(&store->dir, refuse_foreign, store, err);
   return base_fail(err, QUOIN_ERR_NOT_FOUND, "there is no store in '%s'", store->dir.name);
@@ -226,7 +232,7 @@ create_store(quad_store *store, uint32_t orders, quoin_error *err)
   sweep s = {&store->dir};
   quoin_status st;
 
-  if ((st = base_dir_list(&store->dir, refuse_remains, NULL, err))) return st;
+  if ((st = quad_store_refuse_remains(&store->dir, err))) return st;
   if ((st = base_dir_list(&store->dir, sweep_remains, &s, err))) return st;
   /* Whoever made the directory, and whatever became of that: from the manifest on it must last. */
   if ((st = base_dir_sync_parent(&store->dir, err))) return st;
@@ -238,66 +244,78 @@ create_store(quad_store *store, uint32_t orders, quoin_error *err)
   return quad_manifest_write(m, &store->dir, store->mem, err);
 }
 
-/* What a manifest names must be there. NOT_FOUND would say that there is no store. */
-static quoin_status
-named(quoin_status st, quoin_error *err)
-{
-  if (st != QUOIN_ERR_NOT_FOUND) return st;
-  if (err) err->status = QUOIN_ERR_CORRUPT;
-  return QUOIN_ERR_CORRUPT;
-}
-
 static quoin_status
 find_manifest(quad_store *store, const quad_store_options *options, quoin_error *err)
 {
-  bool create = (options->create || options->must_create) && !options->read_only;
+  bool create = options->create || options->must_create;
   quoin_status st;
 
   if (base_dir_has(&store->dir, "manifest")) {
     if (options->must_create)
       return base_fail(err, QUOIN_ERR_EXISTS, "there is a store already in '%s'", store->dir.name);
-    return named(
-        quad_manifest_read(&store->manifest, &store->dir, !store->read_only, store->mem, err), err);
+    return quad_manifest_named(
+        quad_manifest_read(&store->manifest, &store->dir, true, store->mem, err), err);
   }
   if (!create) {
-    if ((st = base_dir_list(&store->dir, refuse_remains, NULL, err))) return st;
+    if ((st = quad_store_refuse_remains(&store->dir, err))) return st;
     return base_fail(err, QUOIN_ERR_NOT_FOUND, "there is no store in '%s'", store->dir.name);
   }
   return create_store(store, options->orders, err);
 }
 
+/* The run that `ref` names: that of `before`, or opened. */
 static quoin_status
-open_runs(quad_store *store, quoin_error *err)
+open_run(quad_run **out, const quad_run_ref *ref, const quad_manifest *m, const base_dir *dir,
+         const quad_version *before, const base_alloc *mem, quoin_error *err)
 {
-  const quad_manifest *m = &store->manifest;
-  quad_version *v;
-  quoin_status st = quad_version_new(&v, m->n_runs, store->mem, err);
+  char name[64];
+  quoin_status st;
 
+  for (size_t i = 0; before && i < before->n_runs; i++) {
+    quad_run *run = before->runs[i];
+    if (!run->disk || run->generation != ref->generation || run->bytes != ref->bytes ||
+        run->footer_hash != ref->footer_hash)
+      continue;
+    *out = quad_run_retain(run);
+    return QUOIN_OK;
+  }
+  (void)snprintf(name, sizeof name, "run-%llu", (unsigned long long)ref->generation);
+  if ((st = quad_run_open(out, dir, name, ref->generation, mem, err))) return st;
+  if ((*out)->bytes == ref->bytes && (*out)->footer_hash == ref->footer_hash &&
+      (*out)->orders == m->orders)
+    return QUOIN_OK;
+  st = base_fail_at(err, QUOIN_ERR_CORRUPT, (*out)->file.name, 48,
+                    "this is not the run that the manifest names");
+  quad_run_release(*out);
+  return st;
+}
+
+quoin_status
+quad_version_open(quad_version **out, const quad_manifest *m, const base_dir *dir, bool read_only,
+                  const quad_version *before, const base_alloc *mem, quoin_error *err)
+{
+  atom_store *atoms;
+  quad_version *v;
+  quoin_status st = quad_version_new(&v, m->n_runs, mem, err);
+
+  *out = NULL;
   if (st) return st;
   v->number = m->version;
-  v->atoms = quad_atoms_retain(store->shared);
   v->orders = m->orders;
   v->terms = m->atoms.terms;
-  for (size_t i = 0; i < m->n_runs; i++) {
-    const quad_run_ref *ref = &m->runs[i];
-    char name[64];
+  st = atom_store_open(&atoms, dir, &m->atoms, read_only ? ATOM_OPEN_READ_ONLY : ATOM_OPEN_WRITE,
+                       mem, err);
+  if (!st) st = quad_atoms_new(&v->atoms, atoms, mem, err);
+  for (size_t i = 0; i < m->n_runs && !st; i++) {
     quad_run *run;
-    (void)snprintf(name, sizeof name, "run-%llu", (unsigned long long)ref->generation);
-    if ((st = quad_run_open(&run, &store->dir, name, ref->generation, store->mem, err))) goto done;
+    if ((st = open_run(&run, &m->runs[i], m, dir, before, mem, err))) break;
     quad_version_push(v, run);
     quad_run_release(run);
-    if (run->bytes != ref->bytes || run->footer_hash != ref->footer_hash ||
-        run->orders != m->orders) {
-      st = base_fail_at(err, QUOIN_ERR_CORRUPT, run->file.name, 48,
-                        "this is not the run that the manifest names");
-      goto done;
-    }
   }
-  store->version = v;
-  v = NULL;
-
-done:
-  quad_version_release(v);
+  if (!st)
+    *out = v;
+  else
+    quad_version_release(v);
   return st;
 }
 
@@ -321,61 +339,25 @@ forget(quad_store *store)
   store->shared = NULL;
   store->atoms = NULL;
   quad_manifest_clear(&store->manifest, store->mem);
+  quad_id_map_clear(&store->reading.replaced, store->mem);
 }
 
 /* Manifest, atoms, runs, log. */
 static quoin_status
 open_content(quad_store *store, const quad_store_options *options, quoin_error *err)
 {
-  uint64_t records = 0;
+  const quad_manifest *m = &store->manifest;
   quoin_status st;
 
   if ((st = find_manifest(store, options, err))) return st;
-  st = atom_store_open(&store->atoms, &store->dir, &store->manifest.atoms,
-                       store->read_only ? ATOM_OPEN_READ_ONLY : ATOM_OPEN_WRITE, store->mem, err);
-  if (!st) st = quad_atoms_new(&store->shared, store->atoms, store->mem, err);
-  if (!st) st = open_runs(store, err);
-  if (st) return named(st, err);
-  quad_log_init(&store->log, &store->dir, store->manifest.log_first,
-                quad_manifest_log_lineage(&store->manifest),
-                quad_manifest_log_sequence(&store->manifest), store->mem);
-  atomic_store(&store->saved, store->manifest.version);
-  return quad_store_recover(store, &records, err);
-}
-
-static bool
-same_fault(const quoin_error *a, const quoin_error *b)
-{
-  return a->offset == b->offset && !strcmp(a->file, b->file) && !strcmp(a->message, b->message);
-}
-
-/* A reading process starts over when the writer replaced the manifest meanwhile. And what is read
- * while it is written may look damaged (a log record half there, the next one whole): damage is
- * what is found at the same place twice. */
-static quoin_status
-open_beside_writer(quad_store *store, const quad_store_options *options, quoin_error *err)
-{
-  quoin_error why = QUOIN_ERROR_INIT, before = QUOIN_ERROR_INIT;
-  quoin_status st = QUOIN_OK;
-
-  for (unsigned i = 0; i < OPEN_TRIES; i++) {
-    quad_manifest now = {0};
-    bool same;
-    before = why;
-    base_error_clear(&why);
-    st = open_content(store, options, &why);
-    if (st == QUOIN_ERR_CORRUPT ? same_fault(&why, &before) : st != QUOIN_OK) break;
-    same = !quad_manifest_read(&now, &store->dir, false, store->mem, NULL) &&
-           now.generation == store->manifest.generation;
-    quad_manifest_clear(&now, store->mem);
-    if (!st && same) return QUOIN_OK;
-    forget(store);
-  }
-  if (!st)
-    return base_fail(err, QUOIN_ERR_BUSY,
-                     "the store is being changed faster than it can be opened: try again");
-  if (err) *err = why;
-  return st;
+  st = quad_version_open(&store->version, m, &store->dir, false, NULL, store->mem, err);
+  if (st) return quad_manifest_named(st, err);
+  store->shared = quad_atoms_retain(store->version->atoms);
+  store->atoms = store->shared->store;
+  quad_log_init(&store->log, &store->dir, m->log_first, quad_manifest_log_lineage(m),
+                quad_manifest_log_sequence(m), store->mem);
+  atomic_store(&store->saved, m->version);
+  return quad_store_recover(store, err);
 }
 
 static quoin_status
@@ -429,8 +411,7 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   store->dir.quota = options->quota;
   if (!store->read_only && (st = look_around(store, options, err))) goto done;
   if (!store->read_only && (st = take_lock(store, err))) goto done;
-  st = store->read_only ? open_beside_writer(store, options, err)
-                        : open_content(store, options, err);
+  st = store->read_only ? quad_store_open_beside(store, err) : open_content(store, options, err);
   if (st) goto done;
   if (!store->read_only && (st = quad_store_collect(store, err))) goto done;
   *out = store;

@@ -53,6 +53,11 @@ quoin_status quad_manifest_check_slots(const base_dir *dir, quoin_error *err);
 quoin_status quad_manifest_write(quad_manifest *m, const base_dir *dir, const base_alloc *mem,
                                  quoin_error *err);
 void quad_manifest_clear(quad_manifest *m, const base_alloc *mem);
+/* What a manifest names must be there: NOT_FOUND, which would say that there is no store, becomes
+ * CORRUPT. */
+quoin_status quad_manifest_named(quoin_status st, quoin_error *err);
+/* The files of a store without a manifest are no store: OK, or CORRUPT when there are some. */
+quoin_status quad_store_refuse_remains(const base_dir *dir, quoin_error *err);
 
 /* ---- log ------------------------------------------------------------------------------------ */
 
@@ -96,23 +101,43 @@ quoin_status quad_log_flush(quad_log *log, quoin_error *err);
 quoin_status quad_log_sync(quad_log *log, quoin_error *err);
 void quad_log_close(quad_log *log);
 
-/* Call `each` with the payload of every complete record of the segments from `first` on. What
- * follows the last one is a torn tail unless a later header names it as synced (CORRUPT). *segments
- * counts the segments there are, *cut tells where a tail was dropped (UINT64_MAX: nowhere). */
+/* Where a record ends and the next one is expected. */
+typedef struct quad_log_place {
+  uint64_t segment, offset, sequence; /* offset 0: at the beginning of the segment */
+} quad_log_place;
+
 typedef struct quad_log_replay {
   uint64_t records, segments, bytes;
   uint64_t cut_segment, cut_offset;
 } quad_log_replay;
-quoin_status quad_log_read(quad_log_replay *out, const base_dir *dir, uint64_t first,
-                           uint64_t lineage, uint64_t sequence,
-                           quoin_status (*each)(void *user, const uint8_t *payload, size_t len,
-                                                const char *file, uint64_t offset,
-                                                quoin_error *err),
-                           void *user, const base_alloc *mem, quoin_error *err);
+
+typedef quoin_status quad_log_each(void *user, const uint8_t *payload, size_t len, const char *file,
+                                   uint64_t offset, quoin_error *err);
+
+/* Call `each` with the payload of every complete record from *place on, which moves behind the last
+ * one. What follows that is a torn tail unless a later header names it as synced (CORRUPT).
+ * *segments counts the segments there are, *cut tells where a tail was dropped (offset UINT64_MAX:
+ * nowhere). */
+quoin_status quad_log_read(quad_log_replay *out, quad_log_place *place, const base_dir *dir,
+                           uint64_t lineage, quad_log_each *each, void *user, const base_alloc *mem,
+                           quoin_error *err);
 
 /* ---- the store ------------------------------------------------------------------------------ */
 
 typedef struct quad_request quad_request; /* a commit in the queue: commit.c */
+
+/* Logged ids that are others now: pairs logged id -> id now, open addressing by logged id. */
+typedef struct quad_id_map {
+  uint64_t *pairs;
+  size_t slots, used;
+} quad_id_map;
+void quad_id_map_clear(quad_id_map *map, const base_alloc *mem);
+
+/* How far a log was replayed. */
+typedef struct quad_reading {
+  quad_log_place place;
+  quad_id_map replaced;
+} quad_reading;
 
 /* Of a version. Half of those in memory take writes while the other half, frozen, goes to disk. */
 enum { QUAD_MEMORY_RUNS = 16, QUAD_DISK_RUNS = 8 };
@@ -183,6 +208,8 @@ struct quad_store {
   bool leading; /* a thread serves the queue, or is about to */
 
   quad_executor executor;
+
+  quad_reading reading; /* of a reading process, under `writer` */
 };
 
 void quad_store_say(const quad_store *store, const char *fmt, ...) QUOIN_PRINTF(2, 3);
@@ -268,8 +295,20 @@ void quad_store_charge(quad_store *store, uint64_t bytes);
  * maintenance from going on, once the bound is reached; those of `cancel` (may be NULL). */
 quoin_status quad_store_delay(quad_store *store, base_cancel *cancel, quoin_error *err);
 
-/* Replay the log onto the store's version. *records counts. */
-quoin_status quad_store_recover(quad_store *store, uint64_t *records, quoin_error *err);
+/* *out: the version after what the log of *m has behind `from`; reading->place moves on. Terms go
+ * into the atom store of `from`, whose adding thread this must be. */
+quoin_status quad_replay(quad_version **out, quad_log_replay *result, quad_reading *reading,
+                         const quad_version *from, const quad_manifest *m, const base_dir *dir,
+                         const base_alloc *mem, quoin_error *err);
+/* Replay the log onto the store's version, and end with a checkpoint when there was any. */
+quoin_status quad_store_recover(quad_store *store, quoin_error *err);
+/* The version that *m names: its atoms, and its runs, of which those that `before` (may be NULL)
+ * has are not opened again. */
+quoin_status quad_version_open(quad_version **out, const quad_manifest *m, const base_dir *dir,
+                               bool read_only, const quad_version *before, const base_alloc *mem,
+                               quoin_error *err);
+/* Of a reading process: the newest state, whole. */
+quoin_status quad_store_open_beside(quad_store *store, quoin_error *err);
 
 /* Write runs[0..n) as one run file. What they add up to is kept, tombstones too unless `drop`. */
 quoin_status quad_merge_runs(quad_sink *sink, quad_run *const *runs, size_t n, base_cancel *cancel,

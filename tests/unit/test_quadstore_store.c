@@ -328,6 +328,59 @@ promise_h3_reads_see_the_latest_commits(void **unused)
   support_dir_remove(&d);
 }
 
+/* A reading store beside a writing one: after each refresh it has what the other has, whatever that
+ * did; between them it has what it had. */
+static void
+promise_m8_refresh_moves_on(void **unused)
+{
+  quad_store_options options = {.create = true, .durability = QUAD_SYNC_OFF, .memory_bytes = 30000};
+  const quad_store_options reading = {.read_only = true};
+  support_dir d;
+  model m = {NULL, 0, 0}, then = {NULL, 0, 0};
+  quad_store *store, *reader;
+
+  (void)unused;
+  support_dir_make(&d);
+  store = store_open(&d, &options);
+  reader = store_open(&d, &reading);
+  for (unsigned i = 0; i < 120; i++) {
+    quoin_error err = QUOIN_ERROR_INIT;
+    quad_snapshot *s;
+    bool changed = false;
+    assert_ok(quad_snapshot_acquire(&s, reader, &err));
+    model_free(&then);
+    for (size_t k = 0; k < m.n; k++)
+      model_add(&then, &m.quads[k]);
+    for (unsigned n = (unsigned)(draw() % 4) + 1; n; n--) {
+      unsigned what = (unsigned)(draw() % 30);
+      if (what == 0)
+        bulk_load(store, &m, 200, 60, 0, 1);
+      else if (what == 1)
+        assert_ok(quad_checkpoint(store, &err));
+      else if (what == 2)
+        assert_ok(quad_store_compact(store, 0, NULL, &err));
+      else if (what == 3 && draw() % 4 == 0) {
+        assert_ok(quad_store_clear(store, &err));
+        model_free(&m);
+      } else if (what == 4) {
+        store_close(store);
+        store = store_open(&d, &options);
+      } else
+        random_txn(store, &m, 1 + (unsigned)(draw() % 40), 60);
+    }
+    assert_ok(quad_store_refresh(&changed, reader, &err));
+    check_snapshot(s, &then);
+    quad_snapshot_release(s);
+    check_store(reader, &m);
+    assert_ok(quad_store_refresh(NULL, store, &err)); /* nothing to do */
+  }
+  store_close(reader);
+  store_close(store);
+  model_free(&m);
+  model_free(&then);
+  support_dir_remove(&d);
+}
+
 /* A snapshot stays what it was, whatever is committed, merged and checkpointed after it. */
 static void
 test_store__snapshots_stay(void **unused)
@@ -550,6 +603,7 @@ main(void)
       cmocka_unit_test(test_store__bulk_load_and_reopen),
       cmocka_unit_test(test_store__aborted_bulk_leaves_nothing),
       cmocka_unit_test(promise_h3_reads_see_the_latest_commits),
+      cmocka_unit_test(promise_m8_refresh_moves_on),
       cmocka_unit_test(test_store__snapshots_stay),
       cmocka_unit_test(test_store__conflicts),
       cmocka_unit_test(test_store__blank_labels_are_scoped),

@@ -274,11 +274,75 @@ test_threads__reading_process_beside_a_writer(void **unused)
   support_dir_remove(&d);
 }
 
+/* One reading store that moves on beside such a writer: never back, never half a commit. What the
+ * writer left when it was killed is there too, and who opens after it sees no more. */
+static void
+promise_m8_refresh_beside_a_writing_process(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store_options read_only = {.read_only = true};
+  quad_pattern all = {.scope = QUAD_ANY};
+  support_dir d;
+  quad_store *store, *again;
+  quad_snapshot *s;
+  int ready[2], status;
+  char byte;
+  uint64_t last = 0, count;
+  unsigned moves = 0;
+  pid_t child, parent = getpid();
+
+  (void)unused;
+  support_dir_make(&d);
+  assert_int_equal(pipe(ready), 0);
+  child = fork();
+  if (!child) busy_child(d.path, ready[1], parent);
+  assert_int_equal(read(ready[0], &byte, 1), 1);
+  assert_ok(quad_store_open(&store, d.path, &read_only, MEM, &err));
+  for (unsigned i = 0; i < 400 || moves < 20; i++) {
+    bool changed;
+    if (i == 399) kill(child, SIGSTOP); /* and go on when it stands still in the middle of a call */
+    assert_ok(quad_store_refresh(&changed, store, &err));
+    assert_ok(quad_snapshot_acquire(&s, store, &err));
+    assert_ok(quad_count(&count, s, &all, &err));
+    assert_int_equal(count % STEP, 0);
+    assert_true(count >= last);
+    moves += changed;
+    last = count;
+    if (i % 100 == 99) assert_ok(quad_store_check(store, NULL, NULL, NULL, &err));
+    quad_snapshot_release(s);
+    if (i == 399) kill(child, SIGCONT);
+  }
+  assert_int_equal(waitpid(child, &status, WNOHANG), 0);
+  kill(child, SIGKILL);
+  waitpid(child, &status, 0);
+  assert_ok(quad_store_refresh(NULL, store, &err));
+  assert_ok(quad_store_open(&again, d.path, &(quad_store_options){0}, MEM, &err)); /* recovers */
+  for (unsigned i = 0; i < 2; i++) {
+    quad_store *which = i ? again : store;
+    assert_ok(quad_snapshot_acquire(&s, which, &err));
+    assert_ok(quad_count(i ? &last : &count, s, &all, &err));
+    quad_snapshot_release(s);
+  }
+  assert_int_equal(count, last);
+  assert_ok(quad_store_refresh(NULL, store, &err));
+  assert_ok(quad_store_close(again, &err));
+  assert_ok(quad_store_refresh(NULL, store, &err));
+  assert_ok(quad_snapshot_acquire(&s, store, &err));
+  assert_ok(quad_count(&count, s, &all, &err));
+  assert_int_equal(count, last);
+  quad_snapshot_release(s);
+  assert_ok(quad_store_close(store, &err));
+  close(ready[0]);
+  close(ready[1]);
+  support_dir_remove(&d);
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_threads__reading_process_beside_a_writer),
+      cmocka_unit_test(promise_m8_refresh_beside_a_writing_process),
       cmocka_unit_test(test_threads__readers_beside_a_writer),
       cmocka_unit_test(promise_h1_readers_during_merges),
       cmocka_unit_test(test_threads__two_writers),
