@@ -23,6 +23,7 @@ typedef enum api_op {
   API_OP_CHECKPOINT,
   API_OP_CLEAR,
   API_OP_COMPACT,
+  API_OP_REFRESH,
   API_OPS
 } api_op;
 

@@ -45,6 +45,7 @@ quoin_open(quoin_store **out, const char *path, const quoin_open_options *opts, 
       .durability = (quad_durability)o.durability,
       .orders = o.indexes,
       .memory_bytes = o.memory_bytes,
+      .wait_ms = o.wait_ms,
       .log = o.log,
       .log_user = o.log_user,
   };
@@ -71,6 +72,16 @@ quoin_checkpoint(quoin_store *store, quoin_error *err)
   if (st) return st;
   st = quad_checkpoint(store->quads, err);
   return api_leave_counted(store, API_OP_CHECKPOINT, st);
+}
+
+quoin_status
+quoin_store_refresh(bool *changed, quoin_store *store, quoin_error *err)
+{
+  if (!store) return base_fail(err, QUOIN_ERR_ARGUMENT, "store is NULL");
+  quoin_status st = api_enter(store, err);
+  if (st) return st;
+  st = quad_store_refresh(changed, store->quads, err);
+  return api_leave_counted(store, API_OP_REFRESH, st);
 }
 
 quoin_status
@@ -174,7 +185,8 @@ count_calls(quoin_stats *out, quoin_store *store)
                                     [API_OP_CONFLICT] = &out->conflicts,
                                     [API_OP_CHECKPOINT] = &out->checkpoints,
                                     [API_OP_CLEAR] = &out->clears,
-                                    [API_OP_COMPACT] = &out->compactions};
+                                    [API_OP_COMPACT] = &out->compactions,
+                                    [API_OP_REFRESH] = &out->refreshes};
 
   for (size_t op = 0; op < API_OPS; op++)
     *field[op] = atomic_load_explicit(&store->done[op], memory_order_relaxed);
@@ -221,6 +233,11 @@ quoin_store_stats(quoin_stats *out, quoin_store *store, bool graphs, quoin_error
   s.log_bytes = q.log_bytes;
   s.modification = q.modification;
   s.saved = q.saved;
+  s.changes = q.commits;
+  s.log_syncs = q.log_syncs;
+  s.flushes = q.flushes;
+  s.merges = q.merges;
+  s.delayed = q.delayed;
   count_calls(&s, store);
   give_stats(out, &s);
   return QUOIN_OK;

@@ -95,6 +95,40 @@ print_files(const char *path, uint64_t quads)
   print_bytes("all", total, quads);
 }
 
+/* What was done through this handle: nothing yet, where a command opened it to ask. */
+static void
+print_counters(const quoin_stats *s)
+{
+  const struct {
+    const char *name;
+    uint64_t n;
+  } counters[] = {{"queries", s->queries},
+                  {"matches", s->matches},
+                  {"counts", s->counts},
+                  {"dumps", s->dumps},
+                  {"loads", s->loads},
+                  {"updates", s->updates},
+                  {"commits", s->commits},
+                  {"conflicts", s->conflicts},
+                  {"checkpoints", s->checkpoints},
+                  {"clears", s->clears},
+                  {"compactions", s->compactions},
+                  {"refreshes", s->refreshes},
+                  {"changes", s->changes},
+                  {"syncs of the log", s->log_syncs},
+                  {"flushes", s->flushes},
+                  {"merges", s->merges},
+                  {"delayed commits", s->delayed}};
+  bool any = false;
+
+  for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
+    if (!counters[i].n) continue;
+    if (!any) printf("\nsince the store was opened\n");
+    any = true;
+    print_number(counters[i].name, counters[i].n);
+  }
+}
+
 static void
 print_stats(const quoin_stats *s, uint64_t dead, const char *path)
 {
@@ -117,6 +151,7 @@ print_stats(const quoin_stats *s, uint64_t dead, const char *path)
   print_bytes("term table", s->table_bytes, s->quads);
   print_bytes("log", s->log_bytes, s->quads);
   if (path) print_files(path, s->quads);
+  print_counters(s);
 }
 
 int

@@ -20,6 +20,7 @@ struct quad_request {
   uint64_t added, removed;
   quoin_status status;
   quoin_error *err;
+  bool taken; /* by a leader: it will be done */
   bool done;
 };
 
@@ -387,41 +388,90 @@ serve(quad_store *store, quad_request *first)
   return st ? 0 : g.bytes;
 }
 
-/* Wait until a leader has served `r`, or be the leader. */
+/* Take `r` out of the queue again. */
 static void
-queue_and_serve(quad_store *store, quad_request *r)
+unqueue(quad_store *store, quad_request *r)
+{
+  quad_request **at = &store->first;
+
+  while (*at != r)
+    at = &(*at)->next;
+  *at = r->next;
+  if (!*at) store->last = at;
+  r->next = NULL;
+}
+
+/* In the queue, its mutex held: until a leader has served `r`, or there is none. */
+static quoin_status
+wait_for_leader(quad_store *store, quad_request *r, uint64_t deadline)
+{
+  quoin_status st = QUOIN_OK;
+
+  while (!st && !r->done && store->leading) {
+    if (!deadline || r->taken) /* once it is applied, the outcome is waited for */
+      base_cond_wait(&store->served, &store->queue);
+    else if (!base_cond_wait_until(&store->served, &store->queue, deadline) && !r->taken)
+      st = quad_store_may_wait(deadline, NULL, r->err);
+  }
+  return st;
+}
+
+/* All that is queued by now. */
+static quad_request *
+take_queue(quad_store *store)
 {
   quad_request *first;
-  uint64_t bytes;
+
+  base_mutex_lock(&store->queue);
+  first = store->first;
+  for (quad_request *r = first; r; r = r->next)
+    r->taken = true;
+  store->first = NULL;
+  store->last = &store->first;
+  base_mutex_unlock(&store->queue);
+  return first;
+}
+
+/* Wait until a leader has served `r`, or be the leader. */
+static void
+queue_and_serve(quad_store *store, quad_request *r, uint64_t deadline)
+{
+  quad_request *first = NULL;
+  quoin_status st;
+  uint64_t bytes = 0;
 
   base_mutex_lock(&store->queue);
   *store->last = r;
   store->last = &r->next;
-  while (!r->done && store->leading)
-    base_cond_wait(&store->served, &store->queue);
-  if (r->done) {
+  if ((st = wait_for_leader(store, r, deadline))) {
+    unqueue(store, r);
+    r->status = st;
+  }
+  if (r->done || st) {
     base_mutex_unlock(&store->queue);
     return;
   }
   store->leading = true;
   base_mutex_unlock(&store->queue);
 
-  quad_store_enter(store); /* a load may hold it for long: the group grows */
-  base_mutex_lock(&store->queue);
-  first = store->first;
-  store->first = NULL;
-  store->last = &store->first;
-  base_mutex_unlock(&store->queue);
-  bytes = serve(store, first);
-
+  st = quad_store_enter_within(store, NULL, r->err); /* a load may hold it: the group grows */
+  if (!st) {
+    first = take_queue(store);
+    bytes = serve(store, first);
+  }
   base_mutex_lock(&store->queue);
   for (quad_request *each = first, *next; each; each = next) {
     next = each->next; /* its owner may be gone once the lock is free */
     each->done = true;
   }
+  if (st) {
+    unqueue(store, r);
+    r->status = st;
+  }
   store->leading = false;
   base_cond_broadcast(&store->served);
   base_mutex_unlock(&store->queue);
+  if (st) return;
   quad_store_maintain(store, bytes); /* the commits are safe whatever becomes of this */
   quad_store_leave(store);
 }
@@ -431,11 +481,12 @@ quad_txn_commit(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *
 {
   quad_store *store = txn->store;
   quad_request r = {.txn = txn, .err = err};
+  uint64_t deadline = quad_store_patience(store);
 
   if (txn->writer)
     quad_store_maintain(store, serve(store, &r));
-  else if (!(r.status = quad_store_delay(store, NULL, err)))
-    queue_and_serve(store, &r);
+  else if (!(r.status = quad_store_delay(store, deadline, NULL, err)))
+    queue_and_serve(store, &r, deadline);
   if (added) *added = r.status ? 0 : r.added;
   if (removed) *removed = r.status ? 0 : r.removed;
   quad_txn_abort(txn);

@@ -414,6 +414,7 @@ quad_store_enter_idle(quad_store *store, base_cancel *cancel, quoin_error *err)
 {
   enum { SLICE = 20 * 1000 * 1000 };
   quad_executor *e = &store->executor;
+  uint64_t deadline = quad_store_patience(store);
   quoin_status st;
 
   atomic_fetch_add(&e->waiting, 1);
@@ -422,8 +423,7 @@ quad_store_enter_idle(quad_store *store, base_cancel *cancel, quoin_error *err)
     atom_store_writer_leave(store->atoms);
     (void)base_cond_wait_until(&e->idle, &store->writer, base_clock_ns() + SLICE);
     atom_store_writer_enter(store->atoms);
-    if (cancel) cancel->calls = 0;
-    if ((st = base_cancel_check(cancel, err))) quad_store_leave(store);
+    if ((st = quad_store_may_wait(deadline, cancel, err))) quad_store_leave(store);
   }
   if (atomic_fetch_sub(&e->waiting, 1) == 1 && !st) base_cond_signal(&e->work);
   return st;

@@ -91,7 +91,8 @@ quad_store_charge(quad_store *store, uint64_t bytes)
 
 /* Sleep until `until`, unless the reason is gone before. */
 static quoin_status
-sleep_until(quad_executor *e, uint64_t until, base_cancel *cancel, quoin_error *err)
+sleep_until(quad_executor *e, uint64_t until, uint64_t deadline, base_cancel *cancel,
+            quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   uint64_t now;
@@ -100,15 +101,14 @@ sleep_until(quad_executor *e, uint64_t until, base_cancel *cancel, quoin_error *
     uint64_t ns = until - now < SLICE_NS ? until - now : SLICE_NS;
     struct timespec t = {0, (long)ns};
     (void)nanosleep(&t, NULL);
-    if (cancel) cancel->calls = 0; /* look at the clock each time */
-    st = base_cancel_check(cancel, err);
+    st = quad_store_may_wait(deadline, cancel, err);
   }
   return st;
 }
 
 /* Past a bound: until there is room, or it is certain that none comes. */
 static quoin_status
-wait_for_room(quad_store *store, base_cancel *cancel, quoin_error *err)
+wait_for_room(quad_store *store, uint64_t deadline, base_cancel *cancel, quoin_error *err)
 {
   static const struct timespec slice = {0, SLICE_NS};
   quad_executor *e = &store->executor;
@@ -124,14 +124,13 @@ wait_for_room(quad_store *store, base_cancel *cancel, quoin_error *err)
       if (st) return st;
     }
     (void)nanosleep(&slice, NULL);
-    if (cancel) cancel->calls = 0;
-    st = base_cancel_check(cancel, err);
+    st = quad_store_may_wait(deadline, cancel, err);
   }
   return st;
 }
 
 quoin_status
-quad_store_delay(quad_store *store, base_cancel *cancel, quoin_error *err)
+quad_store_delay(quad_store *store, uint64_t deadline, base_cancel *cancel, quoin_error *err)
 {
   quad_executor *e = &store->executor;
   uint64_t until = atomic_load_explicit(&e->free_ns, memory_order_relaxed);
@@ -141,6 +140,6 @@ quad_store_delay(quad_store *store, base_cancel *cancel, quoin_error *err)
   if (!until && !full) return QUOIN_OK;
   if (!full && until < base_clock_ns() + GRAIN_NS) return QUOIN_OK;
   atomic_fetch_add_explicit(&e->delayed, 1, memory_order_relaxed);
-  st = sleep_until(e, until, cancel, err);
-  return st ? st : wait_for_room(store, cancel, err);
+  st = sleep_until(e, until, deadline, cancel, err);
+  return st ? st : wait_for_room(store, deadline, cancel, err);
 }

@@ -54,6 +54,9 @@ typedef struct quad_store_options {
   /* Of the runs in memory that take writes, before they freeze and go to disk; as much again may be
    * on its way there. 0: 64 MiB. */
   uint64_t memory_bytes;
+  /* How long a commit, load, checkpoint, clear or compaction waits for other writers and for
+   * maintenance before it fails with TIMEOUT, having done nothing; 0: as long as it takes. */
+  uint64_t wait_ms;
   /* Flushes and merges run in the thread whose commit makes them due, and no other thread is
    * started: for tests that must repeat. */
   bool inline_maintenance;
@@ -182,7 +185,7 @@ atom_local *quad_txn_local(quad_txn *txn);
 quoin_status quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *err);
 /* All or nothing, durable as the store's durability says. *added and *removed (may be NULL) count
  * net changes. Ends the transaction whatever it returns. Errors: CONFLICT, IO (outcome unknown: the
- * store is poisoned), NO_SPACE, POISONED, READ_ONLY. */
+ * store is poisoned), NO_SPACE, POISONED, READ_ONLY, TIMEOUT (see wait_ms). */
 quoin_status quad_txn_commit(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *err);
 void quad_txn_abort(quad_txn *txn); /* NULL is fine */
 

@@ -52,6 +52,7 @@ read_all(bool *moved, quad_store *store, quad_manifest *m, quoin_error *err)
   st = quad_replay(&next, &result, &reading, files, m, &store->dir, store->mem, err);
   if (!st && !(*moved = has_moved(store, m))) {
     adopt(store, next, m, &reading);
+    atomic_store(&store->log_bytes, result.bytes);
     *m = (quad_manifest){0};
     next = NULL;
     reading.replaced = (quad_id_map){0};
@@ -73,6 +74,7 @@ read_tail(bool *moved, quad_store *store, quoin_error *err)
                                 &store->dir, store->mem, err);
 
   if (st) return st;
+  atomic_fetch_add(&store->log_bytes, result.bytes);
   if (next->number != before)
     quad_store_publish(store, next);
   else

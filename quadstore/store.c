@@ -42,20 +42,30 @@ quad_store_poison(quad_store *store, quoin_status st)
   return st;
 }
 
-void
-quad_store_enter(quad_store *store)
+uint64_t
+quad_store_patience(const quad_store *store)
 {
-  base_mutex_lock(&store->writer);
-  atom_store_writer_enter(store->atoms);
+  return store->wait_ns ? base_clock_ns() + store->wait_ns : 0;
+}
+
+quoin_status
+quad_store_may_wait(uint64_t deadline, base_cancel *cancel, quoin_error *err)
+{
+  if (deadline && base_clock_ns() >= deadline)
+    return base_fail(err, QUOIN_ERR_TIMEOUT,
+                     "other writers kept the store for too long: nothing was done, try again");
+  if (cancel) cancel->calls = 0; /* look at the clock each time */
+  return base_cancel_check(cancel, err);
 }
 
 quoin_status
 quad_store_enter_within(quad_store *store, base_cancel *cancel, quoin_error *err)
 {
   enum { SLICE_MS = 20 };
+  uint64_t deadline = quad_store_patience(store);
+
   while (!base_mutex_lock_within(&store->writer, SLICE_MS)) {
-    if (cancel) cancel->calls = 0; /* look at the clock each time */
-    quoin_status st = base_cancel_check(cancel, err);
+    quoin_status st = quad_store_may_wait(deadline, cancel, err);
     if (st) return st;
   }
   atom_store_writer_enter(store->atoms);
@@ -396,6 +406,7 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   store->read_only = options->read_only;
   store->durability = options->durability;
   store->memory_bytes = options->memory_bytes ? options->memory_bytes : (uint64_t)64 << 20;
+  store->wait_ns = options->wait_ms * 1000000;
   store->log_line = options->log;
   store->log_user = options->log_user;
   if ((st = base_mutex_init(&store->writer, BASE_RANK_WRITER, "writer role", err))) goto done;

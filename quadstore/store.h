@@ -176,7 +176,7 @@ struct quad_store {
   bool read_only;
   quad_durability durability;
   quad_participant participant; /* self NULL: none */
-  uint64_t memory_bytes;
+  uint64_t memory_bytes, wait_ns;
   void (*log_line)(void *user, const char *line);
   void *log_user;
 
@@ -225,11 +225,14 @@ quoin_status quad_store_may_write(const quad_store *store, quoin_error *err);
 /* Remember that a write failed, unless `st` is OK; returns st. */
 quoin_status quad_store_poison(quad_store *store, quoin_status st);
 
-/* Be the writer: the mutex and the atom store's role. */
-void quad_store_enter(quad_store *store);
-/* The same, as long as `cancel` (may be NULL) allows waiting for it. */
+/* Be the writer: the mutex and the atom store's role. As long as `cancel` (may be NULL) and the
+ * patience of the store allow waiting for it. */
 quoin_status quad_store_enter_within(quad_store *store, base_cancel *cancel, quoin_error *err);
 void quad_store_leave(quad_store *store);
+/* Until when a call that begins now may wait: base_clock_ns(), or 0 for ever. */
+uint64_t quad_store_patience(const quad_store *store);
+/* QUOIN_OK as long as waiting until `deadline` and `cancel` (may be NULL) allow. */
+quoin_status quad_store_may_wait(uint64_t deadline, base_cancel *cancel, quoin_error *err);
 
 /* A reference to the current version. */
 quad_version *quad_store_version(quad_store *store);
@@ -293,7 +296,8 @@ bool quad_version_crowded(const quad_version *v);
 void quad_store_charge(quad_store *store, uint64_t bytes);
 /* Before a commit, without any lock: waits as long as maintenance is behind. Errors: what keeps
  * maintenance from going on, once the bound is reached; those of `cancel` (may be NULL). */
-quoin_status quad_store_delay(quad_store *store, base_cancel *cancel, quoin_error *err);
+quoin_status quad_store_delay(quad_store *store, uint64_t deadline, base_cancel *cancel,
+                              quoin_error *err);
 
 /* *out: the version after what the log of *m has behind `from`; reading->place moves on. Terms go
  * into the atom store of `from`, whose adding thread this must be. */

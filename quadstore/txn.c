@@ -19,7 +19,7 @@ begin(quad_txn **out, quad_store *store, bool writer, base_cancel *cancel, quoin
   (void)atomic_fetch_add(&store->open_txns, 1);
   if ((st = atom_local_new(&txn->local, store->mem, err))) goto done;
   if (writer) {
-    if ((st = quad_store_delay(store, cancel, err))) goto done;
+    if ((st = quad_store_delay(store, quad_store_patience(store), cancel, err))) goto done;
     if ((st = quad_store_enter_within(store, cancel, err))) goto done;
     txn->writer = true;
     if ((st = quad_store_may_write(store, err))) goto done;

@@ -147,10 +147,14 @@ typedef struct quoin_open_options {
       *alloc;        /**< Where memory comes from (copied; any thread calls it); NULL: malloc. */
   quoin_line_fn log; /**< What recovery and maintenance did; any thread calls it. */
   void *log_user;
+  uint64_t wait_ms; /**< How long a commit, load or other change waits for other writers and for
+                         maintenance before it fails with TIMEOUT, having done nothing; 0: as long
+                         as it takes. */
 } quoin_open_options;
 #define QUOIN_OPEN_OPTIONS_INIT                                                                    \
   {                                                                                                \
-    sizeof(quoin_open_options), QUOIN_READ_WRITE, QUOIN_DURABILITY_FULL, 0, 0, 0, NULL, NULL, NULL \
+    sizeof(quoin_open_options), QUOIN_READ_WRITE, QUOIN_DURABILITY_FULL, 0, 0, 0, NULL, NULL,      \
+        NULL, 0                                                                                    \
   }
 
 /**
@@ -179,6 +183,13 @@ QUOIN_API void quoin_shutdown(quoin_store *store);
 /** Bring all that is committed into the store's files and drop the log. Errors: READ_ONLY,
  * POISONED, NO_SPACE. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_checkpoint(quoin_store *store, quoin_error *err);
+/** Of a store opened with QUOIN_READ_ONLY: move on to what the writing process has committed by
+ * now. Takes a few ms and the time for what is new in its log. What is open goes on with what it
+ * sees; a failure leaves the store as it was. A store opened for writing has nothing to move on to.
+ * @param[out] changed  Whether there was anything new; may be NULL.
+ * Errors: BUSY (changed too fast: try again), CORRUPT. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_refresh(bool *changed, quoin_store *store,
+                                                           quoin_error *err);
 /** Remove everything in all graphs at once, whatever it is: the time does not depend on how much
  * there was. Cursors and iterators go on with what they see; an open transaction that has read or
  * removed something then fails with QUOIN_ERR_CONFLICT. Labels of blank nodes are not used again.
@@ -226,11 +237,18 @@ typedef struct quoin_stats {
   uint64_t checkpoints; /**< quoin_checkpoint(). */
   uint64_t clears;      /**< quoin_store_clear(). */
   uint64_t compactions; /**< quoin_store_compact(). */
+  uint64_t refreshes;   /**< quoin_store_refresh(). */
+  /* Of the store's own work since it was opened. */
+  uint64_t changes;   /**< Commits, of updates too, that changed something. */
+  uint64_t log_syncs; /**< Syncs of the log; one serves all commits that wait for it. */
+  uint64_t flushes;   /**< Changes in memory that went to disk in the background. */
+  uint64_t merges;    /**< Run files made of several in the background. */
+  uint64_t delayed;   /**< Commits that were slowed down since those two were behind. */
 } quoin_stats;
 #define QUOIN_STATS_INIT                                                                           \
   {                                                                                                \
     sizeof(quoin_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,   \
-        0, 0, 0, 0                                                                                 \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                               \
   }
 /** @param[in,out] out  struct_size is read, the rest is filled. On a store that was shut down the
  * call fails with QUOIN_ERR_CLOSED, and fills the counts of calls all the same.
@@ -502,7 +520,7 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_txn_match(quoin_matches **out, quoi
  * @param[out] added, removed  Net changes; may be NULL.
  * @return QUOIN_OK, or QUOIN_ERR_CONFLICT (a later commit changed what this one relied on: retry
  *   with a new transaction), QUOIN_ERR_IO (outcome unknown until the store is reopened),
- *   QUOIN_ERR_NO_SPACE, QUOIN_ERR_POISONED. */
+ *   QUOIN_ERR_NO_SPACE, QUOIN_ERR_POISONED, QUOIN_ERR_TIMEOUT (`wait_ms` of the open options). */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_txn_commit(uint64_t *added, uint64_t *removed,
                                                         quoin_txn *txn, quoin_error *err);
 /** Forget the changes and free the transaction. */

@@ -236,10 +236,17 @@ promise_m8_readers_beside_a_writing_process(void **state)
   const pid_t writer = start_writer(f, s, writes);
   wait_for(s, writer);
   const uint64_t held = look_once(&first, s, 0); /* this one stays open to the end */
+  const quoin_open_options reading = {sizeof(reading), .mode = QUOIN_READ_ONLY};
+  quoin_store *moving = NULL; /* and this one moves on */
+  uint64_t moved = 0;
+  good(quoin_open(&moving, f->path, &reading, &err), &err);
   while (!atomic_load(&s->done)) {
     if (waitpid(writer, &status, WNOHANG) == writer && !atomic_load(&s->done))
       fail_msg("the writer: %s", s->message);
     last = look_once(f, s, last);
+    good(quoin_store_refresh(NULL, moving, &err), &err);
+    assert_true(count_rows(moving) >= moved && count_rows(moving) >= last);
+    moved = count_rows(moving);
     while_writing += last < atomic_load(&s->asked) || !atomic_load(&s->done);
     if (looks++ % 8 == 0) good(quoin_check(f->store, NULL, NULL, NULL, &err), &err);
     close_fixture(f);
@@ -247,6 +254,9 @@ promise_m8_readers_beside_a_writing_process(void **state)
   (void)waitpid(writer, &status, 0);
   last = look_once(f, s, last);
   assert_int_equal(last, atomic_load(&s->asked));
+  good(quoin_store_refresh(NULL, moving, &err), &err);
+  assert_int_equal(count_rows(moving), last);
+  quoin_close(moving);
   assert_int_equal(count_rows(first.store), held);
   good(quoin_count(&n, first.store, NULL, QUOIN_ANY_GRAPH, &err), &err);
   assert_int_equal(n, held);

@@ -230,6 +230,47 @@ promise_c2_who_waits_too_long_times_out(void **state)
   assert_int_equal(count(f->store), 3);
 }
 
+/* With `wait_ms` every change has a deadline: a commit (the first, which waits for the load, and
+ * one that waits behind it), a load, a checkpoint. Nothing of them is done, and all go well later.
+ */
+static void *
+timed_commit(void *user)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  return quoin_txn_commit(NULL, NULL, user, &err) == QUOIN_ERR_TIMEOUT ? NULL : user;
+}
+
+static void
+promise_c2_every_change_has_a_deadline(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_open_options options = QUOIN_OPEN_OPTIONS_INIT;
+  gate g;
+  pthread_t waiting[3];
+  void *failed = NULL;
+
+  quoin_close(f->store);
+  options.wait_ms = 60;
+  good(quoin_open(&f->store, f->path, &options, &err), &err);
+  const pthread_t loader = gate_start(&g, f->store);
+  for (unsigned i = 0; i < 3; i++) {
+    quoin_txn *const txn = with_change(f->store, true, i ? "one" : "another");
+    assert_int_equal(pthread_create(&waiting[i], NULL, timed_commit, txn), 0);
+  }
+  for (unsigned i = 0; i < 3; i++) {
+    assert_int_equal(pthread_join(waiting[i], &failed), 0);
+    assert_null(failed);
+  }
+  assert_int_equal(quoin_checkpoint(f->store, &err), QUOIN_ERR_TIMEOUT);
+  assert_int_equal(quoin_store_clear(f->store, &err), QUOIN_ERR_TIMEOUT);
+  assert_int_equal(count(f->store), 0);
+  gate_end(&g, loader);
+  const uint64_t before = count(f->store);
+  good(quoin_txn_commit(NULL, NULL, with_change(f->store, true, "committed"), &err), &err);
+  assert_int_equal(count(f->store), before + 1);
+}
+
 /* ---- C5 ---------------------------------------------------------------------------------------
  */
 
@@ -676,6 +717,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
       TEST(promise_c2_commits_are_applied_one_at_a_time),
       TEST(promise_c2_who_waits_too_long_times_out),
+      TEST(promise_c2_every_change_has_a_deadline),
       TEST(promise_c5_growth_leaves_what_readers_hold),
       TEST(promise_n4_every_change_moves_the_generation),
       TEST(promise_n4_what_changes_nothing_moves_nothing),
