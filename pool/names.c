@@ -99,7 +99,9 @@ uint64_t
 pool_new_id(pool *p)
 {
   char name[64];
-  if (p->next < p->state.next) p->next = p->state.next; /* only a change changes it */
+  base_mutex_lock(&p->table);
+  if (p->next < p->state.next) p->next = p->state.next;
+  base_mutex_unlock(&p->table);
   do
     pool_dir_name(name, p->next++);
   while (base_dir_has(&p->dir, name));
@@ -108,15 +110,25 @@ pool_new_id(pool *p)
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
-/* Make `next` (taken over) the state. When it is not known whether that is so, the file decides. */
+/* The state as it is, to be changed. */
+static quoin_status
+copy_state(pool_state *next, pool *p, quoin_error *err)
+{
+  base_mutex_lock(&p->table);
+  quoin_status st = pool_state_copy(next, &p->state, p->mem, err);
+  base_mutex_unlock(&p->table);
+  return st;
+}
+
+/* Make `next` the state; what is left in it is to be cleared. When it is not known whether that is
+ * so, the file decides. */
 static quoin_status
 commit(pool *p, pool_state *next, quoin_error *err)
 {
   quoin_status st;
-  next->generation = p->state.generation + 1;
+  next->generation++;
   if (next->next < p->next) next->next = p->next;
   if ((st = pool_state_write(next, &p->dir, p->mem, err))) {
-    pool_state_clear(next, p->mem);
     (void)pool_refresh(p, NULL);
     return st;
   }
@@ -166,27 +178,25 @@ quoin_status
 pool_create(pool *p, const char *name, uint32_t orders, quoin_error *err)
 {
   base_file lock;
-  pool_state next;
-  bool found;
+  pool_state next = {.active = SIZE_MAX};
+  bool found = false;
   uint64_t id;
   quoin_status st = check_name(name, err);
   if (st || (st = pool_change_begin(&lock, p, err))) return st;
-  (void)pool_state_find(&p->state, name, &found);
+  if ((st = copy_state(&next, p, err))) goto done;
+  (void)pool_state_find(&next, name, &found);
   if (found) {
     st = base_fail(err, QUOIN_ERR_EXISTS, "the pool has a store '%s' already", name);
     goto done;
   }
   id = pool_new_id(p);
   if ((st = make_store(p, id, orders, err))) goto done;
-  if ((st = pool_state_copy(&next, &p->state, p->mem, err))) goto done;
-  if ((st = pool_state_add(&next, name, id, p->mem, err))) {
-    pool_state_clear(&next, p->mem);
-    goto done;
-  }
+  if ((st = pool_state_add(&next, name, id, p->mem, err))) goto done;
   if (next.n == 1) next.active = 0;
   st = commit(p, &next, err);
 
 done:
+  pool_state_clear(&next, p->mem);
   if (st && !found) (void)pool_sweep(p, NULL); /* spares it if it is named after all */
   pool_change_end(&lock, p);
   return st;
@@ -196,19 +206,20 @@ quoin_status
 pool_delete(pool *p, const char *name, quoin_error *err)
 {
   base_file lock;
-  pool_state next;
+  pool_state next = {.active = SIZE_MAX};
   uint64_t id;
   size_t at;
   quoin_status st = pool_change_begin(&lock, p, err);
   if (st) return st;
-  if ((st = find(&at, &p->state, name, err))) goto done;
-  id = p->state.names[at].id;
-  if ((st = pool_state_copy(&next, &p->state, p->mem, err))) goto done;
+  if ((st = copy_state(&next, p, err))) goto done;
+  if ((st = find(&at, &next, name, err))) goto done;
+  id = next.names[at].id;
   pool_state_remove(&next, at, p->mem);
   if ((st = commit(p, &next, err))) goto done;
   (void)pool_sweep_one(p, id, NULL); /* held: by its last holder; what fails: by the next sweep */
 
 done:
+  pool_state_clear(&next, p->mem);
   pool_change_end(&lock, p);
   return st;
 }
@@ -217,19 +228,20 @@ quoin_status
 pool_switch(pool *p, const char *a, const char *b, quoin_error *err)
 {
   base_file lock;
-  pool_state next;
+  pool_state next = {.active = SIZE_MAX};
   size_t i, j;
   quoin_status st = pool_change_begin(&lock, p, err);
   if (st) return st;
-  if ((st = find(&i, &p->state, a, err))) goto done;
-  if ((st = find(&j, &p->state, b, err))) goto done;
-  if ((st = pool_state_copy(&next, &p->state, p->mem, err))) goto done;
+  if ((st = copy_state(&next, p, err))) goto done;
+  if ((st = find(&i, &next, a, err))) goto done;
+  if ((st = find(&j, &next, b, err))) goto done;
   uint64_t id = next.names[i].id;
   next.names[i].id = next.names[j].id;
   next.names[j].id = id;
   st = commit(p, &next, err);
 
 done:
+  pool_state_clear(&next, p->mem);
   pool_change_end(&lock, p);
   return st;
 }
@@ -238,16 +250,15 @@ quoin_status
 pool_activate(pool *p, const char *name, quoin_error *err)
 {
   base_file lock;
-  pool_state next;
-  size_t at;
+  pool_state next = {.active = SIZE_MAX};
   quoin_status st = pool_change_begin(&lock, p, err);
   if (st) return st;
-  if ((st = find(&at, &p->state, name, err))) goto done;
-  if ((st = pool_state_copy(&next, &p->state, p->mem, err))) goto done;
-  next.active = at;
+  if ((st = copy_state(&next, p, err))) goto done;
+  if ((st = find(&next.active, &next, name, err))) goto done;
   st = commit(p, &next, err);
 
 done:
+  pool_state_clear(&next, p->mem);
   pool_change_end(&lock, p);
   return st;
 }
@@ -256,16 +267,17 @@ quoin_status
 pool_set_budget(pool *p, uint64_t bytes, quoin_error *err)
 {
   base_file lock;
-  pool_state next;
+  pool_state next = {.active = SIZE_MAX};
   quoin_status st;
   if (bytes != POOL_NO_BUDGET && bytes > INT64_MAX)
     return base_fail(err, QUOIN_ERR_ARGUMENT, "the budget is too large");
   if ((st = pool_change_begin(&lock, p, err))) return st;
-  if ((st = pool_state_copy(&next, &p->state, p->mem, err))) goto done;
+  if ((st = copy_state(&next, p, err))) goto done;
   next.budget = bytes;
   st = commit(p, &next, err);
 
 done:
+  pool_state_clear(&next, p->mem);
   pool_change_end(&lock, p);
   return st;
 }
@@ -294,10 +306,7 @@ pool_list(pool *p, quoin_status (*each)(void *user, const pool_entry *entry, quo
   pool_state state;
   quoin_status st = pool_refresh(p, err);
   if (st) return st;
-  base_mutex_lock(&p->table);
-  st = pool_state_copy(&state, &p->state, p->mem, err);
-  base_mutex_unlock(&p->table);
-  if (st) return st;
+  if ((st = copy_state(&state, p, err))) return st;
   for (size_t i = 0; i < state.n && !st; i++) {
     pool_entry e = {
         .name = state.names[i].name, .id = state.names[i].id, .active = state.active == i};

@@ -23,7 +23,7 @@ typedef struct pool_state {
   uint64_t generation; /* grows with each change */
   uint64_t next;       /* no directory has had this number */
   uint64_t budget;
-  uint64_t active;   /* index of the active one, SIZE_MAX: none */
+  size_t active;     /* index of the active one, SIZE_MAX: none */
   pool_named *names; /* sorted */
   size_t n, room;
 } pool_state;
