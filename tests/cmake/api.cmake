@@ -1,6 +1,7 @@
 quoin_test(api.store SOURCES api/test_api_store.c MODULES api)
 quoin_test(api.txn SOURCES api/test_api_txn.c MODULES api)
 quoin_test(api.txn_sparql SOURCES api/test_api_txn_sparql.c MODULES api)
+quoin_test(api.stream SOURCES api/test_api_stream.c MODULES api)
 quoin_test(api.query SOURCES api/test_api_query.c MODULES api)
 quoin_test(api.nomem SOURCES api/test_api_nomem.c MODULES api)
 quoin_test(api.compact SOURCES api/test_api_compact.c MODULES api)
