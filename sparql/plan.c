@@ -170,6 +170,7 @@ plan_group_by(sparql_operator **out, planner *p, const sparql_algebra *node,
   quoin_status st = QUOIN_OK;
   *out = NULL;
   if (!p->plain && ((st = plan_shortcut_group(out, p, node, graph, err)) || *out)) return st;
+  if (!p->plain && ((st = plan_count_group(out, p, node, graph, err)) || *out)) return st;
   if (!(need = base_arena_new_zero(&p->ctx->arena, p->n_vars + 1, sizeof(bool))))
     return base_fail_nomem(err);
   for (size_t i = 0; i < node->n_keys; i++) {

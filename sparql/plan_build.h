@@ -202,6 +202,12 @@ const sparql_expr *plan_exists_of(bool *negated, const sparql_expr *expr);
 quoin_status plan_exists_join(bool *done, sparql_operator **op, plan_group *g,
                               const sparql_expr *expr, quoin_error *err);
 
+/* Members, steps and filters of `node` with their estimates: what plan_group_node begins with. */
+quoin_status plan_group_gather(plan_group *g, planner *p, const sparql_algebra *node,
+                               const sparql_active_graph *graph, const bool *need, uint64_t limit,
+                               sparql_operator *seed, sparql_expr *const *pushed, size_t n_pushed,
+                               quoin_error *err);
+
 /* ---- members, order, joins --------------------------------------------------------------------
  */
 
@@ -237,6 +243,9 @@ quoin_status plan_order(const join_state **out, plan_group *g, quoin_error *err)
 /* The operators of that order, with the filters that they allow. */
 quoin_status plan_build_joins(sparql_operator **out, plan_group *g, const join_state *state,
                               quoin_error *err);
+/* A member that is a scan, in an order, with the filters that it allows. */
+quoin_status plan_build_scan(sparql_operator **out, plan_group *g, const plan_member *m,
+                             quad_order order, const bool *need, quoin_error *err);
 /* Wrap *op in the filters whose variables it binds, and those whose steps are all done. */
 quoin_status plan_apply_filters(sparql_operator **op, plan_group *g, size_t steps_done, bool core,
                                 quoin_error *err);
@@ -284,6 +293,10 @@ quoin_status plan_graph_scope(sparql_active_graph *out, planner *p, const sparql
 /* GROUP answered by the index: *out stays NULL when it cannot be. */
 quoin_status plan_shortcut_group(sparql_operator **out, planner *p, const sparql_algebra *node,
                                  const sparql_active_graph *graph, quoin_error *err);
+/* GROUP that asks for numbers of solutions alone, of joins that form a tree (plan_count.c):
+ * likewise. */
+quoin_status plan_count_group(sparql_operator **out, planner *p, const sparql_algebra *node,
+                              const sparql_active_graph *graph, quoin_error *err);
 /* DISTINCT of one variable of one pattern likewise. */
 quoin_status plan_shortcut_distinct(sparql_operator **out, planner *p, const sparql_algebra *node,
                                     const sparql_active_graph *graph, quoin_error *err);

@@ -450,32 +450,44 @@ join_members(sparql_operator **out, plan_group *g, quoin_error *err)
 }
 
 quoin_status
-plan_group_node(sparql_operator **out, planner *p, const sparql_algebra *node,
-                const sparql_active_graph *graph, const bool *need, uint64_t limit,
-                sparql_operator *seed, sparql_expr *const *pushed, size_t n_pushed,
-                quoin_error *err)
+plan_group_gather(plan_group *g, planner *p, const sparql_algebra *node,
+                  const sparql_active_graph *graph, const bool *need, uint64_t limit,
+                  sparql_operator *seed, sparql_expr *const *pushed, size_t n_pushed,
+                  quoin_error *err)
 {
-  plan_group g = {.p = p, .limit = limit};
+  *g = (plan_group){.p = p, .limit = limit};
   var_word *others;
   quoin_status st = plan_set_make(&others, p, err);
   if (st) return st;
   if (seed) {
     plan_member *m;
-    if ((st = add_member(&m, &g, err))) return st;
+    if ((st = add_member(&m, g, err))) return st;
     m->kind = MEMBER_PLAN;
     m->op = seed;
     for (sparql_var v = 0; v < p->n_vars; v++)
       if (seed->bound[v] && !sparql_frame_find(p->frame, v)) plan_set_add(others, v);
   }
-  if ((st = flatten(&g, node, graph, others, err))) return st;
+  if ((st = flatten(g, node, graph, others, err))) return st;
   for (size_t i = 0; i < n_pushed; i++)
-    if ((st = add_filter(&g, pushed[i], err))) return st;
-  if ((st = find_needs(&g, need, err))) return st;
-  for (size_t i = 0; i < g.n_members; i++)
-    if ((st = plan_member_scan(&g.members[i], p, err))) return st;
-  if ((st = study_filters(&g, err))) return st;
-  for (size_t i = 0; i < g.n_members; i++)
-    if ((st = plan_member_estimate(&g.members[i], &g, err))) return st;
+    if ((st = add_filter(g, pushed[i], err))) return st;
+  if ((st = find_needs(g, need, err))) return st;
+  for (size_t i = 0; i < g->n_members; i++)
+    if ((st = plan_member_scan(&g->members[i], p, err))) return st;
+  if ((st = study_filters(g, err))) return st;
+  for (size_t i = 0; i < g->n_members; i++)
+    if ((st = plan_member_estimate(&g->members[i], g, err))) return st;
+  return QUOIN_OK;
+}
+
+quoin_status
+plan_group_node(sparql_operator **out, planner *p, const sparql_algebra *node,
+                const sparql_active_graph *graph, const bool *need, uint64_t limit,
+                sparql_operator *seed, sparql_expr *const *pushed, size_t n_pushed,
+                quoin_error *err)
+{
+  plan_group g;
+  quoin_status st = plan_group_gather(&g, p, node, graph, need, limit, seed, pushed, n_pushed, err);
+  if (st) return st;
   if ((st = join_members(out, &g, err))) return st;
   if ((st = plan_apply_filters(out, &g, 0, true, err))) return st;
   if ((st = plan_apply_steps(out, &g, need, err))) return st;

@@ -160,6 +160,14 @@ build_scan(sparql_operator **out, plan_group *g, const plan_member *m, quad_orde
   return QUOIN_OK;
 }
 
+quoin_status
+plan_build_scan(sparql_operator **out, plan_group *g, const plan_member *m, quad_order order,
+                const bool *need, quoin_error *err)
+{
+  quoin_status st = build_scan(out, g, m, order, need, err);
+  return st ? st : plan_apply_filters(out, g, 0, false, err);
+}
+
 /* A path. Its child shows the parameters, where there are any. */
 static quoin_status
 build_path(sparql_operator **out, plan_group *g, const plan_member *m, sparql_operator *child,
