@@ -179,3 +179,36 @@ quoin_txn_abort(quoin_txn *txn)
 {
   if (txn) free_txn(txn);
 }
+
+quoin_status
+quoin_txn_add_vector(quoin_txn *txn, const quoin_term *subject, quoin_span predicate,
+                     const quoin_term *graph, const float *values, size_t n, quoin_error *err)
+{
+  const quoin_term none = {QUOIN_TERM_NONE};
+  const quoin_term name = {.kind = QUOIN_TERM_IRI, .value = predicate};
+  const quoin_term *const from[4] = {subject, &name, &none, graph ? graph : &none};
+  rdf_term terms[4];
+  char labels[4][24];
+  quoin_status st;
+
+  if (!txn || !subject || !values || !n || n > RDF_VECTOR_MAX)
+    return base_fail(err, QUOIN_ERR_ARGUMENT, "txn, subject or values is NULL, or n out of range");
+  if ((st = api_txn_usable(txn, err))) return st;
+  for (size_t i = 0; i < 4; i++)
+    if (i != 2 && (st = api_term_in(&terms[i], labels[i], from[i], roles[i], err))) return st;
+  if ((st = api_enter(txn->child.store, err))) return st;
+  const base_alloc *mem = &txn->child.store->mem;
+  float *copy = base_new(mem, n, sizeof(*copy));
+  if (!copy) {
+    st = base_fail_nomem(err);
+  } else {
+    memcpy(copy, values, n * sizeof(*copy));
+    if (!rdf_vector_normalize(copy, n))
+      st = base_fail(err, QUOIN_ERR_ARGUMENT, "a number of the vector is not finite");
+    terms[2] = rdf_vector(copy, (uint32_t)n);
+    if (!st) st = change_by_ids(txn, from, terms, true, err);
+  }
+  base_release(mem, copy, n, sizeof(*copy));
+  api_leave(txn->child.store);
+  return st;
+}

@@ -110,6 +110,19 @@ classify_term(quoin_type *type, quoin_value *value, const rdf_term *term, base_a
   }
 }
 
+/* The floats of a well-formed vec:f32. */
+static bool
+cursor_vector(quoin_value *value, size_t *n, quoin_cursor *cursor, atom_id id)
+{
+  uint32_t dimension = 0;
+  const float *floats = NULL;
+  if (atom_id_kind(id) != ATOM_VECTOR && atom_id_kind(id) != ATOM_LOCAL) return false;
+  if (sparql_cursor_vector(&floats, &dimension, cursor->cursor, id, NULL)) return false;
+  value->vector = floats;
+  *n = dimension;
+  return floats != NULL;
+}
+
 /* ---- values of ids --------------------------------------------------------------------------- */
 
 quoin_status
@@ -117,6 +130,7 @@ api_classify(quoin_type *type, quoin_value *value, quoin_cursor *cursor, atom_id
              quoin_error *err)
 {
   rdf_term term;
+  size_t n;
   quoin_status st = QUOIN_OK;
 
   value->integer = 0;
@@ -145,7 +159,16 @@ api_classify(quoin_type *type, quoin_value *value, quoin_cursor *cursor, atom_id
     *type = QUOIN_TYPE_BOOLEAN;
     value->integer = atom_inline_get_boolean(id);
     return QUOIN_OK;
+  case ATOM_VECTOR:
   case ATOM_LOCAL:
+    if (cursor_vector(value, &n, cursor, id)) {
+      *type = QUOIN_TYPE_VECTOR;
+      return QUOIN_OK;
+    }
+    value->integer = 0;
+    if (!(st = api_cursor_read(&term, cursor, id, err)))
+      classify_term(type, value, &term, &cursor->arena);
+    return st;
   case ATOM_NUMERIC:
   case ATOM_BOOLTEXT:
     if (!(st = api_cursor_read(&term, cursor, id, err)))
@@ -157,7 +180,6 @@ api_classify(quoin_type *type, quoin_value *value, quoin_cursor *cursor, atom_id
   case ATOM_TEMPORAL:
   case ATOM_DIRLANG:
   case ATOM_TRIPLE:
-  case ATOM_VECTOR:
   case ATOM_PREFIX:
   case ATOM_DECIMAL:
   case ATOM_DATE:
@@ -294,4 +316,19 @@ quoin_cursor_double(double *out, quoin_cursor *cursor, size_t col)
   const bool ok = as_double(out, cursor, id);
   api_leave(cursor->child.store);
   return ok;
+}
+
+const float *
+quoin_cursor_vector(size_t *n, quoin_cursor *cursor, size_t col)
+{
+  atom_id id;
+  quoin_value value = {.vector = NULL};
+  size_t found = 0;
+
+  if (n) *n = 0;
+  if (!n || !enter_cell(&id, cursor, cursor ? cursor->row : 0, col)) return NULL;
+  const bool is = cursor_vector(&value, &found, cursor, id);
+  api_leave(cursor->child.store);
+  if (is) *n = found;
+  return is ? value.vector : NULL;
 }

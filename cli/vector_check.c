@@ -1,4 +1,4 @@
-/* vector check: the recall of an index, measured against exact search. */
+/* vector check: the graph of an index, and its recall measured against exact search. */
 #include "cli/vector.h"
 
 #include <inttypes.h>
@@ -111,6 +111,30 @@ measure(const sample *s, quoin_store *store, const cli_args *args, const vector_
   return EXIT_DONE;
 }
 
+/* The graph: every page and link, and what no search comes to. */
+static int
+check_graph(quoin_store *store, const cli_args *args, const vector_index *index)
+{
+  const bool repair = args->option[OPT_REPAIR].given;
+  quoin_vectors_report report = QUOIN_VECTORS_REPORT_INIT;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_vectors *vectors = NULL;
+  quoin_span name = cli_span(index->predicate);
+
+  if (name.len > 2 && name.ptr[0] == '<') name = (quoin_span){name.ptr + 1, name.len - 2};
+  quoin_status st = quoin_vectors_settle(store, args->cancel, &err);
+  if (!st) st = quoin_vectors_open(&vectors, store, name, &err);
+  if (!st) st = quoin_vectors_check(&report, vectors, repair, args->cancel, &err);
+  quoin_vectors_close(vectors);
+  if (st) return cli_report(&err, "vector");
+  printf("nodes        %" PRIu64 "\n", report.nodes);
+  printf("links        %" PRIu64 "\n", report.links);
+  printf("graph bytes  %" PRIu64 "\n", report.bytes);
+  printf("unreachable  %" PRIu64 "\n", report.unreachable);
+  if (repair) printf("repaired     %" PRIu64 "\n", report.repaired);
+  return report.unreachable > report.repaired ? EXIT_DATA : EXIT_DONE;
+}
+
 int
 vector_check(quoin_store *store, const cli_args *args)
 {
@@ -124,6 +148,7 @@ vector_check(quoin_store *store, const cli_args *args)
     status = EXIT_LIMIT;
   }
   if (!status) status = take_sample(&s, store, args, &index);
+  if (!status) status = check_graph(store, args, &index);
   if (!status) status = measure(&s, store, args, &index);
   for (size_t i = 0; i < s.n; i++)
     free(s.item[i]);

@@ -89,10 +89,11 @@ vector_load(uint64_t *added, quoin_store *store, const cli_args *args, vector_ne
   options.threads = (unsigned)args->option[OPT_THREADS].number;
   options.memory_bytes = args->option[OPT_MEMORY].number;
   options.cancel = args->cancel;
-  const quoin_status st = quoin_load_callback(&result, store, read_piece, &p, NULL, &options, &err);
+  quoin_status st = quoin_load_callback(&result, store, read_piece, &p, NULL, &options, &err);
   free(p.text.data);
   *added = result.added;
   if (p.status) return p.status;
+  if (!st) st = quoin_vectors_settle(store, args->cancel, &err);
   return st ? cli_report(&err, "vector") : EXIT_DONE;
 }
 

@@ -235,6 +235,19 @@ sparql_cursor_query(const sparql_cursor *cursor)
 }
 
 quoin_status
+sparql_cursor_vector(const float **out, uint32_t *dimension, sparql_cursor *cursor, atom_id id,
+                     quoin_error *err)
+{
+  *out = NULL;
+  *dimension = 0;
+  if (atom_id_kind(id) == ATOM_VECTOR)
+    return atom_vector(out, dimension, cursor->ctx.atoms, id, err);
+  if (atom_id_kind(id) == ATOM_LOCAL)
+    (void)atom_local_vector(out, dimension, cursor->ctx.local, id);
+  return QUOIN_OK;
+}
+
+quoin_status
 sparql_cursor_explain(base_buffer *out, const sparql_cursor *cursor, quoin_error *err)
 {
   sparql_operator_explain(out, cursor->root, 0);

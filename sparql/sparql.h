@@ -88,6 +88,10 @@ quoin_status sparql_cursor_triples(const rdfio_quad **out, size_t *n, sparql_cur
 /* The term of an id from this cursor; text valid as long as `arena` and the cursor. */
 quoin_status sparql_cursor_term(rdf_term *out, sparql_cursor *cursor, atom_id id, base_arena *arena,
                                 quoin_error *err);
+/* The floats of an id from this cursor; *out NULL: it is no vec:f32. Valid as long as the
+ * cursor. */
+quoin_status sparql_cursor_vector(const float **out, uint32_t *dimension, sparql_cursor *cursor,
+                                  atom_id id, quoin_error *err);
 /* The plan as indented text, with estimates; with options.profile after the end also what was
  * measured. */
 quoin_status sparql_cursor_explain(base_buffer *out, const sparql_cursor *cursor, quoin_error *err);

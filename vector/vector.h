@@ -141,6 +141,14 @@ quoin_status vec_search(vec_found **out, size_t *n, vec_report *report,
                         const quad_snapshot *snapshot, const vec_request *request,
                         const base_alloc *mem, quoin_error *err);
 
+/* The same for `n` queries of the index's dimension, one behind the other, in place of
+ * request->near: found[i] and counts[i] of each, by up to `threads` threads (0: all processors).
+ * On failure what was found is freed. */
+quoin_status vec_search_many(vec_found **found, size_t *counts, vec_report *report,
+                             const quad_snapshot *snapshot, const vec_request *request,
+                             const float *queries, size_t n, unsigned threads,
+                             const base_alloc *mem, quoin_error *err);
+
 /* ---- the indexes of a store ------------------------------------------------------------------
  */
 

@@ -634,7 +634,7 @@ typedef enum quoin_type {
   QUOIN_TYPE_INTEGER = 4, /**< xsd:integer within 64 bits. */
   QUOIN_TYPE_DOUBLE = 5,  /**< xsd:double or xsd:float. */
   QUOIN_TYPE_BOOLEAN = 6, /**< xsd:boolean. */
-  QUOIN_TYPE_VECTOR = 7   /**< Reserved: vec:f32, as borrowed floats. */
+  QUOIN_TYPE_VECTOR = 7   /**< A well-formed vec:f32, as borrowed floats. */
 } quoin_type;
 
 /**
@@ -665,7 +665,7 @@ typedef union quoin_value {
   int64_t integer;     /**< QUOIN_TYPE_INTEGER; QUOIN_TYPE_BOOLEAN: 0 or 1. */
   double number;       /**< QUOIN_TYPE_DOUBLE. */
   uint64_t node;       /**< QUOIN_TYPE_BLANK: quoin_term.node, 0 if it is not a stored one. */
-  const float *vector; /**< Reserved. */
+  const float *vector; /**< QUOIN_TYPE_VECTOR: as many floats as the index says. */
 } quoin_value;
 
 /** Rows by column. */
@@ -714,6 +714,95 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_write(uint64_t *rows, quoin_
  * measured. @param[out] out  Valid until the next call on the cursor. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_explain(quoin_span *out, quoin_cursor *cursor,
                                                             quoin_error *err);
+/** @} */
+
+/** @name Vectors */
+/** @{ */
+
+/** A vector index: the vectors that one predicate gives to subjects, as declared in the graph
+ * <urn:x-quoin:system>. A handle has looked its name up and may be shared between threads; when the
+ * declaration goes, its searches fail with NOT_FOUND. In SPARQL: vec:nearest. */
+typedef struct quoin_vectors quoin_vectors;
+/** @param predicate  IRI. @param[out] out  To be closed with quoin_vectors_close(); keeps the
+ * store. Errors: NOT_FOUND (no such index). */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_vectors_open(quoin_vectors **out, quoin_store *store,
+                                                          quoin_span predicate, quoin_error *err);
+QUOIN_API void quoin_vectors_close(quoin_vectors *vectors);
+/** Numbers of a vector. */
+QUOIN_API uint32_t quoin_vectors_dimension(const quoin_vectors *vectors);
+
+typedef struct quoin_search_options {
+  size_t struct_size;
+  uint64_t k;           /**< How many subjects for each query; 10 by default. */
+  uint64_t ef;          /**< Effort of the search in the graph; 0: as the index chooses. */
+  double max_distance;  /**< 0: any. */
+  bool exact;           /**< Look at all vectors. */
+  bool all_graphs;      /**< The vectors of all graphs; else of the default graph, or of: */
+  quoin_span graph;     /**< IRI of a named graph; empty: none. */
+  unsigned threads;     /**< That share the queries; 0: as the store says. */
+  quoin_cancel *cancel; /**< May be NULL. */
+} quoin_search_options;
+#define QUOIN_SEARCH_OPTIONS_INIT                                                                  \
+  {                                                                                                \
+    sizeof(quoin_search_options), 10, 0, 0.0, false, false, {NULL, 0}, 0, NULL                     \
+  }
+
+/** What a search found: for each query its nearest subjects, nearest first. */
+typedef struct quoin_hits quoin_hits;
+/** Search for `n` queries of quoin_vectors_dimension() floats each, one behind the other, over the
+ * store as it is now; several threads take queries in turn. A subject counts once, at the distance
+ * of its nearest vector. Distances ascend with unlikeness: 1 - cos, 1 - dot, or Euclidean.
+ * @param[out] out  To be closed with quoin_hits_close(). @param opts  May be NULL.
+ * Errors: ARGUMENT (not finite, or zero under cosine), NOT_FOUND, CANCELLED. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_vectors_search(quoin_hits **out,
+                                                            quoin_vectors *vectors,
+                                                            const float *queries, size_t n,
+                                                            const quoin_search_options *opts,
+                                                            quoin_error *err);
+QUOIN_API void quoin_hits_close(quoin_hits *hits);
+/** Was any query answered through the graph? Then a nearer one may be missing. */
+QUOIN_API bool quoin_hits_approximate(const quoin_hits *hits);
+/** How many subjects were found for a query. */
+QUOIN_API size_t quoin_hits_count(const quoin_hits *hits, size_t query);
+/** NaN when there is no such hit. */
+QUOIN_API double quoin_hits_distance(const quoin_hits *hits, size_t query, size_t i);
+/** The subject; valid until the next call on `hits`. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_hits_term(quoin_term *out, quoin_hits *hits,
+                                                       size_t query, size_t i, quoin_error *err);
+
+/** Add the statement <subject> <predicate> vector, as a vec:f32 of `n` floats.
+ * @param graph  NULL or NONE: the default graph. Errors: as quoin_txn_add(); ARGUMENT for numbers
+ * that are not finite. What contradicts a declared index fails the commit. */
+QUOIN_API QUOIN_NODISCARD quoin_status
+quoin_txn_add_vector(quoin_txn *txn, const quoin_term *subject, quoin_span predicate,
+                     const quoin_term *graph, const float *values, size_t n, quoin_error *err);
+/** The floats of column `col` of the row that the cursor is on, or NULL when it is no vector; valid
+ * until the next step or close. @param[out] n  How many. */
+QUOIN_API const float *quoin_cursor_vector(size_t *n, quoin_cursor *cursor, size_t col);
+
+/** Wait until all vectors that the store has now are in the graphs of their indexes. They are found
+ * before, too: this only makes searches faster. @param cancel  May be NULL. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_vectors_settle(quoin_store *store,
+                                                            quoin_cancel *cancel, quoin_error *err);
+
+typedef struct quoin_vectors_report {
+  size_t struct_size;
+  uint64_t nodes;       /**< Vectors in the graph. */
+  uint64_t links;       /**< Between them. */
+  uint64_t unreachable; /**< Nodes that no search comes to. */
+  uint64_t repaired;    /**< That were linked again. */
+  uint64_t waiting;     /**< Vectors not in the graph yet. */
+  uint64_t bytes;       /**< Of the graph. */
+} quoin_vectors_report;
+#define QUOIN_VECTORS_REPORT_INIT                                                                  \
+  {                                                                                                \
+    sizeof(quoin_vectors_report), 0, 0, 0, 0, 0, 0                                                 \
+  }
+/** Verify the graph of an index; with `repair` also link what cannot be reached. Errors: CORRUPT.
+ */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_vectors_check(quoin_vectors_report *out,
+                                                           quoin_vectors *vectors, bool repair,
+                                                           quoin_cancel *cancel, quoin_error *err);
 /** @} */
 
 /** @name Updates */
