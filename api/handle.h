@@ -24,6 +24,7 @@ typedef enum api_op {
   API_OP_CLEAR,
   API_OP_COMPACT,
   API_OP_REFRESH,
+  API_OP_BACKUP,
   API_OPS
 } api_op;
 

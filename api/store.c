@@ -108,6 +108,33 @@ quoin_store_compact(quoin_store *store, uint64_t memory_bytes, quoin_cancel *can
 }
 
 quoin_status
+quoin_backup(quoin_store *store, const char *path, quoin_cancel *cancel, quoin_error *err)
+{
+  base_cancel stop = api_cancel(cancel);
+
+  if (!store || !path) return base_fail(err, QUOIN_ERR_ARGUMENT, "store or path is NULL");
+  quoin_status st = api_enter(store, err);
+  if (st) return st;
+  st = quad_store_backup(store->quads, path, &stop, err);
+  return api_leave_counted(store, API_OP_BACKUP, st);
+}
+
+quoin_status
+quoin_restore(const char *path, const char *backup, quoin_cancel *cancel, quoin_error *err)
+{
+  const quad_store_options options = {.read_only = true};
+  base_cancel stop = api_cancel(cancel);
+  quad_store *store;
+
+  if (!path || !backup) return base_fail(err, QUOIN_ERR_ARGUMENT, "path or backup is NULL");
+  quoin_status st = quad_store_open(&store, backup, &options, NULL, err);
+  if (st) return st;
+  st = quad_store_backup(store, path, &stop, err);
+  const quoin_status closed = quad_store_close(store, st ? NULL : err);
+  return st ? st : closed;
+}
+
+quoin_status
 quoin_check(quoin_store *store, quoin_line_fn report, void *user, quoin_cancel *cancel,
             quoin_error *err)
 {
@@ -186,7 +213,8 @@ count_calls(quoin_stats *out, quoin_store *store)
                                     [API_OP_CHECKPOINT] = &out->checkpoints,
                                     [API_OP_CLEAR] = &out->clears,
                                     [API_OP_COMPACT] = &out->compactions,
-                                    [API_OP_REFRESH] = &out->refreshes};
+                                    [API_OP_REFRESH] = &out->refreshes,
+                                    [API_OP_BACKUP] = &out->backups};
 
   for (size_t op = 0; op < API_OPS; op++)
     *field[op] = atomic_load_explicit(&store->done[op], memory_order_relaxed);

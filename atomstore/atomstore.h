@@ -342,11 +342,15 @@ quoin_status atom_kept_close(atom_kept *kept, const atom_store *store, base_canc
 uint64_t atom_kept_count(const atom_kept *kept);
 /* The new ids. Within a kind the order stays: sorted columns stay sorted. `out` may be `ids`. */
 void atom_kept_map(uint64_t *out, const atom_kept *kept, const uint64_t *ids, size_t n);
-/* Write the terms that stay into new files of generation marks->generation, synced, in the
- * directory of `from`, and fill `marks` for atom_store_open, which makes the table. As the writer
+/* Write the terms that stay into new files of generation marks->generation, synced, in `to`, and
+ * fill `marks` for atom_store_open, which makes the table. As the writer
  * of `from`. After a failure or before a manifest names them: atom_store_unlink. */
-quoin_status atom_store_copy(atom_marks *marks, const atom_store *from, const atom_kept *kept,
-                             base_cancel *cancel, quoin_error *err);
+quoin_status atom_store_copy(atom_marks *marks, const base_dir *to, const atom_store *from,
+                             const atom_kept *kept, base_cancel *cancel, quoin_error *err);
+/* Write the first `terms` terms, as they are, into new files in `to`, synced; `marks` as above. Of
+ * a store that is being written to, too: with a pin. */
+quoin_status atom_store_clone(atom_marks *marks, const base_dir *to, const atom_store *from,
+                              uint64_t terms, base_cancel *cancel, quoin_error *err);
 /* Unlink the files of a generation that no manifest names. */
 void atom_store_unlink(const base_dir *dir, uint64_t generation);
 

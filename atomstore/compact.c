@@ -247,9 +247,9 @@ copy_one(copy *c, const atom_store *from, const atom_kept *kept, uint64_t number
 }
 
 static quoin_status
-copy_open(copy *c, const atom_store *from, uint64_t generation, quoin_error *err)
+copy_open(copy *c, const base_dir *dir, const atom_store *from, uint64_t generation,
+          quoin_error *err)
 {
-  const base_dir *dir = from->dir;
   quoin_status st = stream_open(&c->terms, dir, ATOM_FILE_TERMS, generation, from->mem, err);
   if (!st) st = stream_open(&c->offsets, dir, ATOM_FILE_OFFSETS, generation, from->mem, err);
   if (!st) st = stream_open(&c->vectors, dir, ATOM_FILE_VECTORS, generation, from->mem, err);
@@ -257,14 +257,14 @@ copy_open(copy *c, const atom_store *from, uint64_t generation, quoin_error *err
 }
 
 quoin_status
-atom_store_copy(atom_marks *marks, const atom_store *from, const atom_kept *kept,
-                base_cancel *cancel, quoin_error *err)
+atom_store_copy(atom_marks *marks, const base_dir *to, const atom_store *from,
+                const atom_kept *kept, base_cancel *cancel, quoin_error *err)
 {
   copy c = {{.file = BASE_FILE_NONE}, {.file = BASE_FILE_NONE}, {.file = BASE_FILE_NONE}, {0}};
   quoin_status st;
   atom_assert_reader(from, "atom_store_copy");
   base_buffer_init(&c.scratch, from->mem);
-  if ((st = copy_open(&c, from, marks->generation, err))) goto done;
+  if ((st = copy_open(&c, to, from, marks->generation, err))) goto done;
   for (uint64_t number = 1; number <= kept->terms; number++) {
     if (number % 4096 == 0 && (st = base_cancel_check(cancel, err))) goto done;
     if (!is_kept(kept, number)) continue;
@@ -285,6 +285,62 @@ done:
   stream_close(&c.offsets);
   stream_close(&c.vectors);
   return st;
+}
+
+/* The beginning of one file under the same name. */
+static quoin_status
+clone_file(const base_dir *to, const base_file *from, atom_file kind, uint64_t generation,
+           uint64_t len, quoin_error *err)
+{
+  char name[64];
+  base_file file = BASE_FILE_NONE;
+  atom_file_name(name, kind, generation, 0);
+  quoin_status st = base_file_open(&file, to, name, BASE_FILE_CREATE_NEW, err);
+  if (!st) st = base_file_copy(&file, from, len, err);
+  if (!st) st = base_file_sync(&file, err);
+  base_file_close(&file);
+  return st;
+}
+
+/* Terms of an overlay are in no file: one by one. */
+static quoin_status
+clone_records(atom_marks *marks, const base_dir *to, const atom_store *from, uint64_t terms,
+              base_cancel *cancel, quoin_error *err)
+{
+  atom_kept *kept;
+  quoin_status st = atom_kept_new(&kept, terms, from->mem, err);
+  if (st) return st;
+  for (uint64_t number = 1; number <= terms; number++)
+    keep(kept, number);
+  st = atom_kept_close(kept, from, cancel, err);
+  if (!st) st = atom_store_copy(marks, to, from, kept, cancel, err);
+  atom_kept_free(kept);
+  return st;
+}
+
+quoin_status
+atom_store_clone(atom_marks *marks, const base_dir *to, const atom_store *from, uint64_t terms,
+                 base_cancel *cancel, quoin_error *err)
+{
+  uint64_t end, vectors;
+  quoin_status st;
+  atom_assert_reader(from, "atom_store_clone");
+  *marks = (atom_marks){.generation = from->generation};
+  if (terms > from->file_terms) return clone_records(marks, to, from, terms, cancel, err);
+  if ((st = atom_record_end(&end, from, terms, err))) return st;
+  /* Rows of later terms may be among them. */
+  vectors = atomic_load(&((atom_store *)(uintptr_t)from)->vector_end);
+  *marks = (atom_marks){.generation = from->generation,
+                        .terms = terms,
+                        .term_bytes = end - ATOM_HEAD,
+                        .blanks = atom_store_blanks(from),
+                        .vector_bytes = vectors - ATOM_HEAD};
+  st = clone_file(to, &from->terms_file, ATOM_FILE_TERMS, from->generation, end, err);
+  if (st) return st;
+  st = clone_file(to, &from->offsets_file, ATOM_FILE_OFFSETS, from->generation,
+                  ATOM_HEAD + 8 * terms, err);
+  if (st) return st;
+  return clone_file(to, &from->vectors_file, ATOM_FILE_VECTORS, from->generation, vectors, err);
 }
 
 void

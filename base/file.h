@@ -53,6 +53,9 @@ quoin_status base_dir_list(const base_dir *dir,
 quoin_status base_dir_unlink(const base_dir *dir, const char *name, quoin_error *err);
 quoin_status base_dir_rename(const base_dir *dir, const char *from, const char *to,
                              quoin_error *err);
+/* Give the file `name` the same name in another directory, too. False when that cannot be: it may
+ * still be copied. */
+bool base_dir_link(const base_dir *from, const char *name, const base_dir *to);
 /* Remove the empty directory `name` in `dir`. */
 quoin_status base_dir_remove(const base_dir *dir, const char *name, quoin_error *err);
 /* Length of the file `name`; 0 when there is none. */
@@ -74,6 +77,10 @@ quoin_status base_file_read(const base_file *file, void *data, size_t len, uint6
                             quoin_error *err);
 quoin_status base_file_write(const base_file *file, const void *data, size_t len, uint64_t offset,
                              quoin_error *err);
+/* Write the first `len` bytes of `from` to the same place of `to`; where the file system can, they
+ * share the blocks. CORRUPT when `from` is shorter. */
+quoin_status base_file_copy(const base_file *to, const base_file *from, uint64_t len,
+                            quoin_error *err);
 /* Make the file at least `size` long with blocks allocated (posix_fallocate: never a hole, so that
  * a full disk is an error here and not a signal later). */
 quoin_status base_file_extend(const base_file *file, uint64_t size, quoin_error *err);

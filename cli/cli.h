@@ -85,7 +85,7 @@ typedef struct cli_command {
   const char *example;
   uint64_t options; /* bits 1 << OPT_... */
   size_t min_operands, max_operands;
-  int (*run)(cli_args *args); /* NULL: not in this version */
+  int (*run)(cli_args *args);
 } cli_command;
 
 extern const cli_command cli_commands[];
@@ -106,6 +106,8 @@ int cli_stats(cli_args *args);
 int cli_check(cli_args *args);
 int cli_compact(cli_args *args);
 int cli_pool(cli_args *args);
+int cli_backup(cli_args *args);
+int cli_restore(cli_args *args);
 int cli_vector(cli_args *args);
 int cli_shell(cli_args *args);
 int cli_show_help(cli_args *args);

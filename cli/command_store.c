@@ -1,4 +1,4 @@
-/* create, stats, check and compact. */
+/* create, stats, check, compact, backup and restore. */
 #include "cli/cli.h"
 
 #include <dirent.h>
@@ -233,4 +233,33 @@ cli_compact(cli_args *args)
             cli_count(count[2], used_bytes(&after)), cli_count(count[3], used_bytes(&before)));
   quoin_close(store);
   return status;
+}
+
+/* ---- backup and restore ---------------------------------------------------------------------- */
+
+int
+cli_backup(cli_args *args)
+{
+  quoin_store *store = NULL;
+  quoin_error err = QUOIN_ERROR_INIT;
+
+  int status = cli_open(&store, args, QUOIN_READ_ONLY);
+  if (status) return status;
+  if (quoin_backup(store, args->operands[0], args->cancel, &err))
+    status = cli_report(&err, args->operands[0]);
+  else
+    fprintf(stderr, "%s: no fault found\n", args->operands[0]);
+  quoin_close(store);
+  return status;
+}
+
+int
+cli_restore(cli_args *args)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  const char *path = args->option[OPT_STORE].text;
+
+  if (quoin_restore(path, args->operands[0], args->cancel, &err)) return cli_report(&err, path);
+  fprintf(stderr, "%s: no fault found\n", path);
+  return EXIT_DONE;
 }

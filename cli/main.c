@@ -60,10 +60,6 @@ main(int argc, char **argv)
     cli_complain("there is no command \"%s\"; quoin help lists them", argv[1]);
     return EXIT_USAGE;
   }
-  if (!command->run) {
-    cli_complain("%s is not in this version", command->name);
-    return EXIT_USAGE;
-  }
   int status = cli_parse(&args, command, argc - 2, argv + 2);
   if (!status && args.option[OPT_HELP].given) {
     cli_help(stdout, command);

@@ -129,8 +129,14 @@ const cli_command cli_commands[] = {
     {"parse", "FILE", "Read a file and write it as N-Quads, without a store.", "",
      "quoin parse data.ttl.gz > data.nq", BIT(OPT_FORMAT) | BIT(OPT_BASE) | BIT(OPT_LENIENT), 1, 1,
      cli_parse_file},
-    {"backup", "", "Copy a store while it is in use.", "", "", 0, 0, 0, NULL},
-    {"restore", "", "Bring a backup back.", "", "", 0, 0, 0, NULL},
+    {"backup", "TARGET", "Copy a store while it is in use, and verify the copy.",
+     "TARGET is a new or an empty directory. It becomes a store of its own: what happens to one "
+     "of\n"
+     "the two does not touch the other. Nobody waits.\n",
+     "quoin backup --store S backups/S-monday", STORE, 1, 1, cli_backup},
+    {"restore", "BACKUP", "Make a store of a backup, and verify it.",
+     "There must be none in the directory yet. The backup stays.\n",
+     "quoin restore --store S backups/S-monday", BIT(OPT_STORE), 1, 1, cli_restore},
     {"vector", "VERB [ARGUMENT]",
      "Vector indexes: create, import, embed, list, check, drop, search.",
      "  create              declare an index over the predicate --on, of --dimension numbers\n"
@@ -205,10 +211,6 @@ print_command(FILE *to, const cli_command *command)
   fprintf(to, "usage: quoin %s%s%s%s\n\n%s\n%s", command->name,
           command->options ? " [options]" : "", *command->operands ? " " : "", command->operands,
           command->summary, command->more);
-  if (!command->run) {
-    fprintf(to, "Not in this version.\n");
-    return;
-  }
   fprintf(to, "\n");
   for (size_t i = 0; i < OPT_COUNT; i++)
     if ((command->options | BIT(OPT_HELP)) & BIT(i)) print_option(to, &options[i]);
@@ -224,16 +226,11 @@ cli_help(FILE *to, const cli_command *command)
   }
   fprintf(to, "usage: quoin COMMAND [options]\n\n");
   for (size_t i = 0; i < cli_n_commands; i++)
-    if (cli_commands[i].run)
-      fprintf(to, "  %-9s %s\n", cli_commands[i].name, cli_commands[i].summary);
-  fprintf(to, "\nNot in this version:");
-  for (size_t i = 0; i < cli_n_commands; i++)
-    if (!cli_commands[i].run) fprintf(to, " %s", cli_commands[i].name);
-  fprintf(
-      to,
-      "\n\nquoin help COMMAND shows its options and an example. Exit status: 0 done, 1 data or\n"
-      "input error, 2 usage, 3 the store is in use, 4 timeout or limit, 5 corruption, 128 + n\n"
-      "ended by signal n. Data goes to standard output, everything else to standard error.\n");
+    fprintf(to, "  %-9s %s\n", cli_commands[i].name, cli_commands[i].summary);
+  fprintf(to,
+          "\nquoin help COMMAND shows its options and an example. Exit status: 0 done, 1 data or\n"
+          "input error, 2 usage, 3 the store is in use, 4 timeout or limit, 5 corruption, 128 + n\n"
+          "ended by signal n. Data goes to standard output, everything else to standard error.\n");
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */

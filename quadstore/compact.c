@@ -163,7 +163,7 @@ copy_atoms(quad_atoms **out, quad_store *store, const atom_kept *kept, base_canc
 {
   atom_marks marks = {.generation = store->manifest.atoms.generation + 1};
   atom_store *atoms = NULL;
-  quoin_status st = atom_store_copy(&marks, store->atoms, kept, cancel, err);
+  quoin_status st = atom_store_copy(&marks, &store->dir, store->atoms, kept, cancel, err);
 
   if (!st) st = atom_store_open(&atoms, &store->dir, &marks, ATOM_OPEN_WRITE, store->mem, err);
   if (!st) base_error_clear(err); /* the opening looked for a table first */

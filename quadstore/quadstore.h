@@ -207,6 +207,12 @@ quoin_status quad_store_clear(quad_store *store, quoin_error *err);
  * as the store needs afterwards, while it runs. Failures: as quad_store_clear. */
 quoin_status quad_store_compact(quad_store *store, uint64_t memory_bytes, base_cancel *cancel,
                                 quoin_error *err);
+/* Write the store, as it is now, as a store of its own into the directory `path`, which is new or
+ * empty, and verify that. The store is written to meanwhile, by whoever it is; files that never
+ * change are linked where that can be, else copied, and what one of the two does never touches the
+ * other. EXISTS: there is something in `path`. After a failure nothing is there. */
+quoin_status quad_store_backup(quad_store *store, const char *path, base_cancel *cancel,
+                               quoin_error *err);
 /* How many terms of the store no quad needs (nor a term that a quad needs): what compact would
  * drop. Exact, for the version there is now: reads every quad once. */
 quoin_status quad_store_dead_terms(uint64_t *out, quad_store *store, base_cancel *cancel,

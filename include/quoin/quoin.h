@@ -206,6 +206,19 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_clear(quoin_store *store, quo
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_compact(quoin_store *store,
                                                            uint64_t memory_bytes,
                                                            quoin_cancel *cancel, quoin_error *err);
+/** Write the store as it is now into the directory `path`, which must be new or empty, as a store
+ * of its own, and verify every byte of that. Reading and writing go on meanwhile, here and in other
+ * processes; the store may be open for reading only. Files that never change are linked where the
+ * file system can, the others copied: what happens to one of the two never touches the other.
+ * After a failure nothing of it is left. @param cancel  May be NULL.
+ * Errors: EXISTS (there is something in `path`), NO_SPACE, IO, CORRUPT, CANCELLED. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_backup(quoin_store *store, const char *path,
+                                                    quoin_cancel *cancel, quoin_error *err);
+/** Make a store in the directory `path`, which must be new or empty, of the backup at `backup`,
+ * which stays what it is, and verify it. (A backup is a store: it may be opened itself, too.)
+ * Errors: as quoin_backup() and quoin_open(). */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_restore(const char *path, const char *backup,
+                                                     quoin_cancel *cancel, quoin_error *err);
 
 typedef struct quoin_stats {
   size_t struct_size;
@@ -238,6 +251,7 @@ typedef struct quoin_stats {
   uint64_t clears;      /**< quoin_store_clear(). */
   uint64_t compactions; /**< quoin_store_compact(). */
   uint64_t refreshes;   /**< quoin_store_refresh(). */
+  uint64_t backups;     /**< quoin_backup(). */
   /* Of the store's own work since it was opened. */
   uint64_t changes;   /**< Commits, of updates too, that changed something. */
   uint64_t log_syncs; /**< Syncs of the log; one serves all commits that wait for it. */
@@ -248,7 +262,7 @@ typedef struct quoin_stats {
 #define QUOIN_STATS_INIT                                                                           \
   {                                                                                                \
     sizeof(quoin_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,   \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                               \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                            \
   }
 /** @param[in,out] out  struct_size is read, the rest is filled. On a store that was shut down the
  * call fails with QUOIN_ERR_CLOSED, and fills the counts of calls all the same.

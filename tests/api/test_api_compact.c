@@ -1,4 +1,4 @@
-/* Clear and compact through the public header. */
+/* Clear, compact, backup and restore through the public header. */
 #include "api/fixture.h"
 
 enum { STATEMENTS = 400 };
@@ -147,6 +147,39 @@ test_compact__refusals(void **state)
   assert_int_equal(quoin_store_compact(f->store, 0, NULL, &err), QUOIN_ERR_CLOSED);
 }
 
+static void
+test_backup__and_restore(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_stats stats = QUOIN_STATS_INIT;
+  char copy[96], again[96];
+
+  snprintf(copy, sizeof(copy), "%s/copy", f->dir);
+  snprintf(again, sizeof(again), "%s/again", f->dir);
+  load_many(f, 0, STATEMENTS);
+  remove_many(f, 10, 60);
+  good(quoin_backup(f->store, copy, NULL, &err), &err);
+  assert_int_equal(quoin_backup(f->store, copy, NULL, &err), QUOIN_ERR_EXISTS);
+  assert_int_equal(quoin_backup(f->store, NULL, NULL, &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(quoin_backup(NULL, copy, NULL, &err), QUOIN_ERR_ARGUMENT);
+  good(quoin_store_stats(&stats, f->store, false, &err), &err);
+  assert_int_equal(stats.backups, 1);
+  good(quoin_store_clear(f->store, &err), &err);
+  quoin_shutdown(f->store);
+  assert_int_equal(quoin_backup(f->store, again, NULL, &err), QUOIN_ERR_CLOSED);
+  quoin_close(f->store);
+  f->store = NULL;
+  assert_int_equal(quoin_restore(f->path, copy, NULL, &err), QUOIN_ERR_EXISTS);
+  assert_int_equal(quoin_restore(again, "/nowhere at all", NULL, &err), QUOIN_ERR_NOT_FOUND);
+  assert_int_equal(quoin_restore(again, NULL, NULL, &err), QUOIN_ERR_ARGUMENT);
+  good(quoin_restore(again, copy, NULL, &err), &err);
+  snprintf(f->path, sizeof(f->path), "%s/again", f->dir);
+  good(open_store(f, QUOIN_READ_WRITE, &err), &err);
+  assert_int_equal(count(f), STATEMENTS - 50);
+  good(quoin_check(f->store, NULL, NULL, NULL, &err), &err);
+}
+
 int
 main(void)
 {
@@ -155,6 +188,7 @@ main(void)
                                       teardown),
       cmocka_unit_test_setup_teardown(test_clear__removes_everything, setup, teardown),
       cmocka_unit_test_setup_teardown(test_compact__refusals, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_backup__and_restore, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

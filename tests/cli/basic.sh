@@ -17,10 +17,9 @@ run 2
 err_has 'usage: quoin COMMAND'
 run 0 help
 out_has '  load '
-out_has 'Not in this version: backup'
 err_empty
 run 0 --help
-for command in create load query update dump stats check parse help version; do
+for command in create load query update dump stats check compact backup restore parse pool help version; do
   run 0 "$command" --help
   out_has "usage: quoin $command"
   out_has 'example: quoin'
@@ -34,10 +33,6 @@ run 0 --version
 # usage errors are 2, and say what was expected
 run 2 nonsense
 err_has 'no command "nonsense"'
-for command in backup restore; do
-  run 2 "$command"
-  err_has 'not in this version'
-done
 run 2 load a.ttl
 err_has 'needs --store'
 run 2 load --store S

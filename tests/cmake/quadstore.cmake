@@ -9,3 +9,4 @@ quoin_test(unit.quadstore.commit SOURCES unit/test_quadstore_commit.c MODULES qu
 quoin_test(unit.quadstore.clear SOURCES unit/test_quadstore_clear.c MODULES quadstore)
 quoin_test(unit.quadstore.compact SOURCES unit/test_quadstore_compact.c MODULES quadstore)
 quoin_test(unit.quadstore.executor SOURCES unit/test_quadstore_executor.c MODULES quadstore)
+quoin_test(unit.quadstore.backup SOURCES unit/test_quadstore_backup.c MODULES quadstore)

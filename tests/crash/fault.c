@@ -518,6 +518,19 @@ sys_rmdirat(int dir, const char *name)
 }
 
 int
+sys_linkat(int from_dir, const char *from, int to_dir, const char *to)
+{
+  fault_mode fault = enter("link");
+  int failed = -1;
+  if (fault)
+    errno = error_of(fault);
+  else
+    failed = linkat(from_dir, from, to_dir, to, 0);
+  leave();
+  return failed;
+}
+
+int
 sys_flock(int fd, int operation)
 {
   fault_mode fault = enter("flock");
