@@ -1,4 +1,5 @@
-/* RDF out: every quad, the default graph first, then graph by graph, subject by subject. */
+/* RDF out: every quad, the default graph first, then graph by graph, subject by subject; the system
+ * graph last: a reader then has what its declarations are about. */
 #include "api/match.h"
 
 #include "base/poison.h"
@@ -9,18 +10,29 @@ typedef struct dump {
   const base_alloc *mem;
   base_cancel cancel;
   uint64_t statements;
+  atom_id system; /* the graph's name; 0: it has none */
 } dump;
 
+typedef enum dump_part { DUMP_DEFAULT, DUMP_NAMED, DUMP_SYSTEM } dump_part;
+
+static bool
+is_system(const rdf_term *graph)
+{
+  return graph->kind == RDF_IRI && base_span_is(graph->value, VEC_SYSTEM_GRAPH);
+}
+
 static quoin_status
-dump_scope(dump *d, quad_scope scope, quoin_error *err)
+dump_scope(dump *d, dump_part part, quoin_error *err)
 {
   const uint8_t then[] = {QUAD_G, QUAD_S, QUAD_P};
-  const quad_pattern pattern = {.scope = scope};
-  const size_t skip = scope == QUAD_DEFAULT ? 1 : 0;
+  quad_pattern pattern = {.scope = part == DUMP_DEFAULT ? QUAD_DEFAULT : QUAD_NAMED};
+  const size_t skip = part == DUMP_NAMED ? 0 : 1;
   api_rows rows = {0};
+  if (part == DUMP_SYSTEM) pattern.match.term[QUAD_G] = d->system;
 
   quoin_status st = api_rows_open(&rows, d->snapshot, &pattern, then + skip, 3 - skip, d->mem, err);
   while (!st && !(st = api_rows_next(&rows, err))) {
+    if (part == DUMP_NAMED && is_system(&rows.terms.term[3])) continue;
     st = rdfio_writer_add(d->writer, &rows.terms, err);
     if (!st && (++d->statements & 1023) == 0) st = base_cancel_check(&d->cancel, err);
   }
@@ -45,29 +57,38 @@ add_prefixes(rdfio_writer *writer, quoin_error *err)
 }
 
 static quoin_status
-dump_all(dump *d, quoin_format format, quoin_write_fn write, void *user, quoin_error *err)
+dump_all(dump *d, bool system, quoin_format format, quoin_write_fn write, void *user,
+         quoin_error *err)
 {
-  const quad_pattern named = {.scope = QUAD_NAMED};
-  uint64_t n_named = 0;
+  const rdf_term name = {.kind = RDF_IRI, .value = base_span(VEC_SYSTEM_GRAPH)};
+  quad_pattern named = {.scope = QUAD_NAMED};
+  uint64_t n_named = 0, n_system = 0;
   quoin_status st = quad_count(&n_named, d->snapshot, &named, err);
 
+  if (!st)
+    st = atom_find(&d->system, quad_snapshot_atoms(d->snapshot), &name,
+                   quad_snapshot_atom_mark(d->snapshot), err);
+  named.match.term[QUAD_G] = d->system;
+  if (!st && d->system.bits) st = quad_count(&n_system, d->snapshot, &named, err);
   if (st) return st;
+  if (!system) n_named -= n_system;
   if (n_named && (format == QUOIN_NTRIPLES || format == QUOIN_TURTLE))
     return base_fail(err, QUOIN_ERR_ARGUMENT,
                      "the store has named graphs, which this format cannot hold: use nq or trig");
   if ((st = rdfio_writer_new(&d->writer, (rdfio_format)format, write, user, d->mem, err)))
     return st;
   if (format == QUOIN_TURTLE || format == QUOIN_TRIG) st = add_prefixes(d->writer, err);
-  if (!st) st = dump_scope(d, QUAD_DEFAULT, err);
-  if (!st && n_named) st = dump_scope(d, QUAD_NAMED, err);
+  if (!st) st = dump_scope(d, DUMP_DEFAULT, err);
+  if (!st && n_named) st = dump_scope(d, DUMP_NAMED, err);
+  if (!st && system && n_system) st = dump_scope(d, DUMP_SYSTEM, err);
   if (!st) st = rdfio_writer_finish(d->writer, err);
   rdfio_writer_free(d->writer);
   return st;
 }
 
-quoin_status
-quoin_dump(uint64_t *statements, quoin_store *store, quoin_format format, quoin_write_fn write,
-           void *user, quoin_cancel *cancel, quoin_error *err)
+static quoin_status
+dump_store(uint64_t *statements, quoin_store *store, bool system, quoin_format format,
+           quoin_write_fn write, void *user, quoin_cancel *cancel, quoin_error *err)
 {
   quad_snapshot *snapshot = NULL;
 
@@ -79,10 +100,24 @@ quoin_dump(uint64_t *statements, quoin_store *store, quoin_format format, quoin_
   dump d = {.mem = &store->mem, .cancel = api_cancel(cancel)};
   if (!(st = quad_snapshot_acquire(&snapshot, store->quads, err))) {
     d.snapshot = snapshot;
-    st = dump_all(&d, format, write, user, err);
+    st = dump_all(&d, system, format, write, user, err);
   }
   if (statements) *statements = d.statements;
   quad_snapshot_release(snapshot);
   (void)api_leave_counted(store, API_OP_DUMP, st);
   return api_status(st, err);
+}
+
+quoin_status
+quoin_dump(uint64_t *statements, quoin_store *store, quoin_format format, quoin_write_fn write,
+           void *user, quoin_cancel *cancel, quoin_error *err)
+{
+  return dump_store(statements, store, true, format, write, user, cancel, err);
+}
+
+quoin_status
+quoin_dump_data(uint64_t *statements, quoin_store *store, quoin_format format, quoin_write_fn write,
+                void *user, quoin_cancel *cancel, quoin_error *err)
+{
+  return dump_store(statements, store, false, format, write, user, cancel, err);
 }

@@ -170,9 +170,9 @@ cli_dump(cli_args *args)
     quoin_close(store);
     return EXIT_LIMIT;
   }
-  quoin_status st =
-      quoin_dump(NULL, store, format->given ? (quoin_format)format->number : QUOIN_NQUADS,
-                 cli_output_write, &out, args->cancel, &err);
+  quoin_status st = (args->option[OPT_NO_SYSTEM].given ? quoin_dump_data : quoin_dump)(
+      NULL, store, format->given ? (quoin_format)format->number : QUOIN_NQUADS, cli_output_write,
+      &out, args->cancel, &err);
   if (!st) st = cli_output_flush(&out, &err);
   if (st) status = cli_report(&err, cli_place(args));
   cli_output_close(&out);

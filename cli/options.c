@@ -76,6 +76,7 @@ static const option_row options[OPT_COUNT] = {
     [OPT_NAME] = {"name", "NAME", "the store of the pool; the active one if not given", TEXT},
     [OPT_BUDGET] = {"budget", "BYTES", "disk for all stores, with K, M, G or T (create, budget)",
                     BYTES},
+    [OPT_NO_SYSTEM] = {"no-system", NULL, "leave the graph <urn:x-quoin:system> out", FLAG},
     [OPT_HELP] = {"help", NULL, "show this", FLAG},
 };
 
@@ -117,7 +118,7 @@ const cli_command cli_commands[] = {
      0, 1, cli_update},
     {"dump", "", "Write every statement to standard output.",
      "The default graph first, then graph by graph.\n", "quoin dump --store S | sort > all.nq",
-     STORE | BIT(OPT_DUMP_FORMAT), 0, 0, cli_dump},
+     STORE | BIT(OPT_DUMP_FORMAT) | BIT(OPT_NO_SYSTEM), 0, 0, cli_dump},
     {"stats", "", "Print what a store holds, and the bytes it takes.", "", "quoin stats --store S",
      STORE, 0, 0, cli_stats},
     {"check", "", "Verify every byte of a store (exit 5 on a fault).", "Changes nothing.\n",

@@ -152,6 +152,7 @@ quad_store_refresh(bool *changed, quad_store *store, quoin_error *err)
   before = store->version->number;
   st = move_on_surely(store, err);
   if (changed) *changed = store->version->number != before;
+  if (!st && store->version->number != before) quad_store_applied(store);
   base_mutex_unlock(&store->writer);
   return st;
 }

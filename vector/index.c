@@ -291,8 +291,10 @@ participant_applied(void *self)
   if (quad_snapshot_acquire(&snapshot, ix->store, NULL)) return;
   ix->known = quad_snapshot_atom_mark(snapshot);
   bool moved = set && set->n && set->index[0]->atoms != quad_snapshot_atoms(snapshot);
-  if (ix->declarations || moved)
-    ix->declarations = refresh(ix, snapshot, (quoin_span){NULL, 0}, NULL) != QUOIN_OK;
+  /* A store that is only read moves on to graphs that another process has saved. */
+  quoin_span section = ix->read_only ? quad_store_section(ix->store) : (quoin_span){NULL, 0};
+  if (ix->declarations || moved || ix->read_only)
+    ix->declarations = refresh(ix, snapshot, section, NULL) != QUOIN_OK;
   quad_snapshot_release(snapshot);
   base_mutex_lock(&ix->signal);
   ix->due = true;

@@ -482,6 +482,12 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_dump(uint64_t *statements, quoin_st
                                                   void *user, quoin_cancel *cancel,
                                                   quoin_error *err);
 
+/** As quoin_dump(), without the graph <urn:x-quoin:system>, which quoin_dump() writes last. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_dump_data(uint64_t *statements, quoin_store *store,
+                                                       quoin_format format, quoin_write_fn write,
+                                                       void *user, quoin_cancel *cancel,
+                                                       quoin_error *err);
+
 /** Which graphs a pattern looks at. */
 typedef enum quoin_scope {
   QUOIN_ANY_GRAPH = 0,     /**< All; with a graph in the pattern that one. */
