@@ -52,6 +52,15 @@ now(void)
   return (double)base_clock_ns() * 1e-9;
 }
 
+/* Of this thread: others share the machine. */
+static double
+cpu_now(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static void *
 room(size_t n, size_t size)
 {
@@ -132,16 +141,15 @@ ask_all(bench *b, hnsw_searcher *s, size_t ef, const vec_bitmap *filter, const t
   hnsw_hit hits[K];
   size_t n, queries = b->query.rows;
   double *times = room(queries, sizeof(double));
-  double start = now();
+  double start = cpu_now();
   for (size_t q = 0; q < queries; q++) {
     hnsw_report report;
     hnsw_ask ask = {.query = b->query.f + q * b->query.columns,
                     .k = K,
                     .ef = ef,
-                    .filter = filter ? &filter[q % truth->columns] : NULL,
+                    .filter = filter,
                     .vectors = &b->vectors,
                     .exact = exact};
-    if (filter) ask.filter = filter;
     double begin = now();
     must(b, hnsw_search(hits, &n, s, &ask, &report, &b->err));
     times[q] = now() - begin;
@@ -149,7 +157,7 @@ ask_all(bench *b, hnsw_searcher *s, size_t ef, const vec_bitmap *filter, const t
     o.way = report.way;
     o.recall += recall(hits, n, truth->i + q * truth->columns);
   }
-  o.seconds = now() - start;
+  o.seconds = cpu_now() - start;
   qsort(times, queries, sizeof(double), by_size);
   o.p50 = times[queries / 2] * 1e6;
   o.p99 = times[queries * 99 / 100] * 1e6;

@@ -60,7 +60,7 @@ range_grow(vec_range *range, size_t need, size_t unit, quoin_error *err)
       MAP_FAILED)
     return base_fail_os(err, errno, NULL, "memory for a graph");
 #if defined(MADV_HUGEPAGE)
-  if (step >= HUGE_STEP) (void)madvise(at, bytes, MADV_HUGEPAGE); /* random reads: fewer misses */
+  if (target >= HUGE_STEP) (void)madvise(at, bytes, MADV_HUGEPAGE); /* random reads: fewer misses */
 #endif
   range->mapped = target;
   return QUOIN_OK;
