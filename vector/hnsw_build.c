@@ -185,7 +185,9 @@ hnsw_build(hnsw *g, const hnsw_item *items, size_t n, unsigned threads, const hn
       b.st = run_threads(&b, threads, err);
   }
   st = b.st;
-  if (!st) st = hnsw_reach(&report, g, true, cancel, err);
+  /* threads may have dropped the last two names of a node at once; a pass over all nodes is worth
+   * it where it costs little beside the building */
+  if (!st && n >= hnsw_count(g) / 4) st = hnsw_reach(&report, g, true, cancel, err);
 
 done:
   if (st) slots_return(slots, g, items, n);

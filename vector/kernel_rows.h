@@ -9,9 +9,8 @@
 
 #include <string.h>
 
-/* Rows are asked for ahead of their use, some 48 cache lines at a time: a tenth faster than 24 with 384
- * bytes a row, and more is no gain (Zen 4).
- * in flight. */
+/* Rows are asked for ahead of their use, some 48 cache lines at a time: a tenth faster than 24 with
+ * 384 bytes a row, and more is no gain (Zen 4). in flight. */
 enum { VEC_LINE = 64, VEC_LINES_AHEAD = 48 };
 
 static inline const char *

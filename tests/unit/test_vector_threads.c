@@ -78,7 +78,7 @@ write_rounds(beside *b, const base_dir *dir, uint32_t rounds)
 }
 
 static void
-test_threads__searches_beside_a_writer(void **state)
+promise_c3_searches_take_no_lock_and_see_whole_nodes(void **state)
 {
   (void)state;
   quoin_error err = QUOIN_ERROR_INIT;
@@ -118,7 +118,7 @@ int
 main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_threads__searches_beside_a_writer),
+      cmocka_unit_test(promise_c3_searches_take_no_lock_and_see_whole_nodes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
