@@ -136,14 +136,14 @@ const workload workloads[] = {
     {.name = "merge", STEPS(merge_steps)},
     {.name = "flush", STEPS(flush_steps), .memory_bytes = 3000},
     {.name = "promise_h2: flushes and merges", STEPS(upkeep_steps), .memory_bytes = 1500},
-    {.name = "growth", STEPS(growth_steps), .wide = true},
+    {.name = "promise_m4: growth", STEPS(growth_steps), .wide = true},
     {.name = "clear", STEPS(clear_steps)},
     {.name = "compact", STEPS(compact_steps)},
     {.name = "recovery", STEPS(recovery_steps), .crash = 4},
-    {.name = "recovery and growth", STEPS(regrowth_steps), .wide = true, .crash = 4},
+    {.name = "promise_m4: recovery and growth", STEPS(regrowth_steps), .wide = true, .crash = 4},
     {.name = "commit, relaxed", STEPS(commit_steps), .durability = QUAD_SYNC_RELAXED},
     {.name = "checkpoint, off", STEPS(checkpoint_steps), .durability = QUAD_SYNC_OFF},
-    {.name = "background growth", STEPS(big_growth_steps), .wide = true, .stride = 3},
+    {.name = "promise_m4: background growth", STEPS(big_growth_steps), .wide = true, .stride = 3},
     {.name = "spill", STEPS(spill_steps), .stride = 12},
 };
 const unsigned n_workloads = sizeof workloads / sizeof workloads[0];
