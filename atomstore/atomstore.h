@@ -314,6 +314,9 @@ quoin_status atom_store_sync(atom_marks *marks, atom_store *store, quoin_error *
  */
 quoin_status atom_store_sync_to(atom_marks *marks, atom_store *store, uint64_t most,
                                 quoin_error *err);
+/* Give back the memory of mapped pages; they are mapped again as they are touched. Any thread with
+ * a pin, or the writer. */
+void atom_store_drop_pages(const atom_store *store);
 /* True for a file name in the directory that belongs to an atom store but not to `marks`: it may be
  * unlinked once the manifest with `marks` is durable. */
 bool atom_file_is_stale(const char *name, const atom_marks *marks);

@@ -396,6 +396,14 @@ floor_raise(atom_store *store, uint64_t most)
   }
 }
 
+void
+atom_store_drop_pages(const atom_store *store)
+{
+  base_map_drop(&store->terms_map);
+  base_map_drop(&store->offsets_map);
+  base_map_drop(&atom_table_now(store)->map);
+}
+
 quoin_status
 atom_store_sync(atom_marks *marks, atom_store *store, quoin_error *err)
 {

@@ -168,6 +168,19 @@ base_map_populate(base_map *map)
 }
 
 void
+base_map_drop(const base_map *map)
+{
+#if defined(__linux__)
+  /* Of a shared mapping of a file this drops the page table's entries, never what was written. */
+  base_map *m = (base_map *)(uintptr_t)map;
+  size_t size = atomic_load_explicit(&m->size, memory_order_acquire);
+  if (size) (void)madvise(base_map_at(map, 0), size, MADV_DONTNEED);
+#else
+  (void)map;
+#endif
+}
+
+void
 base_map_close(base_map *map)
 {
   char *base = atomic_load_explicit(&map->base, memory_order_relaxed);

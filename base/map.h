@@ -39,6 +39,9 @@ quoin_status base_map_sync(const base_map *map, const base_file *file, size_t of
 void base_map_close(base_map *map); /* a zeroed one is fine */
 /* Fault in all of a writable mapping at once, for one that is about to be written all over. */
 void base_map_populate(base_map *map);
+/* Give the pages back: what is read or written afterwards is mapped again from the page cache. Of a
+ * load that would otherwise hold all it ever wrote. Any thread. */
+void base_map_drop(const base_map *map);
 
 static inline char *
 base_map_at(const base_map *map, size_t offset)

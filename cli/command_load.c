@@ -1,6 +1,7 @@
 /* load, parse and dump: RDF in and out. */
 #include "cli/cli.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -104,6 +105,37 @@ load(quoin_load_result *result, quoin_store *store, const cli_args *args,
   return quoin_load(result, store, files, args->n_operands, options, err);
 }
 
+/* Whether there is nothing at `path` yet, or an empty directory. *made: not even that. */
+static bool
+nothing_there(bool *made, const char *path)
+{
+  DIR *dir = opendir(path);
+  const struct dirent *entry;
+  bool empty = true;
+
+  *made = !dir && errno == ENOENT;
+  if (!dir) return *made;
+  while (empty && (entry = readdir(dir)))
+    empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+  closedir(dir);
+  return empty;
+}
+
+/* Take away the store that this command made: all there is in a directory that had nothing. */
+static void
+unmake(const char *path, bool made)
+{
+  DIR *dir = opendir(path);
+  const struct dirent *entry;
+
+  if (!dir) return;
+  while ((entry = readdir(dir)))
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+      (void)unlinkat(dirfd(dir), entry->d_name, 0);
+  closedir(dir);
+  if (made) (void)rmdir(path);
+}
+
 int
 cli_load(cli_args *args)
 {
@@ -111,8 +143,11 @@ cli_load(cli_args *args)
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_load_result result = {0};
   cli_progress progress;
+  bool made = false;
 
   int status = check_inputs(args);
+  const bool in_pool = args->option[OPT_POOL].given;
+  const bool fresh = !in_pool && nothing_there(&made, args->option[OPT_STORE].text);
   if (!status) status = cli_open(&store, args, QUOIN_CREATE);
   if (status) return status;
   cli_progress_start(&progress, "loading");
@@ -124,6 +159,7 @@ cli_load(cli_args *args)
   else
     print_summary(&result, seconds);
   quoin_close(store);
+  if (st && fresh) unmake(args->option[OPT_STORE].text, made);
   return status;
 }
 

@@ -69,9 +69,9 @@ encode_rows(quad_blocks *blocks, uint64_t *col, const emission *e, size_t at, si
   return st;
 }
 
-/* With the lock: take the place of batch `i` in the file once those before have theirs. */
+/* With the lock: write the blocks of batch `i` once those before are written. */
 static quoin_status
-take_turn(uint64_t *at, emission *e, size_t i, const quad_blocks *blocks, quoin_error *err)
+take_turn(emission *e, size_t i, const quad_blocks *blocks, quoin_error *err)
 {
   quoin_status st;
 
@@ -79,8 +79,7 @@ take_turn(uint64_t *at, emission *e, size_t i, const quad_blocks *blocks, quoin_
     base_cond_wait(&e->turn, &e->lock);
   st = e->status;
   if (!st && e->cancel) st = base_cancel_check(e->cancel, err);
-  if (!st) st = quad_writer_append(at, e->writer, blocks, err);
-  return st;
+  return st ? st : quad_writer_append(e->writer, blocks, err);
 }
 
 static void
@@ -88,7 +87,6 @@ emit_batch(void *user, size_t i)
 {
   emission *e = user;
   size_t at = i * BATCH_ROWS, n = e->ranks->n;
-  uint64_t place = 0;
   uint64_t *col = base_new(e->ranks->mem, 4 * (size_t)CODEC_BLOCK, sizeof *col);
   quoin_error error = QUOIN_ERROR_INIT;
   quoin_status st = col ? QUOIN_OK : base_fail_nomem(&error);
@@ -106,21 +104,17 @@ emit_batch(void *user, size_t i)
 
   base_mutex_lock(&e->lock);
   if (!st) {
-    st = take_turn(&place, e, i, &blocks, &error);
+    st = take_turn(e, i, &blocks, &error);
   } else {
     while (e->next != i)
       base_cond_wait(&e->turn, &e->lock);
   }
-  e->next++;
-  base_cond_broadcast(&e->turn);
-  base_mutex_unlock(&e->lock);
-  if (!st) st = quad_writer_put(e->writer, &blocks, place, &error);
-
-  base_mutex_lock(&e->lock);
   if (st && !e->status) {
     e->status = st;
     if (e->err) *e->err = error;
   }
+  e->next++;
+  base_cond_broadcast(&e->turn);
   assert(e->n_idle < QUAD_TEAM_MAX);
   e->idle[e->n_idle++] = blocks;
   base_mutex_unlock(&e->lock);

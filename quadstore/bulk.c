@@ -32,8 +32,18 @@ struct quad_bulk {
   quad_run *spill[BULK_SPILLS];
   char spill_name[BULK_SPILLS][64];
   size_t spills;
+  uint64_t term_bytes; /* of the atom store when its pages were last given back */
   quoin_status failed;
 };
+
+static uint64_t
+atom_bytes(const quad_bulk *bulk)
+{
+  atom_stats stats;
+
+  atom_store_stats(&stats, bulk->store->atoms);
+  return stats.term_bytes;
+}
 
 quoin_status
 quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes, unsigned threads,
@@ -57,6 +67,7 @@ quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes, unsig
   }
   bulk->terms = atom_store_terms(store->atoms);
   bulk->blanks = atom_store_blanks(store->atoms);
+  bulk->term_bytes = atom_bytes(bulk);
   *out = bulk;
   return QUOIN_OK;
 }
@@ -218,6 +229,7 @@ build(quad_writer *w, uint64_t *n, quad_bulk *bulk, base_cancel *cancel, quoin_e
   quoin_status st = QUOIN_OK;
 
   *n = 0;
+  atom_store_drop_pages(bulk->store->atoms);
   for (unsigned part = 0; !st && part < QUAD_PARTS; part++) {
     gathered *g = &bulk->part[part];
     unsigned keys = part_keys(part);
@@ -348,6 +360,10 @@ grow(bool *full, quad_bulk *bulk, unsigned part, quoin_error *err)
 quoin_status
 quad_bulk_add(quad_bulk *bulk, const quad *quads, size_t n, quoin_error *err)
 {
+  if (atom_bytes(bulk) - bulk->term_bytes > bulk->memory_bytes / 4) {
+    bulk->term_bytes = atom_bytes(bulk);
+    atom_store_drop_pages(bulk->store->atoms); /* few of them are old terms that come again */
+  }
   for (size_t i = 0; i < n && !bulk->failed; i++) {
     const quad *q = &quads[i];
     unsigned part = q->term[QUAD_G].bits ? QUAD_PART_NAMED : QUAD_PART_DEFAULT;
@@ -366,6 +382,31 @@ quad_bulk_add(quad_bulk *bulk, const quad *quads, size_t n, quoin_error *err)
   return bulk->failed;
 }
 
+/* Bytes that a run of the quads at hand may take: one order is about 5 bytes a quad, 1.5 where much
+ * repeats. */
+enum { ORDER_BYTES_LEAST = 1, ORDER_BYTES_USUAL = 5 };
+
+/* Refuse a load whose run cannot fit, before it is written. */
+static quoin_status
+check_disk(const quad_bulk *bulk, quoin_error *err)
+{
+  const quad_store *store = bulk->store;
+  uint64_t entries = 0, have;
+  unsigned orders = (unsigned)__builtin_popcount(store->manifest.orders);
+
+  for (unsigned part = 0; part < QUAD_PARTS; part++)
+    entries += bulk->part[part].n * (part == QUAD_PART_DEFAULT && orders > 6 ? 6 : orders);
+  for (size_t i = 0; i < bulk->spills; i++)
+    entries += bulk->spill[i]->bytes / ORDER_BYTES_LEAST;
+  if (base_dir_free_bytes(&have, &store->dir, NULL)) return QUOIN_OK; /* the writing will tell */
+  if (have >= entries * ORDER_BYTES_LEAST) return QUOIN_OK;
+  return base_fail(err, QUOIN_ERR_NO_SPACE,
+                   "the load needs about %llu MB on disk, %llu MB are free: about %llu are missing",
+                   (unsigned long long)(entries * ORDER_BYTES_USUAL >> 20),
+                   (unsigned long long)(have >> 20),
+                   (unsigned long long)((entries * ORDER_BYTES_USUAL - have) >> 20));
+}
+
 /* The one run of the load, under its real name; *run NULL when nothing is new. */
 static quoin_status
 make_run(quad_run **run, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
@@ -377,6 +418,7 @@ make_run(quad_run **run, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
   quoin_status st = QUOIN_OK;
 
   *run = NULL;
+  if ((st = check_disk(bulk, err))) return st;
   if (bulk->spills) {
     if (any_gathered(bulk) && (st = spill(bulk, cancel, err))) return st;
     free_records(bulk);

@@ -166,12 +166,8 @@ void quad_blocks_start(quad_blocks *b, unsigned keys); /* empty, keeps memory */
 /* Rows 1..1024, as codec_encode has them: one block. */
 quoin_status quad_blocks_add(quad_blocks *b, const uint64_t *const *cols, const uint8_t *dead,
                              uint32_t rows, quoin_error *err);
-/* Between begin and end of the sink, instead of add: these blocks are the next, to be put at `*at`.
- * One thread at a time; putting them (QUOIN_OK once for each append) is for any thread. */
-quoin_status quad_writer_append(uint64_t *at, quad_writer *w, const quad_blocks *b,
-                                quoin_error *err);
-quoin_status quad_writer_put(const quad_writer *w, const quad_blocks *b, uint64_t at,
-                             quoin_error *err);
+/* Between begin and end of the sink, instead of add: write these blocks, the next. */
+quoin_status quad_writer_append(quad_writer *w, const quad_blocks *b, quoin_error *err);
 /* Footer and header; synced when asked. The writer is freed whatever happens. */
 quoin_status quad_writer_finish(quad_writer *w, bool sync, quoin_error *err);
 /* Closes and unlinks. NULL is fine. */

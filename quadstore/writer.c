@@ -117,7 +117,7 @@ quad_blocks_add(quad_blocks *b, const uint64_t *const *cols, const uint8_t *dead
 }
 
 quoin_status
-quad_writer_append(uint64_t *at, quad_writer *w, const quad_blocks *b, quoin_error *err)
+quad_writer_append(quad_writer *w, const quad_blocks *b, quoin_error *err)
 {
   size_t words = quad_entry_words(b->keys), from = w->index.len;
   quoin_status st;
@@ -133,7 +133,8 @@ quad_writer_append(uint64_t *at, quad_writer *w, const quad_blocks *b, quoin_err
     memcpy(tail, &offset, 8);
     memcpy(tail + 24, &net, 8);
   }
-  *at = w->offset;
+  if ((st = base_file_write(&w->file, b->bytes.data, b->bytes.len, w->offset, err))) return st;
+  base_file_writeback(&w->file, w->offset, b->bytes.len);
   w->offset += b->bytes.len;
   w->now->blocks += b->blocks;
   w->now->entries += b->rows;
@@ -142,26 +143,15 @@ quad_writer_append(uint64_t *at, quad_writer *w, const quad_blocks *b, quoin_err
   return QUOIN_OK;
 }
 
-quoin_status
-quad_writer_put(const quad_writer *w, const quad_blocks *b, uint64_t at, quoin_error *err)
-{
-  quoin_status st = base_file_write(&w->file, b->bytes.data, b->bytes.len, at, err);
-
-  if (!st) base_file_writeback(&w->file, at, b->bytes.len);
-  return st;
-}
-
 /* ---- the sink -------------------------------------------------------------------------------- */
 
 static quoin_status
 flush_blocks(quad_writer *w, quoin_error *err)
 {
-  uint64_t at;
   quoin_status st;
 
   if (!w->blocks.blocks) return QUOIN_OK;
-  if ((st = quad_writer_append(&at, w, &w->blocks, err))) return st;
-  st = quad_writer_put(w, &w->blocks, at, err);
+  st = quad_writer_append(w, &w->blocks, err);
   quad_blocks_start(&w->blocks, w->blocks.keys);
   return st;
 }
