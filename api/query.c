@@ -103,6 +103,15 @@ bindings_in(sparql_binding **out, const quoin_query_options *o, base_arena *aren
 }
 
 static quoin_status
+embed_text(float *out, uint32_t dimension, void *user, quoin_span text, quoin_error *err)
+{
+  const quoin_cursor *cursor = user;
+  for (uint32_t i = 0; i < dimension; i++)
+    out[i] = 0;
+  return api_status(cursor->embed(out, dimension, cursor->embed_user, text, err), err);
+}
+
+static quoin_status
 open_cursor(quoin_cursor *cursor, quoin_store *store, quoin_txn *txn, const quoin_query_options *o,
             quoin_error *err)
 {
@@ -111,7 +120,12 @@ open_cursor(quoin_cursor *cursor, quoin_store *store, quoin_txn *txn, const quoi
   quoin_status st = bindings_in(&bindings, o, &cursor->arena, err);
 
   if (st) return st;
+  cursor->embed = o->embed;
+  cursor->embed_user = o->embed_user;
+  cursor->embedder =
+      (sparql_embedder){.model = o->embed_model, .embed = embed_text, .user = cursor};
   const sparql_run_options run = {
+      .embedder = o->embed ? &cursor->embedder : NULL,
       .timeout_ms = o->timeout_ms,
       .memory_bytes = o->memory_bytes,
       .max_rows = o->max_rows,

@@ -39,6 +39,10 @@ struct quoin_cursor {
   const quoin_value **value_columns;
   const uint64_t **id_columns;
 
+  quoin_embed_fn embed; /* for vec:embed */
+  void *embed_user;
+  sparql_embedder embedder;
+
   const rdfio_quad *triples;
   size_t n_triples, triple;
   quoin_statement statement;

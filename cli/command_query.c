@@ -1,5 +1,5 @@
 /* query. */
-#include "cli/cli.h"
+#include "cli/vector.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,17 +108,40 @@ cli_explain(quoin_cursor *cursor, bool run, cli_output *out, quoin_error *err)
   return st ? st : cli_output_write(out, text.ptr, text.len, err);
 }
 
+/* The program of --embed-command, started by the first text. */
+typedef struct embedder {
+  const char *command;
+  vector_child child;
+  bool open;
+} embedder;
+
+static quoin_status
+embed(float *out, size_t n, void *user, quoin_span text, quoin_error *err)
+{
+  embedder *em = user;
+  (void)err; /* what is wrong is said already */
+  if (!em->open && vector_child_open(&em->child, em->command)) return QUOIN_ERR_IO;
+  em->open = true;
+  return vector_child_ask(&em->child, text.ptr, text.len, out, n) ? QUOIN_ERR_IO : QUOIN_OK;
+}
+
 static int
 answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args,
        const cli_request *request)
 {
-  const quoin_query_options options = cli_query_options(args);
+  quoin_query_options options = cli_query_options(args);
+  embedder em = {.command = args->option[OPT_EMBED_COMMAND].text};
   const cli_value *format = &args->option[OPT_RESULTS];
   quoin_error err = QUOIN_ERROR_INIT, flush = QUOIN_ERROR_INIT;
   quoin_cursor *cursor = NULL;
   cli_output out;
 
   if (!cli_output_open(&out)) return EXIT_LIMIT;
+  if (em.command) {
+    options.embed = embed;
+    options.embed_user = &em;
+    options.embed_model = cli_span(args->option[OPT_MODEL].text);
+  }
   quoin_status st = quoin_query_prepared(&cursor, store, prepared, &options, &err);
   if (!st && (args->option[OPT_EXPLAIN].given || args->option[OPT_ANALYZE].given))
     st = cli_explain(cursor, args->option[OPT_ANALYZE].given, &out, &err);
@@ -128,6 +151,7 @@ answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args,
                                           : cli_default_results(quoin_prepared_form(prepared)),
                             cli_output_write, &out, &err);
   quoin_cursor_close(cursor);
+  if (em.open) (void)vector_child_close(&em.child);
   /* What was written before a failure goes out too; that it is cut shows in its form. */
   const quoin_status flushed = cli_output_flush(&out, &flush);
   cli_output_close(&out);

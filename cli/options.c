@@ -88,7 +88,8 @@ _Static_assert(OPT_COUNT <= 64, "a bit for each");
 static const uint64_t query_options =
     STORE | BIT(OPT_QUERY_FILE) | BIT(OPT_RESULTS) | BIT(OPT_CHECK) | BIT(OPT_EXPLAIN) |
     BIT(OPT_ANALYZE) | BIT(OPT_TIMEOUT) | BIT(OPT_MAX_ROWS) | BIT(OPT_MEMORY) | BIT(OPT_THREADS) |
-    BIT(OPT_UNION) | BIT(OPT_BASE) | BIT(OPT_ALLOW_SERVICE);
+    BIT(OPT_UNION) | BIT(OPT_BASE) | BIT(OPT_ALLOW_SERVICE) | BIT(OPT_EMBED_COMMAND) |
+    BIT(OPT_MODEL);
 
 const cli_command cli_commands[] = {
     {"create", "", "Make an empty store.", "There must be none in the directory yet.\n",

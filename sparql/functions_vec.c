@@ -157,7 +157,7 @@ embed_index(vec_declaration *out, sparql_eval *ev, const sparql_expr *e, sparql_
   if (!embedder)
     return fail_embed(e, QUOIN_ERR_NOT_FOUND, "no embedder is registered for this query", err);
   if (out->model.bits && (st = sparql_term(&model, ctx, out->model, ev->arena, err))) return st;
-  if (out->model.bits && !base_span_equal(model.value, embedder->model))
+  if (embedder->model.len && !base_span_equal(model.value, embedder->model))
     return fail_embed(e, QUOIN_ERR_NOT_FOUND, "the embedder is of another model than the index",
                       err);
   return QUOIN_OK;

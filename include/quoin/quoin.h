@@ -576,6 +576,10 @@ typedef struct quoin_binding {
   quoin_term term; /**< A blank node: by `node`, or by the label under which it came out. */
 } quoin_binding;
 
+/** Make `n` floats of a text, for vec:embed. As quoin_write_fn otherwise. */
+typedef quoin_status (*quoin_embed_fn)(float *out, size_t n, void *user, quoin_span text,
+                                       quoin_error *err);
+
 typedef struct quoin_query_options {
   size_t struct_size;
   quoin_span base;          /**< Base IRI of the text; empty: none. Not for prepared queries. */
@@ -590,10 +594,18 @@ typedef struct quoin_query_options {
   quoin_cancel *cancel;      /**< May be NULL; must outlive the cursor. */
   const char *allow_service; /**< SERVICE may ask addresses that begin with one of these, separated
                                 by spaces; NULL: none. Borrowed during the call. */
+  quoin_embed_fn embed;      /**< Called by vec:embed; NULL: it is a failure. */
+  void *embed_user;
+  quoin_span embed_model; /**< The model it is, which the index must name; empty: any. Must outlive
+                             the cursor. */
 } quoin_query_options;
 #define QUOIN_QUERY_OPTIONS_INIT                                                                   \
   {                                                                                                \
-    sizeof(quoin_query_options), {NULL, 0}, 0, 0, 0, 0, false, false, NULL, 0, NULL, NULL          \
+    sizeof(quoin_query_options), {NULL, 0}, 0, 0, 0, 0, false, false, NULL, 0, NULL, NULL, NULL,   \
+        NULL,                                                                                      \
+    {                                                                                              \
+      NULL, 0                                                                                      \
+    }                                                                                              \
   }
 
 /** The answer of one query over the store as it was when it was opened. */

@@ -1,0 +1,84 @@
+#!/bin/sh
+# quoin vector: declaring, importing from every kind of file, embedding, searching, checking; the
+# example; vec: in queries without a declaration, and where errors are.
+. "$(dirname "$0")/lib.sh"
+on='--store S --on http://x/v'
+
+run 0 create --store S
+run 1 vector search $on '[1,2]'
+err_has 'no vector index is declared'
+run 0 vector create $on --dimension 2 --metric l2
+run 2 vector create $on --dimension 3
+err_has 'vec:dimension is said once'
+run 2 vector create $on
+run 2 vector frobnicate $on
+run 2 vector import $on
+run 0 vector list --store S --results csv
+out_has '^http://x/v,2,urn:x-quoin:vec#l2Metric,,,0'
+
+# JSON lines, TSV, .fvecs with terms.
+printf '{"term":"http://x/a","vector":[1, 0]}\n{"embedding": [0,1], "x": {"y": [1]}, "id": "http://x/\\u0062"}\n' >v.jsonl
+run 0 vector import $on v.jsonl
+err_has '^2 vectors read, 2 of them new'
+printf 'http://x/c\t[3,4]\n_:n\t5 6\n' >v.tsv
+run 0 vector import $on v.tsv
+printf '\002\000\000\000\000\000\200\077\000\000\200\077' >v.fvecs
+printf 'http://x/d\n' >d.txt
+run 0 vector import $on --terms d.txt v.fvecs
+printf '{"term":"http://x/e","vector":[1]}\n' >bad.jsonl
+run 1 vector import $on bad.jsonl
+err_has 'row 1: found 1 numbers, expected 2'
+printf 'x\t1 2\n' >bad.tsv
+run 1 vector import $on bad.tsv
+err_has 'not an absolute IRI'
+run 2 vector import $on v.fvecs
+run 0 vector search $on --k 3 --results csv '[1,0]'
+out_is "$(printf 'item,distance\r\nhttp://x/a,0.0E0\r\nhttp://x/d,1.0E0\r\nhttp://x/b,1.4142135623730951E0\r\n')"
+run 0 vector search $on --k 1 --results csv http://x/c
+out_has '^http://x/c,0.0E0'
+run 1 vector search $on '[1,2,3]'
+
+# vec: is known; a position is that of the text as it was given.
+run 0 query --store S --results csv 'SELECT ?s { (?s ?d) vec:nearest (<http://x/v> "[3,4]"^^vec:f32 1) }'
+out_has '^http://x/c'
+run 1 query --store S 'SELECT ?s { (?s ?d) vec:nearest (<http://x/none> "[3,4]"^^vec:f32 1) }'
+err_has '^query:1:21: error: no vector index'
+run 0 query --store S --explain 'SELECT ?s { (?s ?d) vec:nearest (<http://x/v> "[3,4]"^^vec:f32 1) }'
+out_has 'nearest ?s ?d over <http://x/v>, k 1'
+run 2 update --store S 'INSERT DATA { <http://x/z> <http://x/v> "[1,2,3]"^^vec:f32 }'
+err_has 'has another dimension'
+
+# A program that makes vectors: what has one is passed over.
+printf '#!/bin/sh\nwhile read -r line; do echo "[${#line}, 1]"; done\n' >model
+chmod +x model
+run 0 update --store S 'INSERT DATA { <http://x/p> <http://x/label> "four" . <http://x/q> <http://x/label> "three!" }'
+for new in 2 0; do
+  run 0 vector embed $on --predicate http://x/label --embed-command ./model
+  err_has "^$new vectors made"
+done
+run 0 vector search $on --k 1 --results csv --embed-command ./model sixsix
+out_has '^http://x/q,0.0E0'
+run 0 query --store S --results csv --embed-command ./model \
+  'SELECT ?s { BIND(vec:embed(<http://x/v>, "four") AS ?q) (?s ?d) vec:nearest (<http://x/v> ?q 1) }'
+out_has '^http://x/p'
+run 1 query --store S 'SELECT (vec:embed(<http://x/v>, "four") AS ?q) {}'
+err_has 'no embedder'
+run 1 vector embed $on --predicate http://x/other --embed-command false
+run 0 vector check $on --sample 3 --repair
+out_has '^recall@10    1.0000'
+out_has '^unreachable  0'
+
+# The system graph is dumped last, or not at all; dropping an index keeps the vectors.
+run 0 dump --store S
+tail -n 1 out | grep -q 'urn:x-quoin:system'; note $? 'the system graph is not last'
+run 0 dump --store S --no-system --format nt
+grep -q 'urn:x-quoin:system' out && note 1 'the system graph is there' || note 0 ''
+run 0 vector drop $on
+run 1 vector search $on '[1,0]'
+run 0 query --store S --results csv 'SELECT (COUNT(*) AS ?n) { ?s <http://x/v> ?v }'
+out_has '^7'
+
+"$QUOIN_SOURCE/examples/semantic-search/run.sh" "$quoin" "$tmp/E" >out 2>err
+note $? 'the example failed'
+out_has 'schema:Restaurant\|schema.org/Restaurant'
+finish
