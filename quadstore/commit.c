@@ -339,7 +339,7 @@ log_group(quad_store *store, quoin_error *err)
   quoin_status st = quad_store_may_write(store, err); /* staging may have failed for good */
 
   if (st) return st;
-  if (store->durability == QUAD_SYNC_RELAXED) {
+  if (store->durability == QUAD_SYNC_RELAXED && !quad_executor_sync_later(store, RELAXED_NS)) {
     now = base_clock_ns();
     sync = now - store->synced_ns > RELAXED_NS;
   }

@@ -314,6 +314,44 @@ done:
   quad_version_release(v);
 }
 
+/* The log, up to what is written now, becomes durable. With the role, but for the work. */
+static void
+sync_log(quad_store *store)
+{
+  quad_executor *e = &store->executor;
+  uint64_t segments[QUAD_LOG_ENDED + 1], sequence = store->log.sequence, whole;
+  size_t n = 0;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_status st = QUOIN_OK;
+
+  atomic_store(&e->sync_ns, 0);
+  if (store->log.synced + 1 == sequence || atomic_load(&store->poisoned)) return;
+  for (size_t i = 0; i < store->log.n_ended; i++)
+    segments[n++] = store->log.ended[i].segment;
+  whole = store->log.segment; /* those before have no more to come */
+  if (store->log.file.fd >= 0) segments[n++] = store->log.segment;
+  leave_role(store);
+  for (size_t i = 0; i < n && !st; i++)
+    st = quad_log_sync_named(&store->dir, segments[i], &err);
+  take_role(store);
+  if (quad_store_poison(store, st)) {
+    quad_store_say(store, "the log cannot be synced: %s", err.message);
+    return;
+  }
+  quad_log_forget(&store->log, whole, sequence);
+  store->log.syncs++;
+  atomic_fetch_add_explicit(&store->log_syncs, 1, memory_order_relaxed);
+}
+
+static bool
+sync_is_due(const quad_executor *e)
+{
+  uint64_t ns =
+      atomic_load_explicit(&((quad_executor *)(uintptr_t)e)->sync_ns, memory_order_relaxed);
+
+  return ns && base_clock_ns() >= ns;
+}
+
 /* In the middle of a job, without the role. CANCELLED when the merge is to give way. */
 static quoin_status
 poll_wishes(quad_store *store, bool files, quoin_error *err)
@@ -325,6 +363,11 @@ poll_wishes(quad_store *store, bool files, quoin_error *err)
   if (files && (atomic_load_explicit(&e->waiting, memory_order_relaxed) ||
                 atomic_load_explicit(&e->stop, memory_order_relaxed)))
     return base_fail(err, QUOIN_ERR_CANCELLED, "a merge of files gave way");
+  if (sync_is_due(e)) {
+    take_role(store);
+    sync_log(store);
+    leave_role(store);
+  }
   if (!(atomic_load_explicit(&e->wishes, memory_order_relaxed) & allowed)) return QUOIN_OK;
   take_role(store);
   look(store);
@@ -367,12 +410,22 @@ executor_main(void *arg)
 {
   quad_store *store = arg;
   quad_executor *e = &store->executor;
+  uint64_t wake, sync;
 
   base_mutex_lock(&store->writer);
   while (!atomic_load(&e->stop)) {
+    if (sync_is_due(e)) {
+      e->busy = true; /* a checkpoint would take the segments away */
+      sync_log(store);
+      e->busy = false;
+      base_cond_broadcast(&e->idle);
+    }
     if (!atomic_load(&e->waiting) && run_job(store)) continue;
-    if (e->failed.status)
-      (void)base_cond_wait_until(&e->work, &store->writer, e->retry_ns);
+    wake = e->failed.status ? e->retry_ns : 0;
+    sync = atomic_load(&e->sync_ns);
+    if (sync && (!wake || sync < wake)) wake = sync;
+    if (wake)
+      (void)base_cond_wait_until(&e->work, &store->writer, wake);
     else
       base_cond_wait(&e->work, &store->writer);
   }
@@ -393,6 +446,18 @@ start(quad_store *store)
   e->started = pthread_create(&e->thread, NULL, executor_main, store) == 0;
   (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
   return e->started;
+}
+
+bool
+quad_executor_sync_later(quad_store *store, uint64_t ns)
+{
+  quad_executor *e = &store->executor;
+
+  if (e->inline_jobs || !start(store)) return false;
+  if (atomic_load_explicit(&e->sync_ns, memory_order_relaxed)) return true;
+  atomic_store(&e->sync_ns, base_clock_ns() + ns);
+  base_cond_signal(&e->work);
+  return true;
 }
 
 void

@@ -125,6 +125,20 @@ quad_log_rotate(quad_log *log, quoin_error *err)
   return QUOIN_OK;
 }
 
+quoin_status
+quad_log_sync_named(const base_dir *dir, uint64_t segment, quoin_error *err)
+{
+  base_file file = BASE_FILE_NONE;
+  char name[64];
+  quoin_status st;
+
+  segment_name(name, segment);
+  if ((st = base_file_open(&file, dir, name, BASE_FILE_WRITE, err))) return st;
+  st = base_file_sync(&file, err);
+  base_file_close(&file);
+  return st;
+}
+
 void
 quad_log_forget(quad_log *log, uint64_t segment, uint64_t sequence)
 {

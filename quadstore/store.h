@@ -90,6 +90,8 @@ void quad_log_init(quad_log *log, const base_dir *dir, uint64_t segment, uint64_
 /* Write what is staged and end the segment, if there is one: what follows goes into log->segment.
  * After a failure the log can be used no more. */
 quoin_status quad_log_rotate(quad_log *log, quoin_error *err);
+/* Sync a segment by its name, beside the thread that writes it. */
+quoin_status quad_log_sync_named(const base_dir *dir, uint64_t segment, quoin_error *err);
 /* The records before `sequence`, all in segments before `segment`, are durable elsewhere. */
 void quad_log_forget(quad_log *log, uint64_t segment, uint64_t sequence);
 /* Stage one record, with room for it in the file. Makes the segment when there is none. NOMEM and
@@ -158,7 +160,8 @@ typedef struct quad_executor {
   } mark;
   quoin_error failed; /* status OK, or why the last job failed: it is tried again at `retry_ns` */
   uint64_t retry_ns;
-  double pace; /* ns that a byte of frozen runs takes to disk */
+  _Atomic uint64_t sync_ns; /* when the log is to be synced; 0: nothing to sync */
+  double pace;              /* ns that a byte of frozen runs takes to disk */
   _Atomic bool stop;
   _Atomic uint32_t wishes;                          /* what is due */
   _Atomic uint32_t waiting;                         /* threads in quad_store_enter_idle */
@@ -277,6 +280,8 @@ quoin_status quad_store_enter_idle(quad_store *store, base_cancel *cancel, quoin
 /* After a group that added `bytes` to the runs in memory, with the writer role: begins what has
  * become due. Never waits for a file. */
 void quad_store_maintain(quad_store *store, uint64_t bytes);
+/* With the writer role: the executor syncs the log at most `ns` from now. False when it cannot. */
+bool quad_executor_sync_later(quad_store *store, uint64_t ns);
 /* All is on disk: nothing is frozen or to be tried again. With the role of enter_idle. */
 void quad_executor_settle(quad_store *store);
 

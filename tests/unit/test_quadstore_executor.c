@@ -321,6 +321,32 @@ test_executor__waiting_has_a_deadline(void **unused)
   close_held(&h);
 }
 
+/* The last commits before a pause are synced all the same, by the store's thread. */
+static void
+test_executor__relaxed_commits_are_synced_after_a_pause(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  held_store h;
+  uint64_t synced, last;
+
+  (void)unused;
+  open_held(&h, QUAD_SYNC_RELAXED, BOUND);
+  for (uint64_t n = 0; n < 50; n++)
+    assert_ok(commit_quads(h.store, n, 1, false, &err));
+  do {
+    (void)usleep(1000);
+    base_mutex_lock(&h.store->writer);
+    synced = h.store->log.synced;
+    last = h.store->log.sequence - 1;
+    base_mutex_unlock(&h.store->writer);
+  } while (synced < last); /* for ever, were it not done */
+  assert_int_equal(last, 50);
+  assert_true(stats_of(h.store).log_syncs >= 1);
+  for (uint64_t n = 50; n < 20000; n += 100) /* segments end, flushes begin, syncs go on */
+    assert_ok(commit_quads(h.store, n, 100, false, &err));
+  close_held(&h);
+}
+
 /* Removing most of what there is gives the space back without being asked. */
 static void
 test_executor__dead_entries_are_merged_away(void **unused)
@@ -367,6 +393,7 @@ main(void)
       cmocka_unit_test(promise_o2_commits_do_not_get_slower),
       cmocka_unit_test(test_executor__writers_do_not_wait_for_themselves),
       cmocka_unit_test(test_executor__waiting_has_a_deadline),
+      cmocka_unit_test(test_executor__relaxed_commits_are_synced_after_a_pause),
       cmocka_unit_test(test_executor__dead_entries_are_merged_away),
   };
 
