@@ -78,6 +78,7 @@ base_dir_create(const char *path, quoin_error *err)
 
 done:
   base_dir_close(&dir);
+  if (st) (void)sys_rmdirat(AT_FDCWD, path);
   return st;
 }
 
@@ -155,10 +156,10 @@ base_dir_link(const base_dir *from, const char *name, const base_dir *to)
 quoin_status
 base_dir_remove(const base_dir *dir, const char *name, quoin_error *err)
 {
-  if (sys_rmdirat(dir->fd, name) == 0) return QUOIN_OK;
+  if (sys_rmdirat(dir ? dir->fd : AT_FDCWD, name) == 0) return QUOIN_OK;
   int os_errno = errno;
   char full[256];
-  name_set(full, dir->name, name);
+  name_set(full, dir ? dir->name : NULL, name);
   return base_fail_os(err, os_errno, full, "directory cannot be removed");
 }
 

@@ -40,7 +40,8 @@ quoin_status base_dir_open(base_dir *out, const char *path, quoin_error *err);
 /* The directory `name` in `in`. */
 quoin_status base_dir_open_in(base_dir *out, const base_dir *in, const char *name,
                               quoin_error *err);
-/* EXISTS when it is there already. The parent directory is synced. */
+/* EXISTS when it is there already. The parent directory is synced. After another failure it is not
+ * there. */
 quoin_status base_dir_create(const char *path, quoin_error *err);
 quoin_status base_dir_sync(const base_dir *dir, quoin_error *err);
 /* Make the entry of `dir` in its parent durable. A parent that may not be read is let be. */
@@ -56,7 +57,7 @@ quoin_status base_dir_rename(const base_dir *dir, const char *from, const char *
 /* Give the file `name` the same name in another directory, too. False when that cannot be: it may
  * still be copied. */
 bool base_dir_link(const base_dir *from, const char *name, const base_dir *to);
-/* Remove the empty directory `name` in `dir`. */
+/* Remove the empty directory `name` in `dir`, which may be NULL: the name is then a path. */
 quoin_status base_dir_remove(const base_dir *dir, const char *name, quoin_error *err);
 /* Length of the file `name`; 0 when there is none. */
 uint64_t base_dir_file_bytes(const base_dir *dir, const char *name);

@@ -38,8 +38,9 @@ make_directory(base_dir *dir, bool *made, const char *path, quoin_error *err)
   *made = !st;
   if (st && st != QUOIN_ERR_EXISTS) return st;
   base_error_clear(err);
-  if ((st = base_dir_open(dir, path, err))) return st;
-  return base_dir_list(dir, refuse_any, dir, err);
+  if (!(st = base_dir_open(dir, path, err))) st = base_dir_list(dir, refuse_any, dir, err);
+  if (st && *made) (void)base_dir_remove(NULL, path, NULL);
+  return st;
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */
@@ -158,18 +159,9 @@ unlink_each(void *user, const char *name, quoin_error *err)
 static void
 take_back(backup *b, bool made, const char *path)
 {
-  base_dir parent;
-  const char *end = path + strlen(path), *name;
-
   if (base_dir_has(&b->to, "manifest")) (void)base_dir_unlink(&b->to, "manifest", NULL);
   (void)base_dir_list(&b->to, unlink_each, &b->to, NULL);
-  while (end > path && end[-1] == '/')
-    end--;
-  for (name = end; name > path && name[-1] != '/';)
-    name--;
-  if (!made || *end || base_dir_open_in(&parent, &b->to, "..", NULL)) return;
-  (void)base_dir_remove(&parent, name, NULL);
-  base_dir_close(&parent);
+  if (made) (void)base_dir_remove(NULL, path, NULL);
 }
 
 quoin_status

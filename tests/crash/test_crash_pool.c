@@ -1,6 +1,6 @@
 /* Every operation of a pool, with a process that is killed at each of its calls on the disk, and
  * with each call failing: the pool opens, says what it said before or what it was to say, its
- * stores are whole, and what is left over goes. */
+ * stores are whole, and what is left over goes. The same for a backup: it is all there, or not. */
 #include "crash/pool_calls.h"
 #include "unit/test_pool_support.h"
 
@@ -193,6 +193,76 @@ copy_pool(const support_dir *from, const support_dir *to)
   assert_int_equal(system(command), 0);
 }
 
+/* ---- backups --------------------------------------------------------------------------------- */
+
+/* Back up the store `b` (20 quads, some of them in memory) to `target`, in a process of its own. */
+static bool
+backup_in_child(const char *source, const char *target, unsigned long call, calls_mode mode,
+                int *result)
+{
+  int status;
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (!child) {
+    quoin_error err = QUOIN_ERROR_INIT;
+    const quad_store_options options = {.inline_maintenance = true};
+    quad_store *store;
+    bool struck;
+    if (quad_store_open(&store, source, &options, MEM, &err)) _exit(8);
+    change_numbers(store, 20, 25, false);
+    calls_begin(call, mode);
+    quoin_status st = quad_store_backup(store, target, NULL, &err);
+    (void)calls_end(&struck);
+    (void)quad_store_close(store, NULL);
+    _exit((st ? 1 : 0) | (struck ? 2 : 0) | (st && !err.message[0] ? 4 : 0));
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  *result = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return WIFEXITED(status);
+}
+
+static void
+assert_quads(const char *path, uint64_t quads)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  const quad_store_options options = {.read_only = true};
+  quad_store *store;
+  assert_ok(quad_store_open(&store, path, &options, MEM, &err));
+  assert_int_equal(quads_in(store), quads);
+  assert_ok(quad_store_check(store, NULL, NULL, NULL, &err));
+  assert_ok(quad_store_close(store, &err));
+}
+
+/* What is a store there is the whole backup, and after an error there is nothing. */
+static void
+try_backup(calls_mode mode, const char *what, unsigned stride)
+{
+  support_dir first, d;
+  char source[200], target[200], manifest[220];
+  unsigned long call = 1, tried = 0;
+  support_dir_make(&first);
+  support_dir_make(&d);
+  prepare(&first);
+  (void)snprintf(source, sizeof source, "%s/store-2", d.path);
+  (void)snprintf(target, sizeof target, "%s/copy", d.path);
+  (void)snprintf(manifest, sizeof manifest, "%s/manifest", target);
+  for (;; call += stride, tried++) {
+    int result = 0;
+    copy_pool(&first, &d);
+    bool ended = backup_in_child(source, target, call, mode, &result);
+    if (ended && result & 12) fail_msg("call %lu %s: %d", call, what, result);
+    assert_quads(source, 25);
+    if (ended && result & 1) {
+      if (!access(target, F_OK)) fail_msg("call %lu %s: something is left", call, what);
+    } else if (ended || !access(manifest, F_OK))
+      assert_quads(target, 25);
+    if (ended && !(result & 2)) break; /* there are no more calls */
+  }
+  print_message("backup: %lu calls %s\n", tried, what);
+  pool_dir_drop(&first);
+  pool_dir_drop(&d);
+}
+
 static void
 try_all(calls_mode mode, const char *what, unsigned stride)
 {
@@ -251,6 +321,21 @@ test_pool__no_space_at_each_call(void **state)
   try_all(CALLS_ENOSPC, "without space", stride_now());
 }
 
+static void
+test_backup__killed_at_each_call(void **state)
+{
+  (void)state;
+  try_backup(CALLS_KILL, "killed", stride_now());
+}
+
+static void
+test_backup__each_call_fails(void **state)
+{
+  (void)state;
+  try_backup(CALLS_EIO, "failed", stride_now());
+  try_backup(CALLS_ENOSPC, "without space", stride_now());
+}
+
 int
 main(void)
 {
@@ -258,6 +343,8 @@ main(void)
       cmocka_unit_test(promise_m7_killed_at_each_call_the_pool_opens),
       cmocka_unit_test(test_pool__each_call_fails),
       cmocka_unit_test(test_pool__no_space_at_each_call),
+      cmocka_unit_test(test_backup__killed_at_each_call),
+      cmocka_unit_test(test_backup__each_call_fails),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
