@@ -62,8 +62,11 @@ run 1 query --store S 'ASK {}'
 err_has '^S: error:'
 run 1 load --store S bad.nt
 err_has 'bad.nt:2:[0-9]*: error: .*expected'
-run 0 dump --store S
-out_empty
+# a store that was made for a load that fails goes away with it; a directory that was there stays
+[ ! -e S ]; note $? 'a failed load left the store that it made'
+mkdir empty
+run 1 load --store empty bad.nt
+[ -d empty ] && [ -z "$(ls -A empty)" ]; note $? 'a failed load left files behind'
 run 0 load --store S --lenient bad.nt
 err_has 'bad.nt:2:[0-9]*: warning: skipped'
 err_has '1 quads added, 1 statements read, 1 skipped'
