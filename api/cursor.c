@@ -45,7 +45,10 @@ begin_step(quoin_cursor *cursor, api_reading reading, quoin_error *err)
 static quoin_status
 end_step(quoin_cursor *cursor, quoin_status st, const quoin_error *error, quoin_error *err)
 {
-  if (st == QUOIN_DONE) cursor->outcome = QUOIN_OUTCOME_COMPLETE;
+  if (st == QUOIN_DONE)
+    cursor->outcome = sparql_query_is_approximate(cursor->prepared->query)
+                          ? QUOIN_OUTCOME_APPROXIMATE
+                          : QUOIN_OUTCOME_COMPLETE;
   if (st < 0) {
     api_cursor_fail(cursor, st, error);
     if (err) *err = *error;

@@ -274,6 +274,7 @@ struct sparql_query {
   rdf_term *from, *from_named; /* dataset clauses */
   size_t n_from, n_from_named;
   bool has_dataset;     /* any FROM or FROM NAMED */
+  bool approximate;     /* nearest was written, and not that it is exact */
   const rdf_term *with; /* without has_dataset: the default graph is this named one; may be NULL */
   struct sparql_prefix {
     quoin_span prefix, iri;

@@ -333,6 +333,7 @@ parse_close_nearest(sparql_parser *p, sparql_algebra **pattern, sparql_expr ***f
     *pattern = node;
   }
   for (size_t i = 0; i < n; i++) {
+    p->query->approximate |= !nearest[i]->nearest->exact;
     nearest[i]->left = *pattern;
     if (!parse_close_node(p, nearest[i])) return false;
     *pattern = nearest[i];

@@ -44,6 +44,12 @@ sparql_query_free(sparql_query *query)
   base_release(mem, query, 1, sizeof(*query));
 }
 
+bool
+sparql_query_is_approximate(const sparql_query *query)
+{
+  return query->approximate;
+}
+
 sparql_form
 sparql_query_form(const sparql_query *query)
 {

@@ -29,6 +29,8 @@ quoin_status sparql_update_check(quoin_span text, quoin_span base, const base_al
                                  quoin_error *err);
 void sparql_query_free(sparql_query *query); /* NULL is fine */
 sparql_form sparql_query_form(const sparql_query *query);
+/* Was vec:nearest written without vec:exact? Then nearer items than those given may be missing. */
+bool sparql_query_is_approximate(const sparql_query *query);
 /* The result columns of a SELECT, in order, without '?'. */
 size_t sparql_query_columns(const sparql_query *query);
 quoin_span sparql_query_column(const sparql_query *query, size_t i);

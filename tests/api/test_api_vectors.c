@@ -227,6 +227,20 @@ test_vectors__a_transaction_sees_its_own(void **state)
   assert_null(quoin_cursor_vector(&n, cursor, 0));
   quoin_cursor_close(cursor);
   good(quoin_txn_commit(NULL, NULL, txn, &err), &err);
+  for (int exact = 0; exact < 2; exact++) {
+    good(
+        quoin_query(&cursor, f->store,
+                    text(exact ? VEC "SELECT ?s { (?s ?d) vec:nearest (<" P
+                                     "> <http://x/s1> 1 vec:exact true) }"
+                               : VEC "SELECT ?s { (?s ?d) vec:nearest (<" P "> <http://x/s1> 1) }"),
+                    NULL, &err),
+        &err);
+    good(quoin_cursor_next(cursor, &err), &err);
+    assert_int_equal(quoin_cursor_next(cursor, &err), QUOIN_DONE);
+    assert_int_equal(quoin_cursor_outcome(cursor),
+                     exact ? QUOIN_OUTCOME_COMPLETE : QUOIN_OUTCOME_APPROXIMATE);
+    quoin_cursor_close(cursor);
+  }
   good(quoin_query(&cursor, f->store, text("SELECT ?v { <http://x/s999> <" P "> ?v }"), NULL, &err),
        &err);
   quoin_batch batch;
