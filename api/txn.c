@@ -184,7 +184,7 @@ quoin_status
 quoin_txn_add_vector(quoin_txn *txn, const quoin_term *subject, quoin_span predicate,
                      const quoin_term *graph, const float *values, size_t n, quoin_error *err)
 {
-  const quoin_term none = {QUOIN_TERM_NONE};
+  const quoin_term none = {.kind = QUOIN_TERM_NONE};
   const quoin_term name = {.kind = QUOIN_TERM_IRI, .value = predicate};
   const quoin_term *const from[4] = {subject, &name, &none, graph ? graph : &none};
   rdf_term terms[4];
