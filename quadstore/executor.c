@@ -22,6 +22,7 @@
 
 enum { WISH_FLUSH = 1, WISH_FOLD = 2, WISH_MERGE = 4 };
 enum {
+  WAITING_NS = 20 * 1000 * 1000,
   RETRY_NS = 1000 * 1000 * 1000, /* a job that failed */
 };
 
@@ -419,9 +420,11 @@ executor_main(void *arg)
       sync_log(store);
       e->busy = false;
       base_cond_broadcast(&e->idle);
+      continue; /* the role was away: see all again before the wait */
     }
     if (!atomic_load(&e->waiting) && run_job(store)) continue;
     wake = e->failed.status ? e->retry_ns : 0;
+    if (atomic_load(&e->waiting)) wake = base_clock_ns() + WAITING_NS; /* they may give up */
     sync = atomic_load(&e->sync_ns);
     if (sync && (!wake || sync < wake)) wake = sync;
     if (wake)
