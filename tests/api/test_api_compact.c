@@ -1,6 +1,9 @@
 /* Clear, compact, backup and restore through the public header. */
 #include "api/fixture.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 enum { STATEMENTS = 400 };
 
 static void
@@ -147,6 +150,100 @@ test_compact__refusals(void **state)
   assert_int_equal(quoin_store_compact(f->store, 0, NULL, &err), QUOIN_ERR_CLOSED);
 }
 
+/* ---- vectors --------------------------------------------------------------------------------- */
+
+typedef struct searching {
+  quoin_store *store;
+  atomic_int stop;
+} searching;
+
+/* Items that are nearest to a vector: there are always more than five. */
+static void
+search(quoin_store *store)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_cursor *cursor = NULL;
+  uint64_t rows = 0;
+  quoin_status st;
+
+  good(quoin_query(&cursor, store,
+                   text("PREFIX vec: <urn:x-quoin:vec#> SELECT ?s ?d { (?s ?d) vec:nearest "
+                        "(<http://e.org/v> \"[0.5,0.25,0.125]\"^^vec:f32 5) }"),
+                   NULL, &err),
+       &err);
+  while (!(st = quoin_cursor_next(cursor, &err)))
+    rows++;
+  quoin_cursor_close(cursor);
+  if (st != QUOIN_DONE) good(st, &err);
+  assert_int_equal(rows, 5);
+}
+
+static void *
+search_on(void *user)
+{
+  searching *s = user;
+
+  do
+    search(s->store);
+  while (!atomic_load(&s->stop));
+  return NULL;
+}
+
+static void
+insert_vectors(quoin_store *store, unsigned from, unsigned to)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_txn *txn = NULL;
+
+  good(quoin_txn_begin(&txn, store, &err), &err);
+  for (unsigned n = from; n < to; n++) {
+    char s[32], v[64];
+    snprintf(s, sizeof(s), "http://e.org/%u", n);
+    snprintf(v, sizeof(v), "[%u,%u,%u]", n, n * 7 % 13, n * 5 % 11 + 1);
+    quoin_statement q = {iri(s), iri("http://e.org/v"), literal(v), {0}};
+    q.object.datatype = text("urn:x-quoin:vec#f32");
+    good(quoin_txn_add(txn, &q, &err), &err);
+  }
+  good(quoin_txn_commit(NULL, NULL, txn, &err), &err);
+}
+
+static void
+declare(quoin_store *store)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+
+  good(quoin_update(NULL, store,
+                    text("PREFIX vec: <urn:x-quoin:vec#> INSERT DATA { GRAPH <urn:x-quoin:system> {"
+                         " <http://e.org/v> a vec:Index ; vec:dimension 3 } }"),
+                    NULL, &err),
+       &err);
+}
+
+/* The indexes follow the ids, while they link and while they are searched. */
+static void
+test_compact__under_vector_searches(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  searching s = {.store = f->store, .stop = 0};
+  pthread_t thread;
+
+  declare(f->store);
+  insert_vectors(f->store, 0, 50);
+  assert_int_equal(pthread_create(&thread, NULL, search_on, &s), 0);
+  for (unsigned i = 0; i < 8; i++) {
+    insert_vectors(f->store, 50 + 40 * i, 90 + 40 * i);
+    good(quoin_store_compact(f->store, 0, NULL, &err), &err);
+  }
+  atomic_store(&s.stop, 1);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  good(quoin_store_clear(f->store, &err), &err); /* the declaration, too */
+  declare(f->store);
+  insert_vectors(f->store, 0, 20);
+  search(f->store);
+  good(quoin_check(f->store, NULL, NULL, NULL, &err), &err);
+}
+
 static void
 test_backup__and_restore(void **state)
 {
@@ -188,6 +285,7 @@ main(void)
                                       teardown),
       cmocka_unit_test_setup_teardown(test_clear__removes_everything, setup, teardown),
       cmocka_unit_test_setup_teardown(test_compact__refusals, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_compact__under_vector_searches, setup, teardown),
       cmocka_unit_test_setup_teardown(test_backup__and_restore, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
