@@ -106,6 +106,7 @@ vector_of(sparql_value *out, sparql_eval *ev, sparql_value *args, quoin_error *e
   quoin_status st = value_id(&match.term[QUAD_P], &args[0], ctx, ev->arena, err);
   if (!st) st = value_id(&match.term[QUAD_S], &args[1], ctx, ev->arena, err);
   if (st || args[0].kind != VALUE_IRI) return st;
+  if ((st = sparql_reads(ctx, &(quad_pattern){.scope = QUAD_ANY, .match = match}, err))) return st;
   if (!sparql_id_is_stored(ctx, match.term[QUAD_P]) ||
       !sparql_id_is_stored(ctx, match.term[QUAD_S]))
     return QUOIN_OK;

@@ -107,6 +107,7 @@ plan_nearest(sparql_operator **out, planner *p, const sparql_algebra *node,
   if ((st = check_query(node, p->ctx, child, err))) return st;
   quad_pattern all = {.scope = QUAD_ANY};
   all.match.term[QUAD_P] = options.index.predicate;
+  if ((st = sparql_reads(p->ctx, &all, err))) return st;
   if ((st = quad_count(&options.vectors, p->ctx->snapshot, &all, err))) return st;
   st = sparql_nearest_make(out, p->ctx, child, &options, err);
   return plan_made(p, st, *out, err);

@@ -137,8 +137,19 @@ test_txn_sparql__conflicts_on_what_it_read(void **state)
        "INSERT DATA { GRAPH <new:> { <s:3> <p:> <s:4> } }", true},
       {"COPY <g:> TO <h:>", "INSERT DATA { GRAPH <g:> { <s:3> <p:> <s:4> } }", true},
       {"INSERT DATA { <s:1> <p:> 5 }", "INSERT DATA { <s:1> <p:> 6 }", false},
+      {"PREFIX vec: <urn:x-quoin:vec#> INSERT { ?s <r:> ?d } WHERE { (?s ?d) vec:nearest (<v:> "
+       "'[1,0]'^^vec:f32 1) }",
+       "INSERT DATA { <s:9> <v:> '[1,0]'^^<urn:x-quoin:vec#f32> }", true},
+      {"PREFIX vec: <urn:x-quoin:vec#> INSERT { ?s <r:> ?d } WHERE { (?s ?d) vec:nearest (<v:> "
+       "'[1,0]'^^vec:f32 1) }",
+       "INSERT DATA { <s:9> <w:> '[1,0]'^^<urn:x-quoin:vec#f32> }", false},
+      {"PREFIX vec: <urn:x-quoin:vec#> INSERT { <a:> <b:> ?v } WHERE { BIND(vec:of(<v:>, <s:1>) AS "
+       "?v) }",
+       "INSERT DATA { <s:1> <v:> '[1,0]'^^<urn:x-quoin:vec#f32> }", true},
   };
   fixture *f = *state;
+  outside(f, "PREFIX vec: <urn:x-quoin:vec#> INSERT DATA { GRAPH <urn:x-quoin:system> { <v:> a "
+             "vec:Index ; vec:dimension 2 } }");
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     quoin_error err = QUOIN_ERROR_INIT;
     outside(f, "CLEAR ALL ; INSERT DATA { <s:1> <p:> 1 ; <n:> <s:2> . <s:2> <n:> <s:3> . "
