@@ -203,6 +203,7 @@ typedef struct atom_marks {
   uint64_t term_bytes;   /* length of the term records up to there */
   uint64_t blanks;       /* highest blank node number that is durable */
   uint64_t vector_bytes; /* length of the rows of these terms */
+  uint64_t symbols;      /* hash of the table that texts are written with; 0: none yet */
 } atom_marks;
 
 typedef enum atom_open_mode {

@@ -4,7 +4,8 @@
 #include "base/poison.h"
 
 static quoin_status
-record_check(const atom_store *store, const atom_record *rec, uint64_t number, quoin_error *err)
+record_check(const atom_store *store, const atom_record *rec, quoin_span text, uint64_t number,
+             quoin_error *err)
 {
   atom_record other;
   uint16_t check;
@@ -12,7 +13,7 @@ record_check(const atom_store *store, const atom_record *rec, uint64_t number, q
     return rdf_vector_is_normal(rec->value)
                ? QUOIN_OK
                : atom_corrupt_record(store, number, "the vector is not in its normal form", err);
-  if (base_utf8_valid(rec->value.ptr, rec->value.len) != rec->value.len ||
+  if (base_utf8_valid(text.ptr, text.len) != text.len ||
       (rec->lang.len && base_utf8_valid(rec->lang.ptr, rec->lang.len) != rec->lang.len))
     return atom_corrupt_record(store, number, "the text is not UTF-8", err);
   if (rec->kind == ATOM_LANG && rec->lang.len == 0)
@@ -35,8 +36,8 @@ term_check(const atom_store *store, const atom_record *rec, uint16_t check, uint
 {
   atom_key key;
   atom_id found;
-  quoin_status st = record_check(store, rec, number, err);
-  if (!st) st = atom_record_key(&key, scratch, store, rec, err);
+  quoin_status st = atom_record_key(&key, scratch, store, rec, err);
+  if (!st) st = record_check(store, rec, key.value, number, err);
   if (st) return st;
   if (check != (uint16_t)(key.hash >> 48))
     return atom_corrupt_record(store, number, "the text does not match its check bits", err);
@@ -52,7 +53,7 @@ static quoin_status
 terms_check(const atom_store *store, uint64_t terms, base_buffer *scratch, base_cancel *cancel,
             quoin_error *err)
 {
-  uint64_t end = ATOM_HEAD, row = ATOM_HEAD;
+  uint64_t end = ATOM_RECORDS, row = ATOM_HEAD;
   for (uint64_t n = 1; n <= terms; n++) {
     atom_record rec;
     uint16_t check;

@@ -256,6 +256,13 @@ copy_open(copy *c, const base_dir *dir, const atom_store *from, uint64_t generat
   return st;
 }
 
+/* Hash of the table of symbols: to be asked before the table is copied, which is there then. */
+static uint64_t
+symbols_of(const atom_store *store)
+{
+  return atomic_load(&((atom_store *)(uintptr_t)store)->symbols_hash);
+}
+
 quoin_status
 atom_store_copy(atom_marks *marks, const base_dir *to, const atom_store *from,
                 const atom_kept *kept, base_cancel *cancel, quoin_error *err)
@@ -264,7 +271,11 @@ atom_store_copy(atom_marks *marks, const base_dir *to, const atom_store *from,
   quoin_status st;
   atom_assert_reader(from, "atom_store_copy");
   base_buffer_init(&c.scratch, from->mem);
+  uint64_t symbols = symbols_of(from);
   if ((st = copy_open(&c, to, from, marks->generation, err))) goto done;
+  /* Texts are copied as they are: with the table of symbols. */
+  base_buffer_add(&c.terms.pending, base_map_at(&from->terms_map, ATOM_HEAD),
+                  ATOM_RECORDS - ATOM_HEAD);
   for (uint64_t number = 1; number <= kept->terms; number++) {
     if (number % 4096 == 0 && (st = base_cancel_check(cancel, err))) goto done;
     if (!is_kept(kept, number)) continue;
@@ -275,9 +286,10 @@ atom_store_copy(atom_marks *marks, const base_dir *to, const atom_store *from,
   if ((st = stream_finish(&c.offsets, err))) goto done;
   marks->table = 0; /* there is none: the opening makes it from the records */
   marks->terms = kept->count;
-  marks->term_bytes = c.terms.at - ATOM_HEAD;
+  marks->term_bytes = c.terms.at - ATOM_RECORDS;
   marks->blanks = atom_store_blanks(from);
   marks->vector_bytes = c.vectors.at - ATOM_HEAD;
+  marks->symbols = symbols;
 
 done:
   base_buffer_clear(&c.scratch);
@@ -332,9 +344,10 @@ atom_store_clone(atom_marks *marks, const base_dir *to, const atom_store *from, 
   vectors = atomic_load(&((atom_store *)(uintptr_t)from)->vector_end);
   *marks = (atom_marks){.generation = from->generation,
                         .terms = terms,
-                        .term_bytes = end - ATOM_HEAD,
+                        .term_bytes = end - ATOM_RECORDS,
                         .blanks = atom_store_blanks(from),
-                        .vector_bytes = vectors - ATOM_HEAD};
+                        .vector_bytes = vectors - ATOM_HEAD,
+                        .symbols = symbols_of(from)};
   st = clone_file(to, &from->terms_file, ATOM_FILE_TERMS, from->generation, end, err);
   if (st) return st;
   st = clone_file(to, &from->offsets_file, ATOM_FILE_OFFSETS, from->generation,

@@ -48,6 +48,7 @@ atom_record_at(atom_record *out, uint16_t *check, const atom_store *store, uint6
   uint64_t entry;
   const char *at;
   size_t room;
+  out->number = number;
   if (number > store->file_terms) {
     if (!atom_overlay_record(&at, &room, check, store->overlay, number))
       return offset_corrupt(store, number, "there is no such term", err);
@@ -60,7 +61,7 @@ atom_record_at(atom_record *out, uint16_t *check, const atom_store *store, uint6
     return offset_corrupt(store, number, "there is no such term", err);
   uint64_t offset = entry & OFFSET_MASK, size = loaded(&store->terms_map.size);
   *check = (uint16_t)(entry >> 48);
-  if (offset < ATOM_HEAD || offset >= size)
+  if (offset < ATOM_RECORDS || offset >= size)
     return offset_corrupt(store, number, "the offset is outside of the term records", err);
   if (!atom_record_decode(out, base_map_at(&store->terms_map, (size_t)offset),
                           (size_t)(size - offset)))
@@ -74,7 +75,7 @@ atom_record_end(uint64_t *out, const atom_store *store, uint64_t number, quoin_e
 {
   atom_record rec;
   uint16_t check;
-  *out = ATOM_HEAD;
+  *out = ATOM_RECORDS;
   if (number == 0) return QUOIN_OK;
   quoin_status st = atom_record_at(&rec, &check, store, number, err);
   if (!st) *out = atom_record_begin(store, number) + rec.size;
@@ -135,6 +136,10 @@ atom_record_key(atom_key *out, base_buffer *scratch, const atom_store *store,
                     .datatype = atom_record_datatype(rec),
                     .lang = rec->lang,
                     .value = rec->value};
+  if (rec->coded) {
+    quoin_status st = atom_record_text(&out->value, scratch, store, rec, err);
+    if (st) return st;
+  }
   if (rec->kind == ATOM_IRI && rec->link) {
     quoin_span prefix;
     quoin_status st = prefix_text(&prefix, store, rec, err);
@@ -178,8 +183,8 @@ atom_key_matches(bool *out, const atom_store *store, uint64_t number, const atom
   if (check != (uint16_t)(key->hash >> 48) || rec.kind != key->kind)
     return offset_corrupt(store, number, "slot and offset do not agree", err);
   if (rec.kind != ATOM_IRI || rec.link == 0) {
-    *out = base_span_equal(rec.value, key->value) && base_span_equal(rec.lang, key->lang) &&
-           rec.link == key->datatype;
+    *out = rec.link == key->datatype && base_span_equal(rec.lang, key->lang) &&
+           atom_record_says(store, &rec, key->value);
     return *out ? QUOIN_OK : other_term(store, number, &rec, key, err);
   }
   quoin_span prefix;
@@ -202,7 +207,7 @@ atom_key_spells(bool *out, const atom_store *store, uint64_t number, const atom_
   if (st) return st;
   if (check != (uint16_t)(key->hash >> 48) || rec.kind != key->kind)
     return offset_corrupt(store, number, "slot and offset do not agree", err);
-  *out = base_span_equal(rec.value, key->value) && base_span_equal_nocase(rec.lang, key->lang);
+  *out = base_span_equal_nocase(rec.lang, key->lang) && atom_record_says(store, &rec, key->value);
   return *out ? QUOIN_OK : other_term(store, number, &rec, key, err);
 }
 
@@ -236,7 +241,7 @@ verified(atom_record *rec, quoin_span *value, const atom_store *store, uint64_t 
   uint16_t check;
   quoin_status st = atom_record_at(rec, &check, store, number, err);
   if (st) return st;
-  *value = rec->value;
+  if ((st = atom_record_text_new(value, arena, store, rec, err))) return st;
   if (rec->kind == ATOM_IRI && (st = iri_text(value, store, rec, arena, err))) return st;
   atom_key key = {
       .kind = rec->kind, .datatype = atom_record_datatype(rec), .lang = rec->lang, .value = *value};

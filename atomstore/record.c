@@ -61,8 +61,10 @@ bool
 atom_record_decode(atom_record *out, const char *from, size_t room)
 {
   const uint8_t *at = (const uint8_t *)from, *end = at + room;
-  if (room < 3 || at[0] != ATOM_CODEC_RAW) return false;
+  if (room < 3 || at[0] > ATOM_CODEC_SYMBOLS) return false;
+  out->coded = at[0] == ATOM_CODEC_SYMBOLS;
   out->kind = (atom_kind)at[1];
+  if (out->coded && !atom_kind_is_text(out->kind)) return false;
   out->link = out->place = 0;
   out->lang = (quoin_span){NULL, 0};
   out->value = (quoin_span){NULL, 0};
@@ -128,7 +130,7 @@ bytes_put(char *at, quoin_span bytes)
 void
 atom_record_encode(char *at, const atom_record *rec)
 {
-  *at++ = ATOM_CODEC_RAW;
+  *at++ = rec->coded ? ATOM_CODEC_SYMBOLS : ATOM_CODEC_RAW;
   *at++ = (char)rec->kind;
   if (rec->kind == ATOM_VECTOR) {
     (void)number_put(number_put(at, rec->link), rec->place);

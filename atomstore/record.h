@@ -1,15 +1,15 @@
 /* atomstore/record.h - term records and the keys they are found by.
  *
- * A record: codec (0: raw), kind, then for IRIs the number of the prefix (0: none), for typed
- * literals the number of the datatype's IRI, for language strings length and bytes of the tag; then
- * length and bytes of the value. For vectors: dimension and place of the row, no more. Numbers are
- * LEB128. See docs/format.md. */
+ * A record: codec (0: raw, 1: the value is in symbols), kind, then for IRIs the number of the
+ * prefix (0: none), for typed literals the number of the datatype's IRI, for language strings
+ * length and bytes of the tag; then length and bytes of the value. For vectors: dimension and place
+ * of the row, no more. Numbers are LEB128. See docs/format.md. */
 #ifndef QUOIN_ATOMSTORE_RECORD_H
 #define QUOIN_ATOMSTORE_RECORD_H
 
 #include "atomstore/atomstore.h"
 
-enum { ATOM_CODEC_RAW = 0 };
+enum { ATOM_CODEC_RAW = 0, ATOM_CODEC_SYMBOLS = 1 };
 
 typedef struct atom_record {
   atom_kind kind;
@@ -18,6 +18,8 @@ typedef struct atom_record {
   quoin_span lang;  /* tag */
   quoin_span value; /* for an IRI what follows the prefix; for a vector its floats */
   size_t size;      /* bytes of the whole record */
+  uint64_t number;  /* where it was read from; 0: it is to be added */
+  bool coded;       /* the value is in symbols, see coding.c */
 } atom_record;
 
 /* What a term is found by. The hash covers kind, datatype, lang in lower case and value, and
@@ -34,6 +36,13 @@ static inline bool
 atom_kind_has_datatype(atom_kind kind)
 {
   return kind >= ATOM_TYPED && kind <= ATOM_BOOLTEXT;
+}
+
+/* Literals with a text. */
+static inline bool
+atom_kind_is_text(atom_kind kind)
+{
+  return kind >= ATOM_STRING && kind <= ATOM_BOOLTEXT;
 }
 
 /* The kinds that have records. */

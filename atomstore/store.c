@@ -197,7 +197,7 @@ marks_check(const atom_store *store, const atom_marks *marks, quoin_error *err)
   uint64_t end;
   quoin_status st = atom_record_end(&end, store, marks->terms, err);
   if (st) return st;
-  if (end != ATOM_HEAD + marks->term_bytes)
+  if (end != ATOM_RECORDS + marks->term_bytes)
     return atom_corrupt_record(store, marks->terms,
                                "the last record does not end where the manifest says", err);
   return QUOIN_OK;
@@ -270,7 +270,7 @@ marks_are_possible(uint64_t *terms_end, uint64_t *offsets_end, const atom_marks 
   uint64_t limit = UINT64_C(1) << 48;
   if (marks->vector_bytes > limit || marks->vector_bytes % ATOM_ROW) return false;
   if (marks->terms > limit / 8 || marks->term_bytes > limit || marks->blanks >> 58) return false;
-  *terms_end = ATOM_HEAD + marks->term_bytes;
+  *terms_end = ATOM_RECORDS + marks->term_bytes;
   *offsets_end = ATOM_HEAD + marks->terms * 8;
   return true;
 }
@@ -293,6 +293,7 @@ atom_store_open(atom_store **out, const base_dir *dir, const atom_marks *marks, 
   store->file_terms = mode == ATOM_OPEN_WRITE ? UINT64_MAX : marks->terms;
   store->terms_file = store->offsets_file = store->vectors_file = BASE_FILE_NONE;
   base_buffer_init(&store->scratch, mem);
+  base_buffer_init(&store->coded, mem);
   atomic_store(&store->terms, marks->terms);
   atomic_store(&store->blanks, marks->blanks);
   atomic_store(&store->term_end, terms_end);
@@ -311,6 +312,7 @@ atom_store_open(atom_store **out, const base_dir *dir, const atom_marks *marks, 
   if ((st = data_file_open(&store->vectors_file, &store->vectors_map, store, ATOM_FILE_VECTORS,
                            VECTORS_RESERVE, ATOM_HEAD + marks->vector_bytes, err)))
     goto done;
+  if ((st = atom_symbols_open(store, marks->symbols, err))) goto done;
   if ((st = marks_check(store, marks, err))) goto done;
   if ((st = table_start(store, marks, err))) goto done;
   *out = store;
@@ -354,6 +356,8 @@ atom_store_close(atom_store *store)
   atom_overlay_free(store->overlay);
   atom_window_free(store);
   base_buffer_clear(&store->scratch);
+  base_buffer_clear(&store->coded);
+  base_release(mem, atomic_load(&store->symbols), 1, sizeof(atom_symbols));
   base_map_close(&store->terms_map);
   base_map_close(&store->offsets_map);
   base_map_close(&store->vectors_map);
@@ -419,12 +423,18 @@ atom_store_sync_to(atom_marks *marks, atom_store *store, uint64_t most, quoin_er
   uint64_t blanks = atom_store_blanks(store);
   /* After the count: the rows of these terms, and perhaps of some that come in. */
   uint64_t vectors = atomic_load(&store->vector_end);
+  uint64_t symbols = atomic_load(&store->symbols) ? atomic_load(&store->symbols_hash) : 0;
   atom_table *table = atom_table_now(store); /* after the count: it holds all of these terms */
   if (store->mode == ATOM_OPEN_READ_ONLY) {
     st = base_fail(err, QUOIN_ERR_READ_ONLY, "the store was opened for reading");
     goto done;
   }
   if ((st = atom_record_end(&end, store, terms, err))) goto done;
+  if (symbols && !atomic_load(&store->symbols_synced)) {
+    if ((st = base_map_sync(&store->terms_map, &store->terms_file, 0, ATOM_RECORDS, err)))
+      goto done;
+    atomic_store(&store->symbols_synced, true);
+  }
   if (terms != atomic_load(&store->synced_terms) || atomic_load(&table->synced) != terms) {
     if ((st = sync_records(store, terms, end, vectors, err))) goto done;
     st = base_map_sync(&table->map, &table->file, 0, SIZE_MAX, err);
@@ -442,9 +452,10 @@ atom_store_sync_to(atom_marks *marks, atom_store *store, uint64_t most, quoin_er
   *marks = (atom_marks){.generation = store->generation,
                         .table = table->number,
                         .terms = terms,
-                        .term_bytes = end - ATOM_HEAD,
+                        .term_bytes = end - ATOM_RECORDS,
                         .blanks = blanks,
-                        .vector_bytes = vectors - ATOM_HEAD};
+                        .vector_bytes = vectors - ATOM_HEAD,
+                        .symbols = symbols};
 
 done:
   atom_store_unpin(store);
@@ -476,7 +487,7 @@ atom_store_stats(atom_stats *out, const atom_store *store)
   uint64_t overlay = store->overlay ? atom_overlay_bytes(store->overlay) : 0;
   *out = (atom_stats){.terms = atom_store_terms(store),
                       .blanks = atom_store_blanks(store),
-                      .term_bytes = atomic_load(&s->term_end) - ATOM_HEAD + overlay,
+                      .term_bytes = atomic_load(&s->term_end) - ATOM_RECORDS + overlay,
                       .offset_bytes = atom_store_terms(store) * 8,
                       .table_bytes = (table->mask + 1) * sizeof(atom_slot),
                       .table_slots = table->mask + 1,

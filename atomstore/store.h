@@ -8,11 +8,12 @@
 #define QUOIN_ATOMSTORE_STORE_H
 
 #include "atomstore/record.h"
+#include "atomstore/symbols.h"
 
 #include <assert.h>
 #include <stdatomic.h>
 
-enum { ATOM_FORMAT = 4, ATOM_HEAD = 64 };
+enum { ATOM_FORMAT = 5, ATOM_HEAD = 64, ATOM_RECORDS = 4096 };
 
 typedef enum atom_file {
   ATOM_FILE_TERMS,
@@ -87,11 +88,16 @@ struct atom_store {
   _Atomic(uint64_t) synced_terms, synced_end, synced_vectors;
   _Atomic(uint64_t) sync_floor; /* terms up to here may be named by a manifest: they stay */
   atom_table *retired;
-  atom_overlay *overlay;     /* read-only mode */
-  atom_growth *growth;       /* a larger table in the making, or NULL */
-  bool growth_failed;        /* in the background: tried again when it must be */
-  bool soiled;               /* the table on disk does not say that it was closed cleanly */
-  atom_window *window;       /* see prefix.c */
+  atom_overlay *overlay;           /* read-only mode */
+  atom_growth *growth;             /* a larger table in the making, or NULL */
+  bool growth_failed;              /* in the background: tried again when it must be */
+  bool soiled;                     /* the table on disk does not say that it was closed cleanly */
+  atom_window *window;             /* see prefix.c */
+  _Atomic(atom_symbols *) symbols; /* NULL: none yet; see coding.c */
+  _Atomic(uint64_t) symbols_hash;
+  atomic_bool symbols_synced;
+  uint64_t train_at;         /* the writer's: when to try to make them, by term_end */
+  base_buffer coded;         /* the writer's: a text in symbols */
   base_buffer scratch;       /* the writer's: for IRIs joined from prefix and rest */
   _Atomic(uintptr_t) writer; /* debug builds: the thread that said so, or 0 */
   unsigned writer_depth;
@@ -153,6 +159,21 @@ quoin_status atom_corrupt_record(const atom_store *store, uint64_t number, const
 /* Whether the term of `number` is that of `key`, a language string, but for the case of its tag. */
 quoin_status atom_key_spells(bool *out, const atom_store *store, uint64_t number,
                              const atom_key *key, quoin_error *err);
+
+/* ---- coding.c ----------------------------------------------------------------------------------
+ */
+
+/* Take the table of symbols from the file; hash 0: there is none. */
+quoin_status atom_symbols_open(atom_store *store, uint64_t hash, quoin_error *err);
+/* Put the text of a record to be added into symbols, if it is shorter so. May make the table. The
+ * text is the store's until the next call. */
+quoin_status atom_record_code(atom_record *rec, atom_store *store, quoin_error *err);
+/* The text of a record as it was: in the mapping, in `scratch` or in `arena`. */
+quoin_status atom_record_text(quoin_span *out, base_buffer *scratch, const atom_store *store,
+                              const atom_record *rec, quoin_error *err);
+quoin_status atom_record_text_new(quoin_span *out, base_arena *arena, const atom_store *store,
+                                  const atom_record *rec, quoin_error *err);
+bool atom_record_says(const atom_store *store, const atom_record *rec, quoin_span text);
 
 /* ---- table.c ----------------------------------------------------------------------------------
  */

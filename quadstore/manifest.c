@@ -9,7 +9,7 @@
 
 #include "base/poison.h"
 
-enum { SLOT_BYTES = 48, SLOT_STEP = 4096, BODY_FIXED = 168, BODY_MAX = 1 << 26 };
+enum { SLOT_BYTES = 48, SLOT_STEP = 4096, BODY_FIXED = 176, BODY_MAX = 1 << 26 };
 
 typedef struct slot {
   bool good;
@@ -73,7 +73,8 @@ parse_body(quad_manifest *out, const uint8_t *p, size_t len, const char *name,
   out->version = base_load_u64(p + 56);
   out->orders = base_load_u32(p + 64);
   out->atoms = (atom_marks){base_load_u64(p + 72), base_load_u64(p + 80),  base_load_u64(p + 88),
-                            base_load_u64(p + 96), base_load_u64(p + 104), base_load_u64(p + 136)};
+                            base_load_u64(p + 96), base_load_u64(p + 104), base_load_u64(p + 136),
+                            base_load_u64(p + 168)};
   out->log_first = base_load_u64(p + 112);
   out->next_run = base_load_u64(p + 120);
   n = base_load_u64(p + 128);
@@ -235,6 +236,7 @@ make_body(base_buffer *b, const quad_manifest *m)
   base_buffer_u64(b, m->log_lineage);
   base_buffer_u64(b, m->log_sequence);
   base_buffer_u64(b, m->section_len);
+  base_buffer_u64(b, m->atoms.symbols);
   for (size_t i = 0; i < m->n_runs; i++) {
     base_buffer_u64(b, m->runs[i].generation);
     base_buffer_u64(b, m->runs[i].bytes);

@@ -28,7 +28,7 @@ typedef struct quad_manifest {
   size_t section_len;
 } quad_manifest;
 
-enum { QUAD_MANIFEST_FORMAT = 3, QUAD_LOG_FORMAT = 1 };
+enum { QUAD_MANIFEST_FORMAT = 4, QUAD_LOG_FORMAT = 1 };
 
 static inline uint64_t
 quad_manifest_log_lineage(const quad_manifest *m)

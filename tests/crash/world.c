@@ -167,7 +167,7 @@ make_object(quad_text *q, uint32_t i)
 {
   rdf_term *o = &q->term[2];
   o->kind = RDF_LITERAL;
-  (void)snprintf(q->o, sizeof q->o, "value %u", i);
+  (void)snprintf(q->o, sizeof q->o, "a text that goes on up to %u", i);
   switch (i % 5) {
   case 1:
     o->lang = base_span("en-GB");
