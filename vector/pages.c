@@ -45,8 +45,18 @@ range_clear(vec_range *range)
 }
 
 static quoin_status
+map_zeros(char *at, size_t bytes, quoin_error *err)
+{
+  if (sys_mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+      MAP_FAILED)
+    return base_fail_os(err, errno, NULL, "memory for a graph");
+  return QUOIN_OK;
+}
+
+static quoin_status
 range_grow(vec_range *range, size_t need, size_t unit, quoin_error *err)
 {
+  quoin_status st;
   if (need <= range->mapped) return QUOIN_OK;
   if (need > range->reserved) return base_fail(err, QUOIN_ERR_LIMIT, "the vector graph is full");
   size_t step = range->mapped < FIRST_STEP ? FIRST_STEP : range->mapped / 4;
@@ -56,9 +66,7 @@ range_grow(vec_range *range, size_t need, size_t unit, quoin_error *err)
   if (target < need) return base_fail(err, QUOIN_ERR_LIMIT, "the vector graph is full");
   char *at = range->base + range->mapped;
   size_t bytes = target - range->mapped;
-  if (sys_mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-      MAP_FAILED)
-    return base_fail_os(err, errno, NULL, "memory for a graph");
+  if ((st = map_zeros(at, bytes, err))) return st;
 #if defined(MADV_HUGEPAGE)
   if (target >= HUGE_STEP) (void)madvise(at, bytes, MADV_HUGEPAGE); /* random reads: fewer misses */
 #endif
@@ -224,13 +232,13 @@ map_extents(vec_pages *pages, vec_region *region, const base_file *file, quoin_e
   size_t done = 0;
   for (size_t i = 0; i < region->n_extents; i++) {
     vec_extent e = region->extents[i];
+    char *at = region->data.base + done * region->page_bytes;
     if (e.pages == 0 || e.pages > region->pages - done ||
-        !lies_within(e.offset, e.pages * region->page_bytes, pages->file_bytes))
+        (e.offset && !lies_within(e.offset, e.pages * region->page_bytes, pages->file_bytes)))
       return damaged(pages, "an extent lies outside the file", err);
     size_t bytes = (size_t)e.pages * region->page_bytes;
-    if ((st = map_at(pages, region->data.base + done * region->page_bytes, bytes, file, e.offset,
-                     err)))
-      return st;
+    st = e.offset ? map_at(pages, at, bytes, file, e.offset, err) : map_zeros(at, bytes, err);
+    if (st) return st;
     done += (size_t)e.pages;
   }
   if (done != region->pages) return damaged(pages, "pages are missing", err);

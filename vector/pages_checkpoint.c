@@ -14,7 +14,7 @@
 #include "base/poison.h"
 
 /* Above so many extents the file is written anew: a process may have some 65,000 mappings. */
-enum { MANY_EXTENTS = 8192 };
+enum { MANY_EXTENTS = 8192, FEW_EXTENTS = 256 };
 
 void
 vec_file_name(char out[64], uint64_t id, uint64_t generation)
@@ -44,6 +44,7 @@ typedef struct writing {
   bool fresh;  /* all pages go to a new file */
   vec_extent *extents[VEC_REGIONS];
   size_t n_extents[VEC_REGIONS], cap_extents[VEC_REGIONS];
+  uint64_t zero_sum[VEC_REGIONS]; /* checksum of a page of zeros */
   vec_table table;
 } writing;
 
@@ -53,12 +54,33 @@ used_pages(const vec_region *region)
   return (region->used + region->page_bytes - 1) / region->page_bytes;
 }
 
-static bool
-must_write(const writing *w, const vec_region *region, size_t page)
+/* What becomes of a page. A hole was never written: it is zero and takes no room in the file. */
+typedef enum fate { PAGE_KEPT, PAGE_WRITTEN, PAGE_HOLE } fate;
+
+/* Asked of the pages of a region in order. */
+typedef struct cursor {
+  const vec_region *region;
+  size_t extent, before; /* of the page asked for last; pages of the extents before it */
+  bool fresh;
+} cursor;
+
+static fate
+page_fate(cursor *c, size_t page)
 {
-  return w->fresh || page >= region->pages ||
-         (atomic_load_explicit(vec_page_state(region, page), memory_order_relaxed) &
-          VEC_PAGE_CHANGED);
+  const vec_region *r = c->region;
+  bool changed =
+      atomic_load_explicit(vec_page_state(r, page), memory_order_relaxed) & VEC_PAGE_CHANGED;
+  while (c->extent < r->n_extents && page >= c->before + r->extents[c->extent].pages)
+    c->before += (size_t)r->extents[c->extent++].pages;
+  if (changed) return PAGE_WRITTEN;
+  if (page >= r->pages || r->extents[c->extent].offset == 0) return PAGE_HOLE;
+  return c->fresh ? PAGE_WRITTEN : PAGE_KEPT;
+}
+
+static uint64_t
+page_place(const cursor *c, size_t page)
+{
+  return c->region->extents[c->extent].offset + (page - c->before) * c->region->page_bytes;
 }
 
 static bool
@@ -76,38 +98,33 @@ anything_changed(const vec_pages *pages)
   return false;
 }
 
-/* Bytes of the file that a table with these pages would name, and how many extents at most. */
-static uint64_t
-bytes_named(const vec_pages *pages, uint64_t *extents)
+/* Bytes of the file that a table with these pages names, and those that this checkpoint appends. */
+static void
+bytes_count(uint64_t *named, uint64_t *appended, const vec_pages *pages, bool fresh)
 {
-  uint64_t bytes = 2 * VEC_UNIT;
+  *named = 2 * VEC_UNIT;
+  *appended = 0;
   for (size_t i = 0; i < VEC_REGIONS; i++) {
     const vec_region *region = &pages->regions[i];
-    bytes += used_pages(region) * (region->page_bytes + sizeof(uint64_t));
-    *extents += region->n_extents;
+    cursor c = {.region = region, .fresh = fresh};
+    size_t n = used_pages(region);
+    for (size_t page = 0; page < n; page++) {
+      fate what = page_fate(&c, page);
+      if (what != PAGE_HOLE) *named += region->page_bytes;
+      if (what == PAGE_WRITTEN) *appended += region->page_bytes;
+    }
+    *named += n * sizeof(uint64_t);
+    *appended += n * sizeof(uint64_t);
   }
-  return bytes;
 }
 
 uint64_t
 vec_pages_live_bytes(const vec_pages *pages)
 {
-  uint64_t extents = 0;
-  return pages->root.generation ? bytes_named(pages, &extents) : 0;
-}
-
-/* How many bytes this checkpoint would append to the present file. */
-static uint64_t
-bytes_to_append(const writing *w)
-{
-  uint64_t bytes = 0;
-  for (size_t i = 0; i < VEC_REGIONS; i++) {
-    const vec_region *region = &w->pages->regions[i];
-    for (size_t page = 0; page < used_pages(region); page++)
-      if (must_write(w, region, page)) bytes += region->page_bytes;
-    bytes += used_pages(region) * sizeof(uint64_t);
-  }
-  return bytes;
+  uint64_t named, appended;
+  if (!pages->root.generation) return 0;
+  bytes_count(&named, &appended, pages, false);
+  return named;
 }
 
 static quoin_status
@@ -115,7 +132,8 @@ extent_add(writing *w, size_t i, uint64_t offset, uint64_t pages, quoin_error *e
 {
   size_t n = w->n_extents[i], page_bytes = w->pages->regions[i].page_bytes;
   vec_extent *last = n ? &w->extents[i][n - 1] : NULL;
-  if (last && last->offset + last->pages * page_bytes == offset) {
+  if (last && (offset && last->offset ? last->offset + last->pages * page_bytes == offset
+                                      : offset == last->offset)) {
     last->pages += pages;
     return QUOIN_OK;
   }
@@ -147,29 +165,40 @@ pages_write(writing *w, size_t i, size_t first, size_t end, quoin_error *err)
 }
 
 static quoin_status
+page_skip(writing *w, size_t i, size_t page, quoin_error *err)
+{
+  vec_region *region = &w->pages->regions[i];
+  uint64_t sum = w->zero_sum[i];
+  if (!sum)
+    sum = w->zero_sum[i] =
+        base_hash(region->data.base + page * region->page_bytes, region->page_bytes);
+  memcpy(region->sums.base + page * sizeof(sum), &sum, sizeof(sum));
+  return extent_add(w, i, 0, 1, err);
+}
+
+static quoin_status
 region_write(writing *w, size_t i, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   vec_region *region = &w->pages->regions[i];
-  size_t n = used_pages(region), extent = 0, before = 0; /* pages of the extents before it */
+  cursor c = {.region = region, .fresh = w->fresh};
+  size_t n = used_pages(region), written = 0; /* pages at the end that wait to be written */
   for (size_t b = 0; b < region->n_blocks; b++)
     if ((st = vec_sums_verify(w->pages, region, b, err))) return st;
   if ((st = vec_sums_grow(region, n, err))) return st;
-  for (size_t page = 0; page < n && !st;) {
-    while (extent < region->n_extents && page >= before + region->extents[extent].pages)
-      before += (size_t)region->extents[extent++].pages;
-    size_t end = page + 1;
-    if (must_write(w, region, page)) {
-      while (end < n && must_write(w, region, end))
-        end++;
-      st = pages_write(w, i, page, end, err);
-    } else {
-      st = extent_add(w, i, region->extents[extent].offset + (page - before) * region->page_bytes,
-                      1, err);
+  for (size_t page = 0; page < n; page++) {
+    fate what = page_fate(&c, page);
+    if (what == PAGE_WRITTEN) {
+      written++;
+      continue;
     }
-    page = end;
+    if (written && (st = pages_write(w, i, page - written, page, err))) return st;
+    written = 0;
+    st = what == PAGE_HOLE ? page_skip(w, i, page, err)
+                           : extent_add(w, i, page_place(&c, page), 1, err);
+    if (st) return st;
   }
-  return st;
+  return written ? pages_write(w, i, n - written, n, err) : QUOIN_OK;
 }
 
 /* The checksums of region i and its part of the table. */
@@ -248,10 +277,16 @@ static void
 region_move(const writing *w, size_t i)
 {
   vec_region *region = &w->pages->regions[i];
-  size_t bytes = used_pages(region) * region->page_bytes;
-  if (w->fresh && region->pages && w->n_extents[i] == 1)
-    (void)sys_mmap(region->data.base, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
-                   w->file.fd, (off_t)w->extents[i][0].offset);
+  size_t page = 0;
+  if (!w->fresh || !region->pages || w->n_extents[i] > FEW_EXTENTS) return;
+  for (size_t e = 0; e < w->n_extents[i]; e++) {
+    vec_extent extent = w->extents[i][e];
+    char *at = region->data.base + page * region->page_bytes;
+    if (extent.offset)
+      (void)sys_mmap(at, (size_t)extent.pages * region->page_bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_FIXED, w->file.fd, (off_t)extent.offset);
+    page += (size_t)extent.pages;
+  }
 }
 
 /* All is durable: make it the state. */
@@ -286,12 +321,14 @@ vec_pages_checkpoint(vec_pages *pages, const base_dir *dir, const char meta[VEC_
   quoin_status st = QUOIN_OK;
   char name[64];
   hnsw_root root;
-  uint64_t extents = 0;
+  uint64_t named, appended, extents = 0;
   writing w = {.pages = pages, .file = BASE_FILE_NONE, .fresh = !pages->root.generation};
   if (!w.fresh && !anything_changed(pages)) return QUOIN_OK;
-  uint64_t named = bytes_named(pages, &extents);
-  w.fresh = w.fresh || extents > MANY_EXTENTS ||
-            pages->file_bytes + bytes_to_append(&w) > 2 * named + (1 << 20);
+  bytes_count(&named, &appended, pages, w.fresh);
+  for (size_t i = 0; i < VEC_REGIONS; i++)
+    extents += pages->regions[i].n_extents;
+  w.fresh =
+      w.fresh || extents > MANY_EXTENTS || pages->file_bytes + appended > 2 * named + (1 << 20);
   w.table = (vec_table){.magic = VEC_TABLE_MAGIC,
                         .format = VEC_FORMAT,
                         .id = pages->id,

@@ -132,6 +132,53 @@ test_pages__go_on_after_reopening_and_reclaim(void **state)
   world_free(&w);
 }
 
+/* A vector of row r lies where row r % 50 does. */
+static const float *
+sparse_row(void *user, uint32_t row)
+{
+  return world_row(user, row % 50);
+}
+
+static void
+test_pages__rows_far_apart_take_no_room(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  char path[64];
+  base_dir dir;
+  hnsw_root root;
+  hnsw_stats stats;
+  hnsw *g;
+  enum { FAR = 5000000 };
+  world w =
+      world_new(50, (hnsw_options){.dims = 8, .metric = VEC_L2, .m = 4, .ef_construction = 20});
+  hnsw_vectors vectors = {.at = sparse_row, .user = &w};
+  world_folder(path, &dir);
+  assert_ok(hnsw_new(&g, 5, &w.options, base_alloc_default(), &err));
+  for (uint32_t i = 0; i < 40; i++) { /* each time in a part of ROWS that was a hole before */
+    uint32_t row = (uint32_t)((uint64_t)(i * 17 % 40) * FAR);
+    assert_ok(hnsw_insert(g, row + 1, row, &vectors, &err));
+    assert_ok(hnsw_checkpoint(&root, g, &dir, &err));
+    hnsw_stats_quick(&stats, g);
+    assert_true(stats.file_bytes < 24 << 20);
+    hnsw_close(g);
+    assert_ok(hnsw_open(&g, &dir, 5, &root, &w.options, base_alloc_default(), &err));
+    for (uint32_t j = 0; j <= i; j++) {
+      uint32_t slot;
+      assert_ok(hnsw_find(&slot, g, (uint32_t)((uint64_t)(j * 17 % 40) * FAR), &err));
+      assert_int_equal(slot, j);
+      assert_ok(hnsw_find(&slot, g, (uint32_t)((uint64_t)(j * 17 % 40) * FAR) + 1, &err));
+      assert_int_equal(slot, HNSW_NONE);
+    }
+  }
+  hnsw_check_report report;
+  assert_ok(hnsw_check(&report, g, false, NULL, &err));
+  assert_int_equal(report.nodes, 40);
+  hnsw_close(g);
+  world_folder_remove(path, &dir);
+  world_free(&w);
+}
+
 static char *
 slurp(const char *path, size_t *len)
 {
@@ -310,6 +357,7 @@ main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_pages__checkpoints_append_and_earlier_roots_stay),
       cmocka_unit_test(test_pages__go_on_after_reopening_and_reclaim),
+      cmocka_unit_test(test_pages__rows_far_apart_take_no_room),
       cmocka_unit_test(test_pages__damage_is_an_error_or_makes_no_difference),
       cmocka_unit_test(test_pages__without_memory_nothing_is_lost),
       cmocka_unit_test(test_pages__names_of_files),
