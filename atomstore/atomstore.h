@@ -223,6 +223,9 @@ quoin_status atom_store_open(atom_store **out, const base_dir *dir, const atom_m
                              atom_open_mode mode, const base_alloc *mem, quoin_error *err);
 /* Writer closed cleanly: marks the table as complete up to the last sync. NULL is fine. */
 void atom_store_close(atom_store *store);
+/* The generation that names the files of the store: compact and clear count it up, so two atom
+ * stores of one directory that have the same number give the same ids. Any thread. */
+uint64_t atom_store_generation(const atom_store *store);
 
 /* A pin keeps every mapping that a reader may have seen. Debug builds assert that one is held by
  * the calls that read. Any thread. */

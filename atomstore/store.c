@@ -340,6 +340,12 @@ close_clean(atom_store *store)
   (void)atom_table_mark(table, terms, true, NULL);
 }
 
+uint64_t
+atom_store_generation(const atom_store *store)
+{
+  return store->generation;
+}
+
 void
 atom_store_close(atom_store *store)
 {

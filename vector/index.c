@@ -65,6 +65,12 @@ row_floats(void *user, uint32_t row)
   return values;
 }
 
+bool
+vec_index_is_of(const vec_index *index, const quad_snapshot *snapshot)
+{
+  return index->generation == atom_store_generation(quad_snapshot_atoms(snapshot));
+}
+
 hnsw_vectors
 vec_index_vectors(const vec_index *index)
 {
@@ -81,7 +87,7 @@ vec_index_for(const quad_snapshot *snapshot, const vec_declaration *declared)
   for (size_t i = 0; set && i < set->n; i++) {
     vec_index *index = set->index[i];
     if (!atom_id_equal(index->declared.predicate, declared->predicate)) continue;
-    bool fits = index->atoms == quad_snapshot_atoms(snapshot) &&
+    bool fits = vec_index_is_of(index, snapshot) &&
                 index->declared.dimension == declared->dimension &&
                 index->declared.metric == declared->metric;
     return fits && !atomic_load(&index->broken) ? index : NULL;
@@ -148,6 +154,7 @@ index_new(vec_index **out, vec_indexes *ix, const vec_declaration *declared,
   if (!index) return base_fail_nomem(err);
   index->declared = *declared;
   index->atoms = quad_snapshot_atoms(snapshot);
+  index->generation = atom_store_generation(index->atoms);
   quoin_status st = vec_section_open(index, ix, section, snapshot, err);
   if (!st && !index->graph) {
     index->id = ix->next_id++;
@@ -176,7 +183,7 @@ kept_index(const vec_index_set *set, const vec_declaration *d, const quad_snapsh
     const vec_declaration *old = &index->declared;
     if (atom_id_equal(old->predicate, d->predicate) && old->dimension == d->dimension &&
         old->metric == d->metric && old->code == d->code && old->m == d->m &&
-        old->ef_construction == d->ef_construction && index->atoms == quad_snapshot_atoms(snapshot))
+        old->ef_construction == d->ef_construction && vec_index_is_of(index, snapshot))
       return index;
   }
   return NULL;
@@ -290,7 +297,7 @@ participant_applied(void *self)
   quad_snapshot *snapshot = NULL;
   if (quad_snapshot_acquire(&snapshot, ix->store, NULL)) return;
   ix->known = quad_snapshot_atom_mark(snapshot);
-  bool moved = set && set->n && set->index[0]->atoms != quad_snapshot_atoms(snapshot);
+  bool moved = set && set->n && !vec_index_is_of(set->index[0], snapshot);
   /* A store that is only read moves on to graphs that another process has saved. */
   quoin_span section = ix->read_only ? quad_store_section(ix->store) : (quoin_span){NULL, 0};
   if (ix->declarations || moved || ix->read_only)
@@ -385,7 +392,7 @@ is_settled(const vec_indexes *ix, const quad_snapshot *snapshot)
   const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
   for (size_t i = 0; set && i < set->n; i++) {
     const vec_index *index = set->index[i];
-    if (atomic_load(&index->broken) || index->atoms != quad_snapshot_atoms(snapshot)) continue;
+    if (atomic_load(&index->broken) || !vec_index_is_of(index, snapshot)) continue;
     if (atomic_load_explicit(&index->mark, memory_order_acquire) <
             quad_snapshot_atom_mark(snapshot) ||
         atomic_load(&index->late.done) < atomic_load(&index->late.count) ||

@@ -35,7 +35,8 @@ typedef struct vec_index {
   vec_declaration declared;
   uint64_t id; /* of the graph's files */
   hnsw *graph;
-  const atom_store *atoms; /* whose numbers its rows are */
+  const atom_store *atoms; /* whose numbers its rows are; of use while a snapshot holds it */
+  uint64_t generation;     /* of the atoms: an address may be used again, this is not */
   _Atomic uint64_t mark;   /* vectors numbered up to here are in the graph */
   vec_late late;
   _Atomic uint64_t added, linked; /* vectors, since the open: the difference waits */
@@ -78,6 +79,9 @@ typedef struct vec_indexes {
 
 /* The index whose graph serves a search over the snapshot; NULL: there is none. Any thread. */
 vec_index *vec_index_for(const quad_snapshot *snapshot, const vec_declaration *declared);
+/* Whether the rows of the index are numbers of the snapshot's atoms: clear and compact give new
+ * ones. */
+bool vec_index_is_of(const vec_index *index, const quad_snapshot *snapshot);
 /* The floats of its rows, for whoever holds a snapshot. */
 hnsw_vectors vec_index_vectors(const vec_index *index);
 quoin_status vec_index_searcher(hnsw_searcher **out, vec_index *index, quoin_error *err);

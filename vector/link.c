@@ -178,7 +178,7 @@ link_all(vec_indexes *ix, piece *p)
     vec_index *index = set->index[i];
     quoin_error err = QUOIN_ERROR_INIT;
     quoin_status st = QUOIN_OK;
-    if (index->atoms != quad_snapshot_atoms(snapshot) || atomic_load(&index->broken)) continue;
+    if (!vec_index_is_of(index, snapshot) || atomic_load(&index->broken)) continue;
     if (index->verify && !(st = verify(ix, index, p, snapshot, &err))) index->verify = stopping(ix);
     if (!st) st = link_fresh(ix, index, p, snapshot, &err);
     if (!st) st = link_late(ix, index, p, &err);
