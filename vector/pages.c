@@ -137,6 +137,19 @@ vec_sums_grow(vec_region *region, size_t pages, quoin_error *err)
 /* ---- verifying --------------------------------------------------------------------------------
  */
 
+/* Under the lock, which guards the name. */
+static quoin_status
+fail_locked(const vec_pages *pages, uint64_t offset, quoin_error *err, const char *text)
+{
+  return base_fail_at(err, QUOIN_ERR_CORRUPT, pages->name, offset, "%s", text);
+}
+
+static base_mutex *
+lock_of(const vec_pages *pages)
+{
+  return (base_mutex *)(uintptr_t)&pages->lock;
+}
+
 quoin_status
 vec_pages_fail(const vec_pages *pages, quoin_error *err, const char *fmt, ...)
 {
@@ -145,20 +158,17 @@ vec_pages_fail(const vec_pages *pages, quoin_error *err, const char *fmt, ...)
   va_start(args, fmt);
   (void)vsnprintf(text, sizeof(text), fmt, args);
   va_end(args);
-  base_mutex *lock = (base_mutex *)(uintptr_t)&pages->lock;
-  base_mutex_lock(lock);
-  quoin_status st =
-      base_fail_at(err, QUOIN_ERR_CORRUPT, pages->name, pages->root.offset, "%s", text);
-  base_mutex_unlock(lock);
+  base_mutex_lock(lock_of(pages));
+  quoin_status st = fail_locked(pages, pages->root.offset, err, text);
+  base_mutex_unlock(lock_of(pages));
   return st;
 }
 
+/* Under the lock. */
 static quoin_status
 page_fail(const vec_pages *pages, const vec_region *region, size_t page, quoin_error *err)
 {
   uint64_t offset = 0;
-  base_mutex *lock = (base_mutex *)(uintptr_t)&pages->lock;
-  base_mutex_lock(lock);
   for (size_t i = 0; i < region->n_extents; i++) {
     if (page < region->extents[i].pages) {
       offset = region->extents[i].offset + page * region->page_bytes;
@@ -166,36 +176,51 @@ page_fail(const vec_pages *pages, const vec_region *region, size_t page, quoin_e
     }
     page -= (size_t)region->extents[i].pages;
   }
-  quoin_status st = base_fail_at(err, QUOIN_ERR_CORRUPT, pages->name, offset,
-                                 "a page of the vector graph is damaged");
-  base_mutex_unlock(lock);
-  return st;
+  return fail_locked(pages, offset, err, "a page of the vector graph is damaged");
+}
+
+/* Under the lock. */
+static quoin_status
+sums_verify(const vec_pages *pages, const vec_region *region, size_t block, quoin_error *err)
+{
+  if (region->block_ok[block]) return QUOIN_OK;
+  if (base_hash(region->sums.base + block * VEC_UNIT, VEC_UNIT) != region->blocks[block])
+    return fail_locked(pages, pages->root.offset, err,
+                       "the checksums of the vector graph's pages are damaged");
+  region->block_ok[block] = 1;
+  return QUOIN_OK;
 }
 
 quoin_status
 vec_sums_verify(const vec_pages *pages, const vec_region *region, size_t block, quoin_error *err)
 {
-  _Atomic(uint8_t) *ok = (_Atomic(uint8_t) *)(void *)(region->block_ok + block);
-  if (atomic_load_explicit(ok, memory_order_acquire)) return QUOIN_OK;
-  if (base_hash(region->sums.base + block * VEC_UNIT, VEC_UNIT) != region->blocks[block])
-    return vec_pages_fail(pages, err, "the checksums of the vector graph's pages are damaged");
-  atomic_store_explicit(ok, 1, memory_order_release);
-  return QUOIN_OK;
+  base_mutex_lock(lock_of(pages));
+  quoin_status st = sums_verify(pages, region, block, err);
+  base_mutex_unlock(lock_of(pages));
+  return st;
 }
 
+/* One at a time: the writer changes a page after it has verified it, so nobody may still be adding
+ * up the page then. */
 quoin_status
 vec_page_verify(const vec_pages *pages, const vec_region *region, size_t page, quoin_error *err)
 {
   if (vec_page_ready(region, page)) return QUOIN_OK;
   if (page >= region->opened)
     return vec_pages_fail(pages, err, "the vector graph names a page that it does not have");
-  quoin_status st = vec_sums_verify(pages, region, page * sizeof(uint64_t) / VEC_UNIT, err);
-  if (st) return st;
-  uint64_t want = base_load_u64(region->sums.base + page * sizeof(uint64_t));
-  if (base_hash(region->data.base + page * region->page_bytes, region->page_bytes) != want)
-    return page_fail(pages, region, page, err);
-  atomic_fetch_or_explicit(vec_page_state(region, page), VEC_PAGE_VERIFIED, memory_order_release);
-  return QUOIN_OK;
+  base_mutex_lock(lock_of(pages));
+  quoin_status st = QUOIN_OK;
+  if (!vec_page_ready(region, page) &&
+      !(st = sums_verify(pages, region, page * sizeof(uint64_t) / VEC_UNIT, err))) {
+    uint64_t want = base_load_u64(region->sums.base + page * sizeof(uint64_t));
+    if (base_hash(region->data.base + page * region->page_bytes, region->page_bytes) != want)
+      st = page_fail(pages, region, page, err);
+    else
+      atomic_fetch_or_explicit(vec_page_state(region, page), VEC_PAGE_VERIFIED,
+                               memory_order_release);
+  }
+  base_mutex_unlock(lock_of(pages));
+  return st;
 }
 
 /* ---- opening ------------------------------------------------------------------------------------
