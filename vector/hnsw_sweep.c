@@ -70,6 +70,24 @@ names_deleted(const hnsw *g, const vec_list *list)
   return false;
 }
 
+/* Fill `chosen` up to `most` with the nearest of the n live members the list had: the heuristic
+ * alone would leave a mended list sparser than insertions do, and searches would find less. */
+static void
+keep_members(vec_scratch *s, size_t n, uint32_t most)
+{
+  vec_pool *chosen = &s->chosen;
+  uint32_t n_chosen = chosen->n;
+  for (uint32_t i = 0; i < s->pool.n && chosen->n < most; i++) {
+    uint32_t slot = vec_entry_slot(s->pool.items[i]);
+    bool keep = false;
+    for (size_t k = 0; k < n && !keep; k++)
+      keep = s->slots[k] == slot;
+    for (uint32_t k = 0; k < n_chosen && keep; k++)
+      keep = vec_entry_slot(chosen->items[k]) != slot;
+    if (keep) chosen->items[chosen->n++] = s->pool.items[i];
+  }
+}
+
 static quoin_status
 mend_list(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *err)
 {
@@ -82,6 +100,7 @@ mend_list(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *e
   if ((st = vec_scratch_begin(s, g, BATCH_MAX, err))) return st;
   (void)vec_scratch_see(s, slot);
   if ((st = members(&n, gone, &n_gone, g, s, &list, err)) || !n_gone) return st;
+  size_t n_live = n;
   for (size_t i = 0; i < n_gone; i++)
     if ((st = hnsw_list(&other, g, gone[i], level, err)) ||
         (st = members(&n, NULL, NULL, g, s, &other, err)))
@@ -92,6 +111,7 @@ mend_list(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *e
   for (size_t i = 0; i < n; i++)
     (void)vec_pool_add(&s->pool, vec_entry(s->distances[i], s->slots[i]));
   if ((st = hnsw_select(g, s, list.room, err))) return st;
+  keep_members(s, n_live, vec_list_count(&list));
   hnsw_list_write(g, slot, &list, &s->chosen, level);
   return QUOIN_OK;
 }
