@@ -89,6 +89,8 @@ quoin_status_name(quoin_status status)
     return "read-only";
   case QUOIN_ERR_NO_SPACE:
     return "no space left";
+  case QUOIN_ERR_CONSTRAINT:
+    return "does not fit a declaration";
   }
   return "unknown status";
 }

@@ -73,6 +73,7 @@ cli_exit_status(quoin_status status)
   case QUOIN_ERR_POISONED:
   case QUOIN_ERR_READ_ONLY:
   case QUOIN_ERR_NO_SPACE:
+  case QUOIN_ERR_CONSTRAINT:
     return EXIT_DATA;
   }
   return EXIT_DATA;

@@ -180,7 +180,8 @@ embed(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *ar
   st = embedder->embed(values, index.dimension, embedder->user, args[1].term.value, err);
   if (st) return st;
   if (!rdf_vector_normalize(values, index.dimension))
-    return fail_embed(e, QUOIN_ERR_ARGUMENT, "the embedder gave a number that is not finite", err);
+    return fail_embed(e, QUOIN_ERR_CONSTRAINT, "the embedder gave a number that is not finite",
+                      err);
   if ((st = rdf_vector_text(&vector, values, index.dimension, ev->arena, err))) return st;
   return value_of_term(out, &vector, ev->arena, err);
 }

@@ -178,11 +178,11 @@ static quoin_status
 check_vector(const nearest_operator *op, const float *values, uint32_t dimension, quoin_error *err)
 {
   const vec_declaration *index = &op->options.index;
-  if (!values) return fail_query(op, QUOIN_ERR_ARGUMENT, "is not a vector", err);
+  if (!values) return fail_query(op, QUOIN_ERR_CONSTRAINT, "is not a vector", err);
   if (dimension != index->dimension)
-    return fail_query(op, QUOIN_ERR_ARGUMENT, "is a vector of another dimension", err);
+    return fail_query(op, QUOIN_ERR_CONSTRAINT, "is a vector of another dimension", err);
   if (index->metric != VEC_COSINE || !vec_is_zero(values, dimension)) return QUOIN_OK;
-  return fail_query(op, QUOIN_ERR_ARGUMENT, "is a zero vector, which has no cosine", err);
+  return fail_query(op, QUOIN_ERR_CONSTRAINT, "is a zero vector, which has no cosine", err);
 }
 
 /* The vectors of the query `id`; *n is 0 for a bound resource without one. */

@@ -16,7 +16,7 @@ typedef struct reading {
 static quoin_status
 fail(const reading *r, quoin_error *err, const char *what)
 {
-  return base_fail(err, QUOIN_ERR_ARGUMENT, "vector index <%s>: %s", r->name, what);
+  return base_fail(err, QUOIN_ERR_CONSTRAINT, "vector index <%s>: %s", r->name, what);
 }
 
 static quoin_status
@@ -43,7 +43,7 @@ read_count(uint32_t *out, bool *seen, const reading *r, const rdf_term *value, u
   }
   if (*seen) return fail(r, err, what);
   if (!good || n < low || n > high)
-    return base_fail(err, QUOIN_ERR_ARGUMENT,
+    return base_fail(err, QUOIN_ERR_CONSTRAINT,
                      "vector index <%s>: %s, found '%.*s', expected an integer from %u to %u",
                      r->name, what, (int)(value->value.len < 80 ? value->value.len : 80),
                      value->value.ptr, low, high);
@@ -63,7 +63,7 @@ read_word(unsigned *out, bool *seen, const reading *r, const rdf_term *value,
     *seen = true;
     return QUOIN_OK;
   }
-  return base_fail(err, QUOIN_ERR_ARGUMENT, "vector index <%s>: %s, found '%.*s'", r->name, what,
+  return base_fail(err, QUOIN_ERR_CONSTRAINT, "vector index <%s>: %s, found '%.*s'", r->name, what,
                    (int)(value->value.len < 80 ? value->value.len : 80), value->value.ptr);
 }
 

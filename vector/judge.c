@@ -45,7 +45,7 @@ fail_vector(judge *j, const vec_declaration *index, atom_id subject, const char 
   (void)atom_read(&name[0], quad_snapshot_atoms(j->next), index->predicate, &j->arena, NULL);
   (void)atom_read(&name[1], quad_snapshot_atoms(j->next), subject, &j->arena, NULL);
   return base_fail(
-      err, QUOIN_ERR_ARGUMENT, "vector index <%.*s> of %u dimensions: the vector of <%.*s> %s",
+      err, QUOIN_ERR_CONSTRAINT, "vector index <%.*s> of %u dimensions: the vector of <%.*s> %s",
       (int)(name[0].value.len < 120 ? name[0].value.len : 120), name[0].value.ptr,
       (unsigned)index->dimension, (int)(name[1].value.len < 120 ? name[1].value.len : 120),
       name[1].value.ptr, what);
@@ -120,7 +120,7 @@ refuse_change(judge *j, const vec_declaration *now, quoin_error *err)
   quoin_status st = quad_count(&n, j->next, &all, err);
   if (st || !n) return st;
   (void)j->terms.read(&name, j->terms.user, now->predicate, &j->arena, NULL);
-  return base_fail(err, QUOIN_ERR_ARGUMENT,
+  return base_fail(err, QUOIN_ERR_CONSTRAINT,
                    "vector index <%.*s> has vectors: its dimension and its metric cannot be "
                    "changed",
                    (int)(name.value.len < 200 ? name.value.len : 200), name.value.ptr);

@@ -42,7 +42,8 @@ typedef enum quoin_status {
   QUOIN_ERR_EXISTS = -15,      /**< The thing to be created exists already. */
   QUOIN_ERR_POISONED = -16,    /**< A write or sync failed earlier; reopen the store. */
   QUOIN_ERR_READ_ONLY = -17,   /**< The store was opened for reading. */
-  QUOIN_ERR_NO_SPACE = -18     /**< The disk is full or a disk budget is used up. */
+  QUOIN_ERR_NO_SPACE = -18,    /**< The disk is full or a disk budget is used up. */
+  QUOIN_ERR_CONSTRAINT = -19 /**< Data or a query does not fit the declaration of a vector index. */
 } quoin_status;
 
 /** Bytes owned by someone else, not terminated; `ptr` may be NULL only when `len` is 0. */

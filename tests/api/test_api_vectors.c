@@ -270,7 +270,7 @@ test_vectors__what_is_refused(void **state)
                    QUOIN_ERR_ARGUMENT);
   values[3] = 1;
   good(quoin_txn_add_vector(txn, &subject, text(P), NULL, values, 4, &err), &err);
-  assert_int_equal(quoin_txn_commit(NULL, NULL, txn, &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(quoin_txn_commit(NULL, NULL, txn, &err), QUOIN_ERR_CONSTRAINT);
   assert_non_null(strstr(err.message, "another dimension"));
   good(quoin_vectors_search(&hits, v, values, 1, NULL, &err), &err);
   assert_int_equal(quoin_hits_count(hits, 0), 0);

@@ -8,7 +8,7 @@ run 0 create --store S
 run 1 vector search $on '[1,2]'
 err_has 'no vector index is declared'
 run 0 vector create $on --dimension 2 --metric l2
-run 2 vector create $on --dimension 3
+run 1 vector create $on --dimension 3
 err_has 'vec:dimension is said once'
 run 2 vector create $on
 run 2 vector frobnicate $on
@@ -45,7 +45,7 @@ run 1 query --store S 'SELECT ?s { (?s ?d) vec:nearest (<http://x/none> "[3,4]"^
 err_has '^query:1:21: error: no vector index'
 run 0 query --store S --explain 'SELECT ?s { (?s ?d) vec:nearest (<http://x/v> "[3,4]"^^vec:f32 1) }'
 out_has 'nearest ?s ?d over <http://x/v>, k 1'
-run 2 update --store S 'INSERT DATA { <http://x/z> <http://x/v> "[1,2,3]"^^vec:f32 }'
+run 1 update --store S 'INSERT DATA { <http://x/z> <http://x/v> "[1,2,3]"^^vec:f32 }'
 err_has 'has another dimension'
 
 # A program that makes vectors: what has one is passed over.

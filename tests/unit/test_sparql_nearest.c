@@ -202,14 +202,14 @@ test_nearest__errors(void **state)
 #define BAD(pattern, status, message)                                                              \
   FAILS(&w, "SELECT * {\n " pattern " }", QUOIN_ERR_##status, message)
   BAD("(?p ?d) vec:nearest (:none " ZERO " 1)", NOT_FOUND, "no vector index");
-  BAD("(?p ?d) vec:nearest (:v \"[1,2,3]\"^^vec:f32 1)", ARGUMENT, "dimension");
-  BAD("(?p ?d) vec:nearest (:v \"[1,nan]\"^^vec:f32 1)", ARGUMENT, "not a vector");
-  BAD("(?p ?d) vec:nearest (:v 7 1)", ARGUMENT, "not a vector");
-  BAD("(?p ?d) vec:nearest (:c " ZERO " 1)", ARGUMENT, "zero vector");
+  BAD("(?p ?d) vec:nearest (:v \"[1,2,3]\"^^vec:f32 1)", CONSTRAINT, "dimension");
+  BAD("(?p ?d) vec:nearest (:v \"[1,nan]\"^^vec:f32 1)", CONSTRAINT, "not a vector");
+  BAD("(?p ?d) vec:nearest (:v 7 1)", CONSTRAINT, "not a vector");
+  BAD("(?p ?d) vec:nearest (:c " ZERO " 1)", CONSTRAINT, "zero vector");
   BAD("(?p ?d) vec:nearest (:v :e 1)", NOT_FOUND, "without a vector");
   BAD("(?p ?d) vec:nearest (:v :nobody 1)", NOT_FOUND, "without a vector");
-  BAD("(?p ?d) vec:nearest (:v ?x 1)", ARGUMENT, "nothing in its group binds");
-  BAD("?p :n ?n . (?p ?d) vec:nearest (:v ?n 1)", ARGUMENT, "not a vector");
+  BAD("(?p ?d) vec:nearest (:v ?x 1)", SYNTAX, "nothing in its group binds");
+  BAD("?p :n ?n . (?p ?d) vec:nearest (:v ?n 1)", CONSTRAINT, "not a vector");
 #undef BAD
   answer a = world_run(&w, "SELECT * {\n   (?p ?d) vec:nearest (:none " ZERO " 1) }", NULL);
   assert_int_equal(a.err.line, 2);

@@ -239,7 +239,7 @@ expect_recall(double found)
 static void
 refused(quoin_status st, const char *why)
 {
-  if (st != QUOIN_ERR_ARGUMENT || !strstr(err.message, why))
+  if (st != QUOIN_ERR_CONSTRAINT || !strstr(err.message, why))
     fail_msg("status %d: %s", (int)st, err.message);
   base_error_clear(&err);
 }
