@@ -7,7 +7,9 @@
 
 #include "base/poison.h"
 
+/* How often, and for how long at least, a state is looked for that no checkpoint takes away. */
 enum { TRIES = 20 };
+static const uint64_t PATIENCE_NS = UINT64_C(5000000000);
 
 /* The store becomes what was read. */
 static void
@@ -113,7 +115,8 @@ move_on_surely(quad_store *store, quoin_error *err)
   quoin_error why = QUOIN_ERROR_INIT, before = QUOIN_ERROR_INIT;
   quoin_status st = QUOIN_OK;
 
-  for (unsigned i = 0; i < TRIES; i++) {
+  const uint64_t until = base_clock_ns() + PATIENCE_NS;
+  for (unsigned i = 0; i < TRIES || base_clock_ns() < until; i++) {
     bool moved = false;
     before = why;
     base_error_clear(&why);
