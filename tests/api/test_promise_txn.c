@@ -314,7 +314,11 @@ grow(fixture *f, unsigned number, char *object)
 
   good(quoin_txn_begin(&txn, f->store, &err), &err);
   for (unsigned i = 0; i < 12; i++) {
-    memset(object, 'a' + (int)(number % 26), LONG);
+    uint64_t random = number * 12u + i + 1; /* letters that do not compress */
+    for (unsigned k = 0; k < LONG; k++) {
+      random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+      object[k] = (char)('!' + (random >> 33) % 90);
+    }
     object[i ? 20 : LONG - 20] = '\0';
     snprintf(object, 20, "%u/%u", number, i);
     object[strlen(object)] = ' ';

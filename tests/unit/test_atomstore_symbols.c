@@ -9,7 +9,7 @@
 
 /* Words of a small vocabulary, numbers, some bytes of any value. */
 static size_t
-some_text(char out[400], uint64_t *seed)
+some_text(char *out, uint64_t *seed) /* less than 300 bytes */
 {
   static const char *const words[] = {"the ", "http://",  "example",  ".org/", "Zürich ",
                                       "and ", "of ",      "ing ",     "-",     "2021",
@@ -163,7 +163,7 @@ close_store(fixture *f)
 }
 
 static rdf_term
-text_term(char buf[400], uint64_t n)
+text_term(char buf[440], uint64_t n)
 {
   uint64_t seed = n * 31 + 5;
   size_t len = (size_t)snprintf(buf, 40, "%llu is the number of ", (unsigned long long)n);
