@@ -10,21 +10,16 @@
  * Each prints lines of tab-separated name and figures. */
 #include "vector/hnsw.h"
 
+#include "bench/npy.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-typedef struct table {
-  size_t rows, columns;
-  float *f;
-  int32_t *i;
-  uint8_t *b;
-} table;
-
 typedef struct bench {
-  table base, query, truth;
+  npy base, query, truth;
   hnsw_options options;
   hnsw_vectors vectors;
   hnsw *graph;
@@ -61,53 +56,6 @@ cpu_now(void)
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void *
-room(size_t n, size_t size)
-{
-  void *p = NULL;
-  if (posix_memalign(&p, 64, n * size + 64)) stop("memory", "none");
-  memset(p, 0, n * size + 64);
-  return p;
-}
-
-static table
-load(const char *path)
-{
-  FILE *in = fopen(path, "rb");
-  uint8_t lead[10];
-  char head[4096] = {0};
-  table t = {0};
-  if (!in || fread(lead, 1, 10, in) != 10 || memcmp(lead, "\x93NUMPY\x01", 7) != 0)
-    stop("not a .npy file of version 1", path);
-  size_t len = (size_t)lead[8] | (size_t)lead[9] << 8;
-  if (len >= sizeof(head) || fread(head, 1, len, in) != len) stop("head", path);
-  const char *shape = strstr(head, "'shape': (");
-  if (!shape || sscanf(shape + 10, "%zu, %zu", &t.rows, &t.columns) < 1) stop("shape", path);
-  if (!t.columns) t.columns = 1;
-  size_t n = t.rows * t.columns;
-  if (strstr(head, "'<f4'")) {
-    t.f = room(n, 4);
-    if (fread(t.f, 4, n, in) != n) stop("short", path);
-  } else if (strstr(head, "'<f2'")) {
-    uint16_t *half = room(n, 2);
-    t.f = room(n, 4);
-    if (fread(half, 2, n, in) != n) stop("short", path);
-    for (size_t i = 0; i < n; i++)
-      t.f[i] = vec_unhalf(half[i]);
-    free(half);
-  } else if (strstr(head, "'<i4'")) {
-    t.i = room(n, 4);
-    if (fread(t.i, 4, n, in) != n) stop("short", path);
-  } else if (strstr(head, "'|u1'")) {
-    t.b = room(n, 1);
-    if (fread(t.b, 1, n, in) != n) stop("short", path);
-  } else {
-    stop("type", path);
-  }
-  fclose(in);
-  return t;
-}
-
 static double
 recall(const hnsw_hit *hits, size_t n, const int32_t *truth)
 {
@@ -134,13 +82,13 @@ typedef struct outcome {
 } outcome;
 
 static outcome
-ask_all(bench *b, hnsw_searcher *s, size_t ef, const vec_bitmap *filter, const table *truth,
+ask_all(bench *b, hnsw_searcher *s, size_t ef, const vec_bitmap *filter, const npy *truth,
         bool exact)
 {
   outcome o = {0};
   hnsw_hit hits[K];
   size_t n, queries = b->query.rows;
-  double *times = room(queries, sizeof(double));
+  double *times = npy_room(queries, sizeof(double));
   double start = cpu_now();
   for (size_t q = 0; q < queries; q++) {
     hnsw_report report;
@@ -169,7 +117,7 @@ ask_all(bench *b, hnsw_searcher *s, size_t ef, const vec_bitmap *filter, const t
 
 /* The best of three passes: others share the machine. */
 static outcome
-measure(bench *b, size_t ef, const vec_bitmap *filter, const table *truth, bool exact)
+measure(bench *b, size_t ef, const vec_bitmap *filter, const npy *truth, bool exact)
 {
   hnsw_searcher *s;
   must(b, hnsw_searcher_new(&s, b->graph, &b->err));
@@ -194,7 +142,7 @@ print(const bench *b, const char *name, size_t ef, outcome o)
 static hnsw_item *
 items_of(const bench *b)
 {
-  hnsw_item *items = room(b->base.rows, sizeof(*items));
+  hnsw_item *items = npy_room(b->base.rows, sizeof(*items));
   for (size_t i = 0; i < b->base.rows; i++)
     items[i] = (hnsw_item){.key = i + 1, .row = (uint32_t)i};
   return items;
@@ -262,7 +210,7 @@ many_threads(bench *b, size_t threads, size_t ef)
 static void
 filtered(bench *b, const char *bits, const char *truth, size_t ef)
 {
-  table wanted = load(bits), right = load(truth);
+  npy wanted = npy_load(bits), right = npy_load(truth);
   vec_bitmap map;
   must(b, vec_bitmap_init(&map, hnsw_slots(b->graph), base_alloc_default(), &b->err));
   for (size_t row = 0; row < wanted.rows; row++) {
@@ -273,8 +221,8 @@ filtered(bench *b, const char *bits, const char *truth, size_t ef)
   }
   print(b, "filter", ef, measure(b, ef, &map, &right, false));
   vec_bitmap_clear(&map);
-  free(wanted.b);
-  free(right.i);
+  npy_free(&wanted);
+  npy_free(&right);
 }
 
 /* Delete a fifth, another one each time, and put it back: recall must stay. */
@@ -340,9 +288,9 @@ main(int argc, char **argv)
   static const char *const metrics[] = {"cosine", "dot", "l2"};
   static const char *const codes[] = {"f32", "f16", "i8", "b1"};
   if (argc < 7) stop("usage", "BASE QUERY TRUTH METRIC CODE COMMAND...");
-  bench b = {.base = load(argv[1]),
-             .query = load(argv[2]),
-             .truth = load(argv[3]),
+  bench b = {.base = npy_load(argv[1]),
+             .query = npy_load(argv[2]),
+             .truth = npy_load(argv[3]),
              .err = QUOIN_ERROR_INIT};
   for (size_t i = 0; i < 3; i++)
     if (!strcmp(argv[4], metrics[i])) b.options.metric = (vec_metric)i;
@@ -381,8 +329,8 @@ main(int argc, char **argv)
     }
   }
   hnsw_close(b.graph);
-  free(b.base.f);
-  free(b.query.f);
-  free(b.truth.i);
+  npy_free(&b.base);
+  npy_free(&b.query);
+  npy_free(&b.truth);
   return 0;
 }
