@@ -28,13 +28,16 @@ adopt(quad_store *store, quad_version *version, const quad_manifest *m, const qu
   quad_atoms_release(before);
 }
 
-/* Another manifest is the newest by now: the files and the log of *m may have gone. */
+/* The log was read up to `place`. A manifest that came meanwhile may have taken the segment that
+ * was looked for next: then commits of before this call may be missing. While the newest manifest
+ * names a segment that is not behind that one, it was not there yet, and what was read is whole. */
 static bool
-has_moved(const quad_store *store, const quad_manifest *m)
+has_moved(const quad_store *store, const quad_log_place *place)
 {
   quad_manifest now = {0};
+  uint64_t unread = place->segment + (place->offset != 0);
   bool moved = quad_manifest_read(&now, &store->dir, false, store->mem, NULL) != QUOIN_OK ||
-               now.generation != m->generation || now.lineage != m->lineage;
+               now.log_first > unread;
 
   quad_manifest_clear(&now, store->mem);
   return moved;
@@ -52,7 +55,7 @@ read_all(bool *moved, quad_store *store, quad_manifest *m, quoin_error *err)
   st = quad_version_open(&files, m, &store->dir, true, store->version, store->mem, err);
   if (st) return quad_manifest_named(st, err);
   st = quad_replay(&next, &result, &reading, files, m, &store->dir, store->mem, err);
-  if (!st && !(*moved = has_moved(store, m))) {
+  if (!st && !(*moved = has_moved(store, &reading.place))) {
     adopt(store, next, m, &reading);
     atomic_store(&store->log_bytes, result.bytes);
     *m = (quad_manifest){0};
@@ -81,7 +84,7 @@ read_tail(bool *moved, quad_store *store, quoin_error *err)
     quad_store_publish(store, next);
   else
     quad_version_release(next);
-  *moved = has_moved(store, &store->manifest);
+  *moved = has_moved(store, &store->reading.place);
   return QUOIN_OK;
 }
 
