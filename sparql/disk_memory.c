@@ -71,7 +71,7 @@ take(disk_memory *memory, size_t size)
   if (class_ >= CLASSES) return NULL;
   char *block = memory->waiting[class_];
   if (block) {
-    memcpy(&memory->waiting[class_], block, sizeof(block));
+    memcpy(&memory->waiting[class_], block, sizeof(char *));
     return block;
   }
   size_t end = memory->used + ((size_t)1 << class_);
@@ -87,7 +87,7 @@ static void
 give(disk_memory *memory, char *block, size_t size)
 {
   unsigned class_ = class_of(size);
-  memcpy(block, &memory->waiting[class_], sizeof(block));
+  memcpy(block, &memory->waiting[class_], sizeof(char *));
   memory->waiting[class_] = block;
 }
 
