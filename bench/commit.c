@@ -182,7 +182,7 @@ measure(const char *path, quad_durability durability, unsigned threads, unsigned
 static bool
 parse(options *o, const char **dir, int argc, char **argv)
 {
-  for (int i = 1; i < argc; i++) {
+  for (int i = 1; i < argc; i += 2) {
     const char *value = i + 1 < argc ? argv[i + 1] : NULL;
     if (!value) return false;
     if (!strcmp(argv[i], "--seconds"))
@@ -202,7 +202,6 @@ parse(options *o, const char **dir, int argc, char **argv)
         o->durability--;
     else
       return false;
-    i++;
   }
   return o->threads <= 16;
 }

@@ -64,8 +64,7 @@ test_dataset__graphs_one_by_one(void **state)
 {
   static const char *const datasets[] = {
       "FROM :g0 FROM :g1 FROM NAMED :g1 FROM NAMED :g2",
-      "FROM :g5 FROM :g4 FROM :g3 FROM :g2 FROM :g1 FROM NAMED :g7 FROM NAMED :g6 FROM NAMED :g5 "
-      "FROM NAMED :none",
+      "FROM :g5 FROM :g4 FROM :g3 FROM :g2 FROM :g1 FROM NAMED :g7 FROM NAMED :g6 FROM NAMED :none",
       "FROM :g0 FROM :big FROM NAMED :g0 FROM NAMED :big",
       "FROM :none FROM :g0 FROM :g0 FROM :g1",
   };
