@@ -28,14 +28,15 @@ adopt(quad_store *store, quad_version *version, const quad_manifest *m, const qu
   quad_atoms_release(before);
 }
 
-/* The log was read up to `place`. A manifest that came meanwhile may have taken the segment that
+/* The log was read up to `place`, in so many segments: none when that of `place` itself had gone,
+ * with what came behind the place. A manifest that came meanwhile may have taken the segment that
  * was looked for next: then commits of before this call may be missing. While the newest manifest
  * names a segment that is not behind that one, it was not there yet, and what was read is whole. */
 static bool
-has_moved(const quad_store *store, const quad_log_place *place)
+has_moved(const quad_store *store, const quad_log_place *place, uint64_t segments)
 {
   quad_manifest now = {0};
-  uint64_t unread = place->segment + (place->offset != 0);
+  uint64_t unread = place->segment + (segments && place->offset);
   bool moved = quad_manifest_read(&now, &store->dir, false, store->mem, NULL) != QUOIN_OK ||
                now.log_first > unread;
 
@@ -55,7 +56,7 @@ read_all(bool *moved, quad_store *store, quad_manifest *m, quoin_error *err)
   st = quad_version_open(&files, m, &store->dir, true, store->version, store->mem, err);
   if (st) return quad_manifest_named(st, err);
   st = quad_replay(&next, &result, &reading, files, m, &store->dir, store->mem, err);
-  if (!st && !(*moved = has_moved(store, &reading.place))) {
+  if (!st && !(*moved = has_moved(store, &reading.place, result.segments))) {
     adopt(store, next, m, &reading);
     atomic_store(&store->log_bytes, result.bytes);
     *m = (quad_manifest){0};
@@ -84,7 +85,7 @@ read_tail(bool *moved, quad_store *store, quoin_error *err)
     quad_store_publish(store, next);
   else
     quad_version_release(next);
-  *moved = has_moved(store, &store->reading.place);
+  *moved = has_moved(store, &store->reading.place, result.segments);
   return QUOIN_OK;
 }
 
