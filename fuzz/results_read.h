@@ -2,7 +2,7 @@
 #ifndef QUOIN_FUZZ_RESULTS_READ_H
 #define QUOIN_FUZZ_RESULTS_READ_H
 
-#include "sparql/results_read.h"
+#include "sparql/results/results_read.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
 /* sparql/context.c - the ids and terms of one run of a query. */
 #include "sparql/context.h"
 
-#include "sparql/disk_memory.h"
-#include "sparql/expr_eval.h"
-#include "sparql/spill.h"
+#include "sparql/expr/expr_eval.h"
+#include "sparql/memory/disk_memory.h"
+#include "sparql/memory/spill.h"
 
 #include <assert.h>
 #include <sys/random.h>

@@ -2,9 +2,9 @@
  *
  * A cursor fails once: after a failure every further call gives the same status, so that a caller
  * who overlooks one never takes the rows so far for all of them. */
-#include "sparql/construct.h"
-#include "sparql/disk_memory.h"
-#include "sparql/plan.h"
+#include "sparql/memory/disk_memory.h"
+#include "sparql/plan/plan.h"
+#include "sparql/results/construct.h"
 
 #include <inttypes.h>
 

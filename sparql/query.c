@@ -1,6 +1,6 @@
 /* sparql/query.c - a parsed query: making, freeing and looking at it. */
-#include "sparql/parse_update.h"
-#include "sparql/parser.h"
+#include "sparql/syntax/parse_update.h"
+#include "sparql/syntax/parser.h"
 
 #include <assert.h>
 

@@ -5,7 +5,7 @@
 #define QUOIN_TESTS_SPARQL_EXPR_WORLD_H
 
 #include "sparql/algebra.h"
-#include "sparql/expr.h"
+#include "sparql/expr/expr.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Dates, times and durations: against the C library's calendar, and by example. */
-#include "sparql/datetime.h"
+#include "sparql/expr/datetime.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Blocks that an allocator has put into a mapped file hold what was written there, whatever is
  * allocated, grown and released around them. */
-#include "sparql/disk_memory.h"
+#include "sparql/memory/disk_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

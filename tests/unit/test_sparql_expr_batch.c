@@ -1,7 +1,7 @@
 /* Batches against single rows: the fast paths over ids agree with values made from text. */
 #include "sparql_expr_world.h"
 
-#include "sparql/value.h"
+#include "sparql/expr/value.h"
 
 #include <time.h>
 

@@ -1,5 +1,5 @@
 /* Exact decimals against GMP's rationals, doubles against the C library. */
-#include "sparql/number.h"
+#include "sparql/expr/number.h"
 
 #include <math.h>
 #include <setjmp.h>

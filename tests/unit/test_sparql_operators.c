@@ -1,7 +1,7 @@
 /* The operators of one child, over rows made up by the test: against simple models. */
-#include "sparql/columns.h"
-#include "sparql/expr.h"
-#include "sparql/id_table.h"
+#include "sparql/expr/expr.h"
+#include "sparql/memory/id_table.h"
+#include "sparql/operators/columns.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

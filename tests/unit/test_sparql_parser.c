@@ -1,6 +1,6 @@
 /* Parser of SPARQL: algebra, scopes, positions, hostile input. */
 #include "sparql/algebra.h"
-#include "sparql/lexer.h"
+#include "sparql/syntax/lexer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Writers of results: exact text of each format, cut streams, long values, repeated ids. */
-#include "sparql/results.h"
+#include "sparql/results/results.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

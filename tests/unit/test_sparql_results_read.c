@@ -1,5 +1,5 @@
 /* Results in JSON and XML: what is read, in pieces of every size, and what is refused. */
-#include "sparql/results_read.h"
+#include "sparql/results/results_read.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* Joins on disk against the same joins in memory, over rows made up by the test: every mode, keys
  * that are frequent, missing or unbound, sorted input; and how much memory they take. */
-#include "sparql/operators.h"
-#include "sparql/spill.h"
+#include "sparql/memory/spill.h"
+#include "sparql/operators/operators.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,114 @@
+/* sparql/plan/vec_plan.c - where vec:nearest stands in a plan: over the whole of its group. */
+#include "sparql/operators/graph_scan.h"
+#include "sparql/operators/vec_query.h"
+#include "sparql/plan/plan_build.h"
+
+#include "base/poison.h"
+
+/* ---- between the query and its vectors --------------------------------------------------------
+ */
+
+static quoin_status
+find_term(atom_id *out, void *user, const rdf_term *term, quoin_error *err)
+{
+  sparql_context *ctx = user;
+  quoin_status st = sparql_intern(out, ctx, term, err);
+  if (!st && !sparql_id_is_stored(ctx, *out)) *out = ATOM_NONE_ID;
+  return st;
+}
+
+static quoin_status
+read_term(rdf_term *out, void *user, atom_id id, base_arena *arena, quoin_error *err)
+{
+  return sparql_term(out, user, id, arena, err);
+}
+
+static bool
+local_vector(const float **out, uint32_t *dimension, void *user, atom_id id)
+{
+  const sparql_context *ctx = user;
+  return atom_local_vector(out, dimension, ctx->local, id);
+}
+
+vec_terms
+sparql_vec_terms(sparql_context *ctx)
+{
+  return (vec_terms){.user = ctx, .find = find_term, .read = read_term, .vector = local_vector};
+}
+
+quoin_status
+sparql_vec_graphs(vec_graphs *out, sparql_context *ctx, const sparql_active_graph *active,
+                  atom_id name, quoin_error *err)
+{
+  sparql_graph graph;
+  quoin_status st = sparql_graph_init(&graph, ctx, active, name, err);
+  if (st) return st;
+  *out = (vec_graphs){.scope = graph.scope,
+                      .graph = graph.name,
+                      .merged = graph.merged,
+                      .n_merged = graph.n_merged,
+                      .skip = graph.skip,
+                      .empty = graph.empty};
+  if (graph.name.bits) { /* one graph: no merge to look through */
+    out->merged = NULL;
+    out->skip = ATOM_NONE_ID;
+  }
+  return QUOIN_OK;
+}
+
+quoin_status
+sparql_vec_index(vec_declaration *out, sparql_context *ctx, const sparql_algebra *node,
+                 quoin_error *err)
+{
+  bool found = false;
+  atom_id predicate;
+  const rdf_term *name = &node->node.term;
+  vec_terms terms = sparql_vec_terms(ctx);
+  quoin_status st = find_term(&predicate, ctx, name, err);
+  if (!st) st = vec_declaration_find(out, &found, ctx->snapshot, &terms, predicate, ctx->mem, err);
+  if (st || found) return st;
+  return base_fail_pos(err, QUOIN_ERR_NOT_FOUND, NULL, node->line, node->column,
+                       "no vector index is declared over <%.*s>",
+                       (int)(name->value.len < 200 ? name->value.len : 200), name->value.ptr);
+}
+
+/* ---- the plan ---------------------------------------------------------------------------------
+ */
+
+static bool
+is_const(const sparql_node *node)
+{
+  return node->var == SPARQL_NO_VAR;
+}
+
+static quoin_status
+check_query(const sparql_algebra *node, sparql_context *ctx, const sparql_operator *child,
+            quoin_error *err)
+{
+  if (is_const(&node->object) || child->maybe[node->object.var]) return QUOIN_OK;
+  quoin_span name = ctx->query->vars[node->object.var];
+  return base_fail_pos(err, QUOIN_ERR_SYNTAX, NULL, node->line, node->column,
+                       "vec:nearest to ?%.*s: nothing in its group binds the variable",
+                       (int)(name.len < 80 ? name.len : 80), name.ptr);
+}
+
+quoin_status
+plan_nearest(sparql_operator **out, planner *p, const sparql_algebra *node,
+             const sparql_active_graph *graph, const bool *need, quoin_error *err)
+{
+  nearest_options options = {.node = node, .graph = graph, .frame = p->frame};
+  sparql_operator *child;
+  bool *below;
+  quoin_status st = sparql_vec_index(&options.index, p->ctx, node, err);
+  if (st || (st = plan_need_copy(&below, p, need, err))) return st;
+  if (!is_const(&node->subject)) below[node->subject.var] = true;
+  if (!is_const(&node->object)) below[node->object.var] = true;
+  if ((st = plan_node(&child, p, node->left, graph, below, UINT64_MAX, err))) return st;
+  if ((st = check_query(node, p->ctx, child, err))) return st;
+  quad_pattern all = {.scope = QUAD_ANY};
+  all.match.term[QUAD_P] = options.index.predicate;
+  if ((st = sparql_reads(p->ctx, &all, err))) return st;
+  if ((st = quad_count(&options.vectors, p->ctx->snapshot, &all, err))) return st;
+  st = sparql_nearest_make(out, p->ctx, child, &options, err);
+  return plan_made(p, st, *out, err);
+}
