@@ -287,8 +287,10 @@ base_file_temp(base_file *out, const char *path, quoin_error *err)
 void
 base_file_close(base_file *file)
 {
+  if (file->locked) (void)sys_flock(file->fd, LOCK_UN);
   if (file->fd >= 0) (void)close(file->fd);
   file->fd = -1;
+  file->locked = false;
 }
 
 quoin_status
@@ -427,7 +429,7 @@ base_file_writeback(const base_file *file, uint64_t offset, uint64_t len)
 }
 
 quoin_status
-base_file_lock(bool *taken, const base_file *file, quoin_error *err)
+base_file_lock(bool *taken, base_file *file, quoin_error *err)
 {
   *taken = false;
   int failed;
@@ -436,6 +438,6 @@ base_file_lock(bool *taken, const base_file *file, quoin_error *err)
   while (failed && errno == EINTR);
   if (failed && errno == EWOULDBLOCK) return QUOIN_OK;
   if (failed) return base_fail_os(err, errno, file->name, "file cannot be locked");
-  *taken = true;
+  *taken = file->locked = true;
   return QUOIN_OK;
 }

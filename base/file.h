@@ -17,6 +17,7 @@ struct base_quota {
 
 typedef struct base_file {
   int fd;            /* -1: closed */
+  bool locked;       /* this one holds the lock */
   base_quota *quota; /* of the directory it was opened in; NULL: none */
   char name[256];    /* end of the path, for messages */
 } base_file;
@@ -88,7 +89,8 @@ quoin_status base_file_extend(const base_file *file, uint64_t size, quoin_error 
 quoin_status base_file_sync(const base_file *file, quoin_error *err); /* fdatasync */
 /* Start write-back of a range without waiting; errors are left to base_file_sync. */
 void base_file_writeback(const base_file *file, uint64_t offset, uint64_t len);
-/* Take an exclusive flock without waiting; false when another process holds it. */
-quoin_status base_file_lock(bool *taken, const base_file *file, quoin_error *err);
+/* Take an exclusive flock without waiting; false when another process holds it. Closing gives it
+ * back at once, even while a child between fork and exec has the descriptor, too. */
+quoin_status base_file_lock(bool *taken, base_file *file, quoin_error *err);
 
 #endif /* QUOIN_BASE_FILE_H */

@@ -116,6 +116,29 @@ test_file__locks_out_other_processes(void **state)
   fixture_remove(&f);
 }
 
+/* A child between fork and exec has the descriptor, too: it must not keep the lock. */
+static void
+test_file__closing_unlocks_whoever_has_a_copy(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture f;
+  base_file file;
+  bool taken;
+  fixture_make(&f);
+  assert_ok(base_file_open(&file, &f.dir, "lock", BASE_FILE_CREATE_NEW, &err));
+  assert_ok(base_file_lock(&taken, &file, &err));
+  assert_true(taken);
+  const int copy = dup(file.fd);
+  base_file_close(&file);
+  assert_ok(base_file_open(&file, &f.dir, "lock", BASE_FILE_WRITE, &err));
+  assert_ok(base_file_lock(&taken, &file, &err));
+  assert_true(taken);
+  base_file_close(&file);
+  assert_int_equal(close(copy), 0);
+  fixture_remove(&f);
+}
+
 static quoin_status
 count_one(void *user, const char *name, quoin_error *err)
 {
@@ -243,6 +266,7 @@ main(void)
       cmocka_unit_test(test_file__reads_what_was_written),
       cmocka_unit_test(test_file__extends_without_holes),
       cmocka_unit_test(test_file__locks_out_other_processes),
+      cmocka_unit_test(test_file__closing_unlocks_whoever_has_a_copy),
       cmocka_unit_test(test_dir__lists_renames_and_removes),
       cmocka_unit_test(promise_c5_growth_moves_nothing_that_is_held),
       cmocka_unit_test(test_map__survives_no_memory_when_it_moves),
