@@ -487,18 +487,36 @@ graphs:
   return st;
 }
 
+/* The indexes as they are. Beside a process that writes, the graphs that a manifest names may be
+ * gone before they are opened: then there is a newer manifest. */
+static quoin_status
+take_up(vec_indexes *ix, quoin_error *err)
+{
+  enum { TRIES = 50 };
+  quoin_status st = QUOIN_OK;
+  for (unsigned i = 0; i < TRIES; i++) {
+    quad_snapshot *snapshot;
+    quoin_span section = quad_store_section(ix->store);
+    if ((st = quad_snapshot_acquire(&snapshot, ix->store, err))) return st;
+    ix->known = quad_snapshot_atom_mark(snapshot);
+    ix->next_id = vec_section_next_id(section);
+    st = refresh(ix, snapshot, section, err);
+    quad_snapshot_release(snapshot);
+    if (st != QUOIN_ERR_NOT_FOUND || !ix->read_only) return st;
+    if (quad_store_refresh(NULL, ix->store, NULL)) return st;
+    base_error_clear(err);
+  }
+  return base_fail(err, QUOIN_ERR_BUSY,
+                   "the store is being changed faster than it can be opened: try again");
+}
+
 quoin_status
 vec_attach(quad_store *store, const vec_options *options, quoin_error *err)
 {
   vec_indexes *ix;
-  quad_snapshot *snapshot = NULL;
-  quoin_span section = quad_store_section(store);
   quoin_status st = indexes_new(&ix, store, options, err);
   if (st) return st;
-  if ((st = quad_snapshot_acquire(&snapshot, store, err))) goto done;
-  ix->known = quad_snapshot_atom_mark(snapshot);
-  ix->next_id = vec_section_next_id(section);
-  if ((st = refresh(ix, snapshot, section, err))) goto done;
+  if ((st = take_up(ix, err))) goto done;
   if (!options->read_only) {
     ix->due = true;
     int rc = pthread_create(&ix->thread, NULL, vec_link_thread, ix);
@@ -520,7 +538,6 @@ vec_attach(quad_store *store, const vec_options *options, quoin_error *err)
   ix = NULL;
 
 done:
-  quad_snapshot_release(snapshot);
   if (ix) participant_close(ix);
   return st;
 }
