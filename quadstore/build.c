@@ -1,9 +1,9 @@
 /* quadstore/build.c - all orders of a run from records sorted by SPO.
  *
- * The orders form a chain: a stable sort of (x,y,z) by y gives (y,x,z), so each order of the six
- * comes from the one before by sorting one column. All threads sort an order together, then encode
- * it together, some hundred blocks at a time; blocks are written where they would be if one thread
- * did it all. */
+ * A stable sort of (x,y,z) by y gives (y,x,z), so each order comes from another by sorting one
+ * column; and (x,z,y) is (x,y,z) with each x sorted by itself, in the cache. PSO is made aside, so
+ * that SPO is there for SOP. All threads sort an order together, then encode it together, some
+ * hundred blocks at a time; blocks are written where they would be if one thread did it all. */
 #include "quadstore/ranks.h"
 #include "quadstore/sort.h"
 #include "quadstore/team.h"
@@ -15,21 +15,24 @@
 enum { BATCH_ROWS = 128 * CODEC_BLOCK };
 
 const uint8_t quad_build_sequence[QUAD_ORDERS] = {
-    QUAD_SPO, QUAD_PSO, QUAD_OPS, QUAD_SOP, QUAD_OSP, QUAD_POS, QUAD_GPOS, QUAD_GSPO, QUAD_GOSP};
+    QUAD_SPO, QUAD_PSO, QUAD_SOP, QUAD_OSP, QUAD_OPS, QUAD_POS, QUAD_GPOS, QUAD_GSPO, QUAD_GOSP};
 
+/* How to come from one order to the next. */
 typedef struct chain_step {
-  uint8_t n, by[2];
+  uint8_t order, n, by[2]; /* a stable sort by `n` positions */
 } chain_step;
-/* What to sort by to come from the order before in quad_build_sequence. */
-static const chain_step steps[QUAD_ORDERS] = {
-    {0, {0}},      {1, {QUAD_P}}, {1, {QUAD_O}},         {1, {QUAD_S}},        {1, {QUAD_O}},
-    {1, {QUAD_P}}, {1, {QUAD_G}}, {2, {QUAD_G, QUAD_S}}, {2, {QUAD_G, QUAD_O}}};
+/* For runs in memory, by radix sorts alone. */
+static const chain_step memory_steps[QUAD_ORDERS] = {
+    {QUAD_SPO, 0, {0}},       {QUAD_PSO, 1, {QUAD_P}},          {QUAD_OPS, 1, {QUAD_O}},
+    {QUAD_SOP, 1, {QUAD_S}},  {QUAD_OSP, 1, {QUAD_O}},          {QUAD_POS, 1, {QUAD_P}},
+    {QUAD_GPOS, 1, {QUAD_G}}, {QUAD_GSPO, 2, {QUAD_G, QUAD_S}}, {QUAD_GOSP, 2, {QUAD_G, QUAD_O}}};
 
 /* One order being encoded. */
 typedef struct emission {
   quad_writer *writer;
   const quad_ranks *ranks;
-  const uint8_t *keys; /* of the order */
+  const uint32_t *data; /* its records, sorted */
+  const uint8_t *keys;  /* of the order */
   base_cancel *cancel;
 
   base_mutex lock;
@@ -56,7 +59,7 @@ encode_rows(quad_blocks *blocks, uint64_t *col, const emission *e, size_t at, si
     cols[k] = col + (size_t)k * CODEC_BLOCK;
   for (; !st && at < end; at += CODEC_BLOCK) {
     size_t n = end - at < CODEC_BLOCK ? end - at : CODEC_BLOCK;
-    const uint32_t *rec = r->data + at * keys;
+    const uint32_t *rec = e->data + at * keys;
     for (unsigned k = 0; k < keys; k++) {
       const uint64_t *ids = r->ids[e->keys[k]];
       const uint32_t *from = rec + e->keys[k];
@@ -121,8 +124,8 @@ emit_batch(void *user, size_t i)
 }
 
 static quoin_status
-emit_order(quad_writer *w, unsigned part, unsigned order, const quad_ranks *r, base_cancel *cancel,
-           quoin_error *err)
+emit_order(quad_writer *w, unsigned part, unsigned order, const quad_ranks *r, const uint32_t *data,
+           base_cancel *cancel, quoin_error *err)
 {
   quad_sink *sink = quad_writer_sink(w);
   quoin_status st;
@@ -131,6 +134,7 @@ emit_order(quad_writer *w, unsigned part, unsigned order, const quad_ranks *r, b
   if (!e) return base_fail_nomem(err);
   e->writer = w;
   e->ranks = r;
+  e->data = data;
   e->keys = quad_order_keys[order];
   e->cancel = cancel;
   e->err = err;
@@ -151,17 +155,10 @@ no_lock:
   return st;
 }
 
-static unsigned
-last_step(uint32_t orders, unsigned part)
+static bool
+is_wanted(uint32_t orders, unsigned part, unsigned order)
 {
-  unsigned last = 0;
-
-  for (unsigned i = 0; i < QUAD_ORDERS; i++) {
-    unsigned order = quad_build_sequence[i];
-    if (part == QUAD_PART_DEFAULT && order >= QUAD_GSPO) continue;
-    if (orders >> order & 1) last = i;
-  }
-  return last;
+  return orders >> order & 1 && (part == QUAD_PART_NAMED || order < QUAD_GSPO);
 }
 
 /* How many quads each predicate has. */
@@ -183,19 +180,73 @@ count_predicates(quad_writer *w, unsigned part, const quad_ranks *r, quoin_error
   return st;
 }
 
+/* Records sorted by SPO make PSO, and are sorted by SPO again. */
+static quoin_status
+emit_pso(quad_writer *w, unsigned part, quad_ranks *r, base_cancel *cancel, quoin_error *err)
+{
+  static const uint8_t p = QUAD_P, s = QUAD_S;
+  const uint32_t *sorted;
+  quoin_status st;
+
+  if ((st = quad_ranks_sort_aside(&sorted, r, QUAD_P, err))) return st;
+  if (sorted) return emit_order(w, part, QUAD_PSO, r, sorted, cancel, err);
+  if ((st = quad_ranks_sort(r, &p, 1, err))) return st;
+  if ((st = emit_order(w, part, QUAD_PSO, r, r->data, cancel, err))) return st;
+  return quad_ranks_sort(r, &s, 1, err);
+}
+
+/* From the order before in quad_build_sequence to this one; PSO leaves SPO. */
+static quoin_status
+next_order(quad_ranks *r, unsigned order, quoin_error *err)
+{
+  static const uint8_t o = QUAD_O, p = QUAD_P, g[2] = {QUAD_G, QUAD_S}, go[2] = {QUAD_G, QUAD_O};
+
+  switch ((quad_order)order) {
+  case QUAD_SPO:
+  case QUAD_PSO:
+    return QUOIN_OK;
+  case QUAD_SOP:
+    quad_ranks_sort_groups(r, QUAD_S, QUAD_O, QUAD_P);
+    return QUOIN_OK;
+  case QUAD_OSP:
+    return quad_ranks_sort(r, &o, 1, err);
+  case QUAD_OPS:
+    quad_ranks_sort_groups(r, QUAD_O, QUAD_P, QUAD_S);
+    return QUOIN_OK;
+  case QUAD_POS:
+    return quad_ranks_sort(r, &p, 1, err);
+  case QUAD_GPOS:
+    return quad_ranks_sort(r, g, 1, err);
+  case QUAD_GSPO:
+    return quad_ranks_sort(r, g, 2, err);
+  case QUAD_GOSP:
+    return quad_ranks_sort(r, go, 2, err);
+  case QUAD_ORDERS:
+    break;
+  }
+  return QUOIN_OK;
+}
+
 quoin_status
 quad_build_orders(quad_writer *w, unsigned part, quad_ranks *r, base_cancel *cancel,
                   quoin_error *err)
 {
   uint32_t orders = quad_writer_sink(w)->orders;
-  unsigned last = last_step(orders, part);
+  unsigned left = 0;
   quoin_status st = count_predicates(w, part, r, err);
 
-  for (unsigned i = 0; !st && i <= last; i++) {
+  for (unsigned order = 0; order < QUAD_ORDERS; order++)
+    left += is_wanted(orders, part, order);
+  for (unsigned i = 0; !st && left; i++) {
     unsigned order = quad_build_sequence[i];
+    bool wanted = is_wanted(orders, part, order);
     if (cancel && (st = base_cancel_check(cancel, err))) break;
-    if (i && (st = quad_ranks_sort(r, steps[i].by, steps[i].n, err))) break;
-    if (orders >> order & 1) st = emit_order(w, part, order, r, cancel, err);
+    if ((st = next_order(r, order, err))) break;
+    if (wanted && order == QUAD_PSO)
+      st = emit_pso(w, part, r, cancel, err);
+    else if (wanted)
+      st = emit_order(w, part, order, r, r->data, cancel, err);
+    left -= wanted;
   }
   return st;
 }
@@ -223,18 +274,21 @@ quoin_status
 quad_build_memory(quad_memory *m, uint32_t orders, unsigned part, quad_records *r, bool tombstones,
                   quad_tally *tally, const base_alloc *mem, quoin_error *err)
 {
-  unsigned last = last_step(orders, part);
+  unsigned left = 0;
   quoin_status st;
 
-  for (unsigned i = 0; i <= last; i++) {
-    unsigned order = quad_build_sequence[i];
+  for (unsigned order = 0; order < QUAD_ORDERS; order++)
+    left += is_wanted(orders, part, order);
+  for (unsigned i = 0; left; i++) {
+    const chain_step *step = &memory_steps[i];
     quad_section *sec;
-    if (i && r->n > 1 && (st = quad_records_sort(r, steps[i].by, steps[i].n, mem, err))) return st;
-    if (!(orders >> order & 1)) continue;
-    sec = quad_memory_begin(m, part, order);
-    fill_section(sec, order, r, tombstones);
+    if (step->n && r->n > 1 && (st = quad_records_sort(r, step->by, step->n, mem, err))) return st;
+    if (!is_wanted(orders, part, step->order)) continue;
+    left--;
+    sec = quad_memory_begin(m, part, step->order);
+    fill_section(sec, step->order, r, tombstones);
     quad_memory_end(m);
-    quad_tally_begin(tally, part, order);
+    quad_tally_begin(tally, part, step->order);
     st = quad_tally_add(tally, (const uint64_t *const *)sec->col, sec->dead, r->n, err);
     if (st) return st;
   }

@@ -225,7 +225,6 @@ drop_present(quad_ranks *r, quad_bulk *bulk, unsigned part, quoin_error *err)
 static quoin_status
 build(quad_writer *w, uint64_t *n, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
 {
-  static const uint8_t spo[4] = {QUAD_S, QUAD_P, QUAD_O, QUAD_G};
   quoin_status st = QUOIN_OK;
 
   *n = 0;
@@ -235,10 +234,10 @@ build(quad_writer *w, uint64_t *n, quad_bulk *bulk, base_cancel *cancel, quoin_e
     unsigned keys = part_keys(part);
     quad_ranks r;
     if (!g->n) continue;
-    st = quad_ranks_new(&r, g->data, g->n, keys, bulk->threads, bulk->store->mem, err);
+    st = quad_ranks_new(&r, g->data, g->n, g->room, keys, bulk->threads, bulk->store->mem, err);
+    *g = (gathered){0}; /* taken over */
     if (st) return st;
-    free_part(bulk, part); /* the sort has memory of its own */
-    if (!(st = quad_ranks_sort(&r, spo, keys, err))) {
+    if (!(st = quad_ranks_sort_first(&r, err))) {
       quad_ranks_unique(&r);
       st = drop_present(&r, bulk, part, err);
     }

@@ -10,7 +10,7 @@
 
 #include "base/poison.h"
 
-enum { PASS_BITS = 11, PASS_SLOTS = 1 << PASS_BITS, SLICE_LEAST = 1 << 15 };
+enum { PASS_BITS = QUAD_RADIX_BITS, PASS_SLOTS = 1 << PASS_BITS, SLICE_LEAST = 1 << 15 };
 
 typedef struct radix {
   const uint32_t *from;

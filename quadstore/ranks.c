@@ -31,7 +31,7 @@ typedef struct rank_word {
 
 typedef struct ranker {
   quad_ranks *r;
-  const uint64_t *records;
+  uint64_t *records; /* in the block of `r`, which the numbers are written over */
   size_t slices;
   survey *surveys; /* of each slice */
   survey all;
@@ -138,24 +138,63 @@ word_bits(const rank_word *w)
   return atomic_load_explicit(&((rank_word *)(uintptr_t)w)->bits, memory_order_relaxed);
 }
 
+/* Numbers in the place of ids, from the beginning of the slice on: half of it is free then. What is
+ * written lies before what is still to be read. */
+static inline __attribute__((always_inline)) void
+number_with(const ranker *k, size_t slice)
+{
+  size_t begin, end;
+  unsigned keys = k->r->keys;
+  char *to;
+
+  slice_bounds(&begin, &end, k, slice);
+  to = (char *)(k->records + begin * keys);
+  for (size_t i = begin; i < end; i++)
+    for (unsigned c = 0; c < keys; c++, to += 4) {
+      uint64_t id = k->records[i * keys + c];
+      unsigned kind = kind_of(id);
+      uint32_t number = (uint32_t)id; /* of a wide kind: wide_number left it here */
+      if (!k->wide[c][kind]) {
+        const rank_word *w = &k->words[(id >> 6) - k->first[c][kind]];
+        uint64_t below = word_bits(w) & ((UINT64_C(1) << (id & 63)) - 1);
+        number = (uint32_t)(w->before + (unsigned)__builtin_popcountll(below));
+      }
+      memcpy(to, &number, 4);
+    }
+}
+
 static void
 number_slice(void *user, size_t slice)
 {
-  const ranker *k = user;
-  size_t begin, end;
-  unsigned keys = k->r->keys;
+  number_with(user, slice);
+}
 
-  slice_bounds(&begin, &end, k, slice);
-  for (size_t i = begin; i < end; i++)
-    for (unsigned c = 0; c < keys; c++) {
-      uint64_t id = k->records[i * keys + c];
-      unsigned kind = kind_of(id);
-      const rank_word *w;
-      if (k->wide[c][kind]) continue;
-      w = &k->words[(id >> 6) - k->first[c][kind]];
-      uint64_t below = word_bits(w) & ((UINT64_C(1) << (id & 63)) - 1);
-      k->r->data[i * keys + c] = (uint32_t)(w->before + (unsigned)__builtin_popcountll(below));
-    }
+#if defined(__x86_64__)
+/* The same with the instruction that counts bits. */
+__attribute__((target("popcnt"))) static void
+number_slice_popcnt(void *user, size_t slice)
+{
+  number_with(user, slice);
+}
+#endif
+
+static void
+number_all(ranker *k)
+{
+  quad_ranks *r = k->r;
+  void (*work)(void *user, size_t slice) = number_slice;
+
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("popcnt")) work = number_slice_popcnt;
+#endif
+  quad_team_run(r->threads, k->slices, work, k);
+  r->data = r->block;
+  r->spare = r->data + r->n * r->keys;
+  for (size_t i = 1; i < k->slices; i++) {
+    size_t begin, end;
+    slice_bounds(&begin, &end, k, i);
+    memmove(r->data + begin * r->keys, k->records + begin * r->keys, 4 * (end - begin) * r->keys);
+  }
 }
 
 static size_t
@@ -236,7 +275,8 @@ free_pairs(ranker *k, size_t n)
   k->pairs = k->pairs_spare = NULL;
 }
 
-/* Number the ids of a wide kind, those of pairs [*at, ...), from *next on. */
+/* Number the ids of a wide kind, those of pairs [*at, ...), from *next on. The numbers stand in for
+ * the ids, below their kinds. */
 static void
 wide_number(ranker *k, unsigned c, unsigned kind, size_t *at, uint64_t *ids, size_t *next)
 {
@@ -246,7 +286,8 @@ wide_number(ranker *k, unsigned c, unsigned kind, size_t *at, uint64_t *ids, siz
   for (; *at < end; ++*at) {
     uint64_t id = pair_id(k->pairs, *at);
     if (!*next || ids[*next - 1] != id) ids[(*next)++] = id;
-    k->r->data[(size_t)k->pairs[PAIR_WORDS * *at + 2] * keys + c] = (uint32_t)(*next - 1);
+    k->records[(size_t)k->pairs[PAIR_WORDS * *at + 2] * keys + c] =
+        (uint64_t)kind << 58 | (uint32_t)(*next - 1);
   }
 }
 
@@ -284,22 +325,29 @@ done:
 }
 
 quoin_status
-quad_ranks_new(quad_ranks *out, const uint64_t *records, size_t n, unsigned keys, unsigned threads,
-               const base_alloc *mem, quoin_error *err)
+quad_ranks_new(quad_ranks *out, uint64_t *records, size_t n, size_t room, unsigned keys,
+               unsigned threads, const base_alloc *mem, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   ranker *k = base_new_zero(mem, 1, sizeof *k);
 
-  assert(n && n <= UINT32_MAX && (keys == 3 || keys == 4));
-  *out = (quad_ranks){.mem = mem, .threads = threads, .keys = keys, .n = n, .room = n};
-  if (!k) return base_fail_nomem(err);
+  assert(n && n <= room && n <= UINT32_MAX && (keys == 3 || keys == 4));
+  *out = (quad_ranks){.mem = mem,
+                      .threads = threads,
+                      .keys = keys,
+                      .n = n,
+                      .block = records,
+                      .block_words = room * keys};
+  if (!k) {
+    st = base_fail_nomem(err);
+    goto done;
+  }
   k->r = out;
   k->records = records;
   k->slices = n / SLICE_LEAST < threads ? n / SLICE_LEAST : threads;
   if (!k->slices) k->slices = 1;
   k->surveys = base_new(mem, k->slices, sizeof *k->surveys);
-  out->data = base_new(mem, n, keys * sizeof *out->data);
-  if (!k->surveys || !out->data) {
+  if (!k->surveys) {
     st = base_fail_nomem(err);
     goto done;
   }
@@ -312,11 +360,13 @@ quad_ranks_new(quad_ranks *out, const uint64_t *records, size_t n, unsigned keys
   quad_team_run(threads, k->slices, mark_slice, k);
   for (unsigned c = 0; c < keys; c++)
     if ((st = number_column(k, c, err))) goto done;
-  quad_team_run(threads, k->slices, number_slice, k);
+  number_all(k);
 
 done:
-  base_release(mem, k->words, k->n_words, sizeof *k->words);
-  base_release(mem, k->surveys, k->slices, sizeof *k->surveys);
+  if (k) {
+    base_release(mem, k->words, k->n_words, sizeof *k->words);
+    base_release(mem, k->surveys, k->slices, sizeof *k->surveys);
+  }
   base_release(mem, k, 1, sizeof *k);
   if (st) quad_ranks_clear(out);
   return st;
@@ -326,41 +376,8 @@ void
 quad_ranks_clear(quad_ranks *r)
 {
   if (!r->mem) return;
-  base_release(r->mem, r->data, r->room, r->keys * sizeof *r->data);
-  base_release(r->mem, r->spare, r->room, r->keys * sizeof *r->spare);
+  base_release(r->mem, r->block, r->block_words, 8);
   for (unsigned c = 0; c < 4; c++)
     base_release(r->mem, r->ids[c], r->distinct[c], sizeof *r->ids[c]);
   *r = (quad_ranks){0};
-}
-
-/* ---- sorting --------------------------------------------------------------------------------- */
-
-quoin_status
-quad_ranks_sort(quad_ranks *r, const uint8_t *by, unsigned n_by, quoin_error *err)
-{
-  quad_digit digit[4];
-
-  assert(n_by <= 4);
-  if (!r->spare && !(r->spare = base_new(r->mem, r->room, r->keys * sizeof *r->spare)))
-    return base_fail_nomem(err);
-  for (unsigned i = 0; i < n_by; i++) {
-    size_t last = r->distinct[by[i]] - 1;
-    digit[i].word = by[i];
-    digit[i].bits = last ? (uint8_t)(64 - __builtin_clzll(last)) : 0;
-  }
-  return quad_radix_sort(&r->data, &r->spare, r->n, r->keys, digit, n_by, r->threads, r->mem, err);
-}
-
-void
-quad_ranks_unique(quad_ranks *r)
-{
-  size_t kept = r->n ? 1 : 0, bytes = r->keys * sizeof *r->data;
-
-  for (size_t i = 1; i < r->n; i++) {
-    const uint32_t *rec = r->data + i * r->keys, *last = r->data + (kept - 1) * r->keys;
-    if (rec[0] == last[0] && rec[2] == last[2] && memcmp(rec, last, bytes) == 0) continue;
-    if (kept != i) memcpy(r->data + kept * r->keys, rec, bytes);
-    kept++;
-  }
-  r->n = kept;
 }

@@ -22,8 +22,7 @@ quoin_status quad_records_sort(quad_records *r, const uint8_t *by, unsigned n_by
 /* Drop equal neighbours. */
 void quad_records_unique(quad_records *r);
 
-/* The orders in the sequence in which they are built: each comes from the one before by few
- * stable sorts of one column. Files hold their sections in this sequence. */
+/* The orders in the sequence in which files hold their sections: that in which they are built. */
 extern const uint8_t quad_build_sequence[QUAD_ORDERS];
 
 /* Write all orders of the writer from records sorted by SPO(G); they are in another order then. */

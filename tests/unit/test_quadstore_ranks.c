@@ -39,6 +39,19 @@ random_id(unsigned shape)
   }
 }
 
+/* Ranks of a copy of n records, with some room to spare. */
+static void
+make_ranks(quad_ranks *out, const uint64_t *ids, size_t n, unsigned keys, unsigned threads)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  size_t room = n + draw() % 3;
+  uint64_t *copy = base_new(MEM, room * keys, 8);
+
+  assert_non_null(copy);
+  memcpy(copy, ids, n * keys * 8);
+  assert_ok(quad_ranks_new(out, copy, n, room, keys, threads, MEM, &err));
+}
+
 static void
 check_ids(const quad_ranks *r, const uint64_t *ids, size_t n)
 {
@@ -69,7 +82,7 @@ test_ranks__sort_as_the_ids_do(void **state)
       ids[i] = random_id(shape[i % keys]);
     for (size_t i = 0; i + 1 < n; i += 2) /* and some quads twice */
       if (draw() % 8 == 0) memcpy(ids + (i + 1) * keys, ids + i * keys, 8 * (size_t)keys);
-    assert_ok(quad_ranks_new(&r, ids, n, keys, threads, MEM, &err));
+    make_ranks(&r, ids, n, keys, threads);
     check_ids(&r, ids, n);
 
     sort_keys = keys;
@@ -107,7 +120,7 @@ test_ranks__sort_by_one_key_is_stable(void **state)
 
   for (size_t i = 0; i < 3 * n; i++)
     ids[i] = (uint64_t)ATOM_IRI << 58 | (1 + draw() % (i % 3 == 1 ? 20 : 9000));
-  assert_ok(quad_ranks_new(&r, ids, n, 3, 3, MEM, &err));
+  make_ranks(&r, ids, n, 3, 3);
   assert_ok(quad_ranks_sort(&r, spo, 3, &err));
   assert_ok(quad_ranks_sort(&r, p, 1, &err));
   sort_keys = 3;
@@ -116,6 +129,62 @@ test_ranks__sort_by_one_key_is_stable(void **state)
   check_ids(&r, ids, n);
   quad_ranks_clear(&r);
   base_release(MEM, ids, 3 * n, 8);
+}
+
+/* The order of `ids` is to be that of `by`, of the ranks' too. */
+static void
+check_order(const quad_ranks *r, uint64_t *ids, size_t n, unsigned keys, const char *by)
+{
+  sort_keys = keys;
+  for (unsigned i = 0; i < keys; i++)
+    sort_by[i] = by[i] == 'S' ? QUAD_S : by[i] == 'P' ? QUAD_P : by[i] == 'O' ? QUAD_O : QUAD_G;
+  qsort(ids, n, 8 * (size_t)keys, by_keys);
+  check_ids(r, ids, n);
+}
+
+/* The way a load goes: subjects that lie together or not, in order or not; large groups. */
+static void
+test_ranks__sort_by_groups_as_by_radix(void **state)
+{
+  (void)state;
+  static const uint8_t o[1] = {QUAD_O};
+  quoin_error err = QUOIN_ERROR_INIT;
+  uint64_t *ids = base_new(MEM, 4 * (size_t)MOST, 8);
+  assert_non_null(ids);
+  for (unsigned round = 0; round < 24; round++) {
+    size_t n = round % 3 ? 1 + draw() % 3000 : 50000 + draw() % (MOST - 50000);
+    unsigned keys = 3 + (unsigned)draw() % 2, threads = 1 + (unsigned)draw() % 4;
+    size_t together = draw() % 2 ? 1 + draw() % 500 : n;
+    unsigned step = draw() % 3 ? 1 : 7919 /* a prime: no subject comes twice */;
+    bool scattered = draw() % 4 == 0;
+    quad_ranks r;
+
+    for (size_t i = 0; i < n; i++) {
+      uint64_t *q = ids + i * keys;
+      q[0] = (uint64_t)ATOM_IRI << 58 |
+             (1 + (scattered ? draw() % 300 : (i / together + 1) * step % 1000003));
+      q[1] = (uint64_t)ATOM_IRI << 58 | (1 + draw() % 20);
+      q[2] = (uint64_t)ATOM_STRING << 58 | (1 + draw() % (1 + n / 2));
+      if (keys == 4) q[3] = (uint64_t)ATOM_IRI << 58 | (1 + draw() % 3);
+    }
+    make_ranks(&r, ids, n, keys, threads);
+    assert_ok(quad_ranks_sort_first(&r, &err));
+    check_order(&r, ids, n, keys, "SPOG");
+    const uint32_t *aside = NULL, *data = r.data;
+    assert_ok(quad_ranks_sort_aside(&aside, &r, QUAD_P, &err));
+    assert_non_null(aside);
+    quad_ranks pso = r;
+    pso.data = (uint32_t *)(uintptr_t)aside;
+    check_order(&pso, ids, n, keys, "PSOG");
+    assert_ptr_equal(r.data, data);
+    quad_ranks_sort_groups(&r, QUAD_S, QUAD_O, QUAD_P);
+    check_order(&r, ids, n, keys, "SOPG");
+    assert_ok(quad_ranks_sort(&r, o, 1, &err));
+    quad_ranks_sort_groups(&r, QUAD_O, QUAD_P, QUAD_S);
+    check_order(&r, ids, n, keys, "OPSG");
+    quad_ranks_clear(&r);
+  }
+  base_release(MEM, ids, 4 * (size_t)MOST, 8);
 }
 
 typedef struct tally {
@@ -154,6 +223,7 @@ main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ranks__sort_as_the_ids_do),
       cmocka_unit_test(test_ranks__sort_by_one_key_is_stable),
+      cmocka_unit_test(test_ranks__sort_by_groups_as_by_radix),
       cmocka_unit_test(test_team__does_each_part_once),
   };
   support_seed();
