@@ -9,6 +9,7 @@
  * Until SMALL_QUADS are parsed there is no writer: a load that ends before goes through the log in
  * one commit, so that many small loads leave memory runs and no files of their own. */
 #include "load/load.h"
+#include "load/vectors.h"
 #include "load/write.h"
 
 #include <assert.h>
@@ -29,7 +30,8 @@ typedef enum verdict { GOING, COMMIT, ABORT } verdict;
 
 typedef struct load_job {
   quad_store *store;
-  const load_options *options;
+  load_options options; /* the caller's, with the check of vectors */
+  load_vectors vectors;
   const base_alloc *mem;
   rdfio_source *const *sources;
   uint64_t memory_bytes;
@@ -74,7 +76,7 @@ parse_one(load_job *job)
   size_t at = job->claimed++ % RING;
   load_packet *packet = job->ring[at];
   base_mutex_unlock(&job->lock);
-  load_packet_scan(packet, job->options->graph, job->options->read.lenient);
+  load_packet_scan(packet, job->options.graph, &job->options.read);
   base_mutex_lock(&job->lock);
   job->parsed[at] = true;
   base_cond_broadcast(&job->changed);
@@ -102,7 +104,7 @@ static quoin_status
 writer_end(load_job *job, bool commit, quoin_error *err)
 {
   base_cancel cancel = {0}; /* a copy: its counter belongs to one thread */
-  if (job->options->read.cancel) cancel = *job->options->read.cancel;
+  if (job->options.read.cancel) cancel = *job->options.read.cancel;
   return load_writer_end(&job->w, commit, &cancel, err);
 }
 
@@ -166,7 +168,7 @@ idle_most(const load_job *job)
 static void
 report_packet(load_job *job, const load_packet *packet)
 {
-  const rdfio_read_options *read = &job->options->read;
+  const rdfio_read_options *read = &job->options.read;
 
   if (!packet->lines) return; /* rdfio_read did */
   if (job->line_source != packet->source) {
@@ -176,7 +178,7 @@ report_packet(load_job *job, const load_packet *packet)
   for (size_t i = 0; i < packet->n_bad; i++) {
     const load_bad *bad = &packet->bad[i];
     quoin_error error = QUOIN_ERROR_INIT;
-    (void)!base_fail_pos(&error, QUOIN_ERR_SYNTAX, rdfio_source_name(job->sources[packet->source]),
+    (void)!base_fail_pos(&error, bad->status, rdfio_source_name(job->sources[packet->source]),
                          job->line + bad->line, bad->column, "%.*s", (int)bad->message.len,
                          bad->message.ptr);
     if (read->bad) read->bad(read->user, &error);
@@ -331,7 +333,7 @@ hand_over(load_job *job, load_packet *packet, bool parsed, quoin_error *err)
 static void
 report_progress(load_job *job, rdfio_source *source)
 {
-  const rdfio_read_options *read = &job->options->read;
+  const rdfio_read_options *read = &job->options.read;
   uint64_t taken, total, now;
 
   if (!read->progress || (now = base_clock_ns()) < job->progress_at) return;
@@ -350,7 +352,7 @@ read_lines(load_job *job, size_t source, bool quads, quoin_error *err)
   quoin_status st = rdfio_cutter_new(&cutter, from, LOAD_PACKET_CHUNK, job->mem, err);
 
   while (!st) {
-    base_cancel *cancel = job->options->read.cancel;
+    base_cancel *cancel = job->options.read.cancel;
     if (cancel && (st = base_cancel_check(cancel, err))) break;
     if ((st = get_packet(&packet, job, err))) break;
     packet->source = source;
@@ -383,7 +385,7 @@ take_quads(void *user, const rdfio_quad *quads, size_t n, quoin_error *err)
       if ((st = get_packet(&job->copying, job, err))) return st;
       job->copying->source = job->copying_source;
     }
-    st = load_packet_add(job->copying, &quads[i], job->options->graph, err);
+    st = load_packet_add(job->copying, &quads[i], job->options.graph, err);
   }
   return st;
 }
@@ -391,7 +393,7 @@ take_quads(void *user, const rdfio_quad *quads, size_t n, quoin_error *err)
 static void
 pass_bad(void *user, const quoin_error *error)
 {
-  const rdfio_read_options *read = &((load_job *)user)->options->read;
+  const rdfio_read_options *read = &((load_job *)user)->options.read;
   if (read->bad) read->bad(read->user, error);
 }
 
@@ -400,7 +402,7 @@ static void
 pass_progress(void *user, uint64_t statements, uint64_t taken, uint64_t total)
 {
   const load_job *job = user;
-  const rdfio_read_options *read = &job->options->read;
+  const rdfio_read_options *read = &job->options.read;
   (void)total;
   if (read->progress)
     read->progress(read->user, job->result.statements + statements, job->progress_taken + taken,
@@ -410,7 +412,7 @@ pass_progress(void *user, uint64_t statements, uint64_t taken, uint64_t total)
 static quoin_status
 read_others(load_job *job, size_t source, quoin_error *err)
 {
-  rdfio_read_options read = job->options->read;
+  rdfio_read_options read = job->options.read;
   rdfio_read_result got = {0};
 
   read.bad = pass_bad;
@@ -445,7 +447,7 @@ read_all(load_job *job, size_t n, quoin_error *err)
   }
   for (size_t i = 0; i < n && !st; i++) {
     const char *name = rdfio_source_name(job->sources[i]);
-    rdfio_format format = job->options->read.format;
+    rdfio_format format = job->options.read.format;
     if (!format) format = rdfio_format_by_path(name);
     if (format == RDFIO_NTRIPLES || format == RDFIO_NQUADS)
       st = read_lines(job, i, format == RDFIO_NQUADS, err);
@@ -465,8 +467,7 @@ finish(load_job *job, quoin_status st, quoin_error *err)
 {
   if (!job->begun) {
     if (!st)
-      st =
-          load_writer_commit(&job->w, job->ring, (size_t)job->head, job->options->read.cancel, err);
+      st = load_writer_commit(&job->w, job->ring, (size_t)job->head, job->options.read.cancel, err);
     if (!st) job->tail = job->head;
   } else if (job->threads == 1) {
     if (job->w.bulk) { /* it did begin */
@@ -506,6 +507,7 @@ job_clear(load_job *job)
   while (job->n_idle)
     load_packet_free(job->idle[--job->n_idle]);
   load_writer_clear(&job->w);
+  load_vectors_clear(&job->vectors);
 }
 
 quoin_status
@@ -522,7 +524,7 @@ load_sources(load_result *out, quad_store *store, rdfio_source *const *sources, 
   *out = (load_result){0};
   if (!job) return base_fail_nomem(err);
   job->store = store;
-  job->options = options;
+  job->options = *options;
   job->mem = mem;
   job->sources = sources;
   job->memory_bytes = options->memory_bytes ? options->memory_bytes : quarter_of_ram();
@@ -534,6 +536,11 @@ load_sources(load_result *out, quad_store *store, rdfio_source *const *sources, 
   has_lock = true;
   if ((st = base_cond_init(&job->changed, err))) goto done;
   has_cond = true;
+  if ((st = load_vectors_init(&job->vectors, store, mem, err))) goto done;
+  if (job->vectors.n) {
+    job->options.read.check = load_vectors_check;
+    job->options.read.check_user = &job->vectors;
+  }
   st = finish(job, read_all(job, n, err), err);
   *out = job->result;
   out->added = job->w.added;

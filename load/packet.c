@@ -218,12 +218,12 @@ note_bad(load_packet *packet, const quoin_error *bad, quoin_error *err)
   packet->bad = list;
   quoin_span message = base_arena_copy(&packet->text, base_span(bad->message));
   if (!message.ptr) return base_fail_nomem(err);
-  packet->bad[packet->n_bad++] = (load_bad){bad->line, bad->column, message};
+  packet->bad[packet->n_bad++] = (load_bad){bad->status, bad->line, bad->column, message};
   return QUOIN_OK;
 }
 
 void
-load_packet_scan(load_packet *packet, const rdf_term *graph, bool lenient)
+load_packet_scan(load_packet *packet, const rdf_term *graph, const rdfio_read_options *read)
 {
   rdfio_quad quads[SCAN_QUADS]; /* few, to stay in the first-level cache */
   quoin_error error = QUOIN_ERROR_INIT;
@@ -231,10 +231,12 @@ load_packet_scan(load_packet *packet, const rdf_term *graph, bool lenient)
   size_t n;
 
   packet->lines = true;
+  rdfio_chunk_set_check(packet->chunk, read->check, read->check_user);
   while ((st = rdfio_chunk_next(quads, &n, SCAN_QUADS, packet->chunk, &error)) != QUOIN_DONE) {
     for (size_t i = 0; !st && i < n; i++)
       st = load_packet_add(packet, &quads[i], graph, &error);
-    if (st == QUOIN_ERR_SYNTAX && lenient) st = note_bad(packet, &error, &error);
+    if ((st == QUOIN_ERR_SYNTAX || st == QUOIN_ERR_CONSTRAINT) && read->lenient)
+      st = note_bad(packet, &error, &error);
     if (st) break;
   }
   packet->n_lines = rdfio_chunk_line(packet->chunk) - 1;

@@ -24,6 +24,7 @@ typedef struct load_ref {
 
 /* A bad line that was skipped; counted from 1 within the chunk. */
 typedef struct load_bad {
+  quoin_status status;
   uint64_t line, column;
   quoin_span message;
 } load_bad;
@@ -66,8 +67,9 @@ load_packet_is_full(const load_packet *packet)
 /* Add one statement. `graph` (may be NULL) stands in for no graph. */
 quoin_status load_packet_add(load_packet *packet, const rdfio_quad *quad, const rdf_term *graph,
                              quoin_error *err);
-/* Scan the lines of packet->chunk into it. What goes wrong is left in the packet: `status` with
- * `error`, bad lines that `lenient` skips in `bad`. Any thread. */
-void load_packet_scan(load_packet *packet, const rdf_term *graph, bool lenient);
+/* Scan the lines of packet->chunk into it; of the options `lenient` and the check count. What goes
+ * wrong is left in the packet: `status` with `error`, bad lines that are skipped in `bad`. Any
+ * thread. */
+void load_packet_scan(load_packet *packet, const rdf_term *graph, const rdfio_read_options *read);
 
 #endif /* QUOIN_LOAD_PACKET_H */

@@ -121,6 +121,7 @@ typedef enum rdfio_token {
   RDFIO_TOKEN_IRI,    /* without <>, escapes decoded */
   RDFIO_TOKEN_LANG,   /* without the @ */
   RDFIO_TOKEN_BLANK,  /* without _: */
+  RDFIO_TOKEN_STRING, /* of a literal, without its quotes; one with escapes is not found */
   RDFIO_TOKEN_WORD    /* anything else that begins so */
 } rdfio_token;
 

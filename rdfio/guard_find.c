@@ -98,6 +98,14 @@ is_iri(const char *p, const char *end, quoin_span text)
 }
 
 static bool
+is_string(found_token t, quoin_span text)
+{
+  size_t quote = t.end - t.at >= 6 && t.at[1] == *t.at && t.at[2] == *t.at ? 3 : 1;
+  return (*t.at == '"' || *t.at == '\'') && (size_t)(t.end - t.at) == text.len + 2 * quote &&
+         begins(t.at + quote, t.end, text);
+}
+
+static bool
 matches(found_token t, rdfio_token kind, quoin_span text)
 {
   const char *colon;
@@ -114,6 +122,8 @@ matches(found_token t, rdfio_token kind, quoin_span text)
     return *t.at == '@' && (size_t)(t.end - t.at) == text.len + 1 && begins(t.at + 1, t.end, text);
   case RDFIO_TOKEN_BLANK:
     return t.end - t.at >= 2 && t.at[0] == '_' && t.at[1] == ':' && begins(t.at + 2, t.end, text);
+  case RDFIO_TOKEN_STRING:
+    return is_string(t, text);
   case RDFIO_TOKEN_WORD:
     return begins(t.at, t.end, text);
   }

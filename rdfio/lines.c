@@ -138,6 +138,8 @@ struct rdfio_chunk {
   base_arena arena;
   rdfio_lines lines;
   scan_fn scan;
+  rdfio_check_fn check; /* may be NULL */
+  void *check_user;
 };
 
 quoin_status
@@ -181,6 +183,13 @@ rdfio_chunk_set_line(rdfio_chunk *c, uint64_t line)
   c->lines.line = line;
 }
 
+void
+rdfio_chunk_set_check(rdfio_chunk *c, rdfio_check_fn check, void *user)
+{
+  c->check = check;
+  c->check_user = user;
+}
+
 static quoin_status
 chunk_reserve(rdfio_chunk *c, size_t cap, quoin_error *err)
 {
@@ -213,11 +222,54 @@ fault(rdfio_chunk *c, quoin_error *err)
   return st;
 }
 
+/* Column, from 1, of the text where it stands in the chunk; 0: it had escapes. */
+static uint64_t
+column_of(const rdfio_chunk *c, quoin_span text)
+{
+  const char *at = text.ptr;
+  if (!at || at < c->data || at >= c->data + c->len) return 0;
+  while (at > c->data && at[-1] != '\n' && at[-1] != '\r')
+    at--;
+  return (uint64_t)(text.ptr - at); /* that of the quote before it */
+}
+
+/* Ask the check of the statements that a scan from `at` on gave. Those before a refused one are
+ * given first: they are scanned again, which leaves the chunk at its line. */
+static quoin_status
+check_scanned(size_t *n, rdfio_chunk *c, const char *at, uint64_t line, quoin_error *err)
+{
+  rdfio_lines *l = &c->lines;
+  quoin_error refused = QUOIN_ERROR_INIT;
+  quoin_status st = QUOIN_OK;
+  size_t i = 0;
+  for (; i < *n; i++) {
+    const rdf_term *object = &l->out[i].term[2];
+    if (object->kind != RDF_LITERAL || !object->datatype.len) continue;
+    if ((st = c->check(c->check_user, &l->out[i], &refused))) break;
+  }
+  if (!st) return QUOIN_OK;
+  *n = i;
+  l->at = at;
+  l->line = line;
+  l->n = 0;
+  l->cap = i ? i : 1;
+  uint64_t column = column_of(c, l->out[i].term[2].value);
+  if (c->scan(l) == RDFIO_LINES_NOMEM) return base_fail_nomem(err);
+  if (i) return QUOIN_OK;
+  if (st != QUOIN_ERR_CONSTRAINT) {
+    if (err) *err = refused;
+    return st;
+  }
+  return base_fail_pos(err, st, c->name, l->line - 1, column, "%s", refused.message);
+}
+
 quoin_status
 rdfio_chunk_next(rdfio_quad *out, size_t *n, size_t cap, rdfio_chunk *c, quoin_error *err)
 {
   assert(cap);
   rdfio_lines *l = &c->lines;
+  const char *at = l->at;
+  uint64_t line = l->line;
   l->out = out;
   l->cap = cap;
   l->n = 0;
@@ -225,6 +277,7 @@ rdfio_chunk_next(rdfio_quad *out, size_t *n, size_t cap, rdfio_chunk *c, quoin_e
   rdfio_lines_end end = c->scan(l);
   *n = l->n;
   if (end == RDFIO_LINES_NOMEM) return base_fail_nomem(err);
+  if (l->n && c->check) return check_scanned(n, c, at, line, err);
   if (l->n) return QUOIN_OK; /* a bad one after them is met again */
   return end == RDFIO_LINES_BAD ? fault(c, err) : QUOIN_DONE;
 }
@@ -346,6 +399,7 @@ rdfio_read_lines(rdfio_batch *batch, bool quads, const base_alloc *mem, quoin_er
   quoin_status st = rdfio_cutter_new(&cutter, batch->source, 1, mem, err);
 
   if (!st) st = rdfio_chunk_new(&chunk, mem, err);
+  if (!st) rdfio_chunk_set_check(chunk, batch->options->check, batch->options->check_user);
   while (!st && !(st = rdfio_cutter_next(chunk, cutter, quads, err))) {
     batch->result->bytes += rdfio_chunk_bytes(chunk);
     rdfio_chunk_set_line(chunk, line);

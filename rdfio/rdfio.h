@@ -52,6 +52,11 @@ typedef struct rdfio_quad {
   rdf_term term[4];
 } rdfio_quad;
 
+/* May a statement be? Asked of each whose object is a literal with a datatype, in any of the
+ * threads that read. CONSTRAINT, with a message: it is a bad statement, and gets its place. Another
+ * status ends the reading. */
+typedef quoin_status (*rdfio_check_fn)(void *user, const rdfio_quad *quad, quoin_error *err);
+
 typedef struct rdfio_read_options {
   rdfio_format
       format; /* UNKNOWN: by the name of the source; else an error that says how to choose */
@@ -63,7 +68,9 @@ typedef struct rdfio_read_options {
   void (*bad)(void *user, const quoin_error *err);
   /* Called about four times a second; may be NULL. */
   void (*progress)(void *user, uint64_t statements, uint64_t taken, uint64_t total);
-  void *user;          /* of bad and progress */
+  void *user;           /* of bad and progress */
+  rdfio_check_fn check; /* may be NULL */
+  void *check_user;
   base_cancel *cancel; /* may be NULL */
 } rdfio_read_options;
 
@@ -98,9 +105,11 @@ size_t rdfio_chunk_bytes(const rdfio_chunk *chunk); /* of its lines */
 /* Number of the line at which reading is: from 1 in a chunk just cut, unless it is set. */
 uint64_t rdfio_chunk_line(const rdfio_chunk *chunk);
 void rdfio_chunk_set_line(rdfio_chunk *chunk, uint64_t line);
-/* The next 1..cap statements, or DONE. Their text is valid until the chunk is cut again. SYNTAX,
- * with line and column, for a bad statement when it is the next; the call after goes on behind its
- * line. NOMEM. */
+/* Statements are asked of `check`, which may be NULL. */
+void rdfio_chunk_set_check(rdfio_chunk *chunk, rdfio_check_fn check, void *user);
+/* The next 1..cap statements, or DONE. Their text is valid until the chunk is cut again. SYNTAX or
+ * CONSTRAINT, with line and column, for a bad statement when it is the next; the call after goes on
+ * behind its line. NOMEM; what the check gives. */
 quoin_status rdfio_chunk_next(rdfio_quad *out, size_t *n, size_t cap, rdfio_chunk *chunk,
                               quoin_error *err);
 

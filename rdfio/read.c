@@ -31,7 +31,8 @@ rdfio_batch_flush(rdfio_batch *b, quoin_error *err)
 quoin_status
 rdfio_batch_bad(rdfio_batch *b, const quoin_error *bad, quoin_error *err)
 {
-  if (b->options->lenient && bad->status == QUOIN_ERR_SYNTAX) {
+  bool statement = bad->status == QUOIN_ERR_SYNTAX || bad->status == QUOIN_ERR_CONSTRAINT;
+  if (b->options->lenient && statement) {
     b->result->skipped++;
     if (b->options->bad) b->options->bad(b->options->user, bad);
     return QUOIN_OK;

@@ -251,6 +251,29 @@ on_prefix(void *user, const SerdNode *name, const SerdNode *uri)
   return failed ? stop_failed(t, failed) : SERD_SUCCESS;
 }
 
+/* Ask the check. A refused statement ends the reading or, in lenient mode, is left out: serd goes
+ * on. */
+static SerdStatus
+check_statement(bool *keep, turtle *t, const rdfio_quad *quad)
+{
+  const rdfio_read_options *options = t->batch->options;
+  const rdf_term *object = &quad->term[2];
+  quoin_error refused = QUOIN_ERROR_INIT;
+  *keep = true;
+  if (!options->check || object->kind != RDF_LITERAL || !object->datatype.len) return SERD_SUCCESS;
+  quoin_status st = options->check(options->check_user, quad, &refused);
+  if (!st) return SERD_SUCCESS;
+  *keep = false;
+  if (st == QUOIN_ERR_CONSTRAINT) {
+    size_t page_at;
+    (void)rdfio_guard_find(&refused.line, &refused.column, &page_at, t->guard, RDFIO_TOKEN_STRING,
+                           object->value);
+    base_error_file(&refused, rdfio_source_name(t->batch->source));
+  }
+  st = rdfio_batch_bad(t->batch, &refused, t->err);
+  return st ? stop_failed(t, st) : SERD_SUCCESS;
+}
+
 static SerdStatus
 on_statement(void *user, SerdStatementFlags flags, const SerdNode *graph, const SerdNode *subject,
              const SerdNode *predicate, const SerdNode *object, const SerdNode *datatype,
@@ -272,6 +295,8 @@ on_statement(void *user, SerdStatementFlags flags, const SerdNode *graph, const 
   if (st) return st;
   quad->term[3] = (rdf_term){.kind = RDF_NONE};
   if (graph && graph->buf && (st = make_resource(&quad->term[3], t, 3, graph))) return st;
+  bool keep;
+  if ((st = check_statement(&keep, t, quad)) || !keep) return st;
   if (++batch->n < RDFIO_BATCH) return SERD_SUCCESS;
   memset(t->seen, 0, sizeof(t->seen));
   failed = rdfio_batch_flush(batch, t->err);

@@ -44,11 +44,7 @@ fail_vector(judge *j, const vec_declaration *index, atom_id subject, const char 
   rdf_term name[2] = {{.kind = RDF_NONE}, {.kind = RDF_NONE}};
   (void)atom_read(&name[0], quad_snapshot_atoms(j->next), index->predicate, &j->arena, NULL);
   (void)atom_read(&name[1], quad_snapshot_atoms(j->next), subject, &j->arena, NULL);
-  return base_fail(
-      err, QUOIN_ERR_CONSTRAINT, "vector index <%.*s> of %u dimensions: the vector of <%.*s> %s",
-      (int)(name[0].value.len < 120 ? name[0].value.len : 120), name[0].value.ptr,
-      (unsigned)index->dimension, (int)(name[1].value.len < 120 ? name[1].value.len : 120),
-      name[1].value.ptr, what);
+  return vec_fail_misfit(index, name[0].value, &name[1], what, err);
 }
 
 /* An object of the predicate: a vector must fit, what is none may be anything else. */
@@ -63,17 +59,15 @@ judge_vector(judge *j, const vec_declaration *index, atom_id subject, atom_id ob
   if (kind != ATOM_VECTOR && kind != ATOM_TYPED) return QUOIN_OK;
   base_arena_reset(&j->arena);
   if ((st = vec_of_id(&values, &dimension, j->next, &j->terms, object, &j->arena, err))) return st;
-  if (!values) {
+  const char *why = NULL;
+  if (values) {
+    why = vec_misfit_of(index, values, dimension);
+  } else {
     rdf_term term;
     if ((st = j->terms.read(&term, j->terms.user, object, &j->arena, err))) return st;
-    if (!base_span_is(term.datatype, RDF_VEC_F32)) return QUOIN_OK;
-    return fail_vector(j, index, subject, "is not well formed", err);
+    if ((st = vec_misfit(&why, index, &term, &j->arena, err))) return st;
   }
-  if (dimension != index->dimension)
-    return fail_vector(j, index, subject, "has another dimension", err);
-  if (index->metric == VEC_COSINE && vec_is_zero(values, dimension))
-    return fail_vector(j, index, subject, "is zero, which has no cosine", err);
-  return QUOIN_OK;
+  return why ? fail_vector(j, index, subject, why, err) : QUOIN_OK;
 }
 
 /* All vectors of the predicate, those numbered up to `known` left out. */

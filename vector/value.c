@@ -58,6 +58,46 @@ vec_of_id(const float **out, uint32_t *dimension, const quad_snapshot *snapshot,
   return st ? st : vec_of_term(out, dimension, &term, arena, err);
 }
 
+/* ---- what may be said with an index's predicate -----------------------------------------------
+ */
+
+const char *
+vec_misfit_of(const vec_declaration *index, const float *values, uint32_t dimension)
+{
+  if (dimension != index->dimension) return "has another dimension";
+  if (index->metric == VEC_COSINE && vec_is_zero(values, dimension))
+    return "is zero, which has no cosine";
+  return NULL;
+}
+
+quoin_status
+vec_misfit(const char **why, const vec_declaration *index, const rdf_term *object,
+           base_arena *arena, quoin_error *err)
+{
+  const float *values;
+  uint32_t dimension;
+  *why = NULL;
+  quoin_status st = vec_of_term(&values, &dimension, object, arena, err);
+  if (st) return st;
+  if (values)
+    *why = vec_misfit_of(index, values, dimension);
+  else if (object->kind == RDF_LITERAL && base_span_is(object->datatype, RDF_VEC_F32))
+    *why = "is not well formed";
+  return QUOIN_OK;
+}
+
+quoin_status
+vec_fail_misfit(const vec_declaration *index, quoin_span predicate, const rdf_term *subject,
+                const char *why, quoin_error *err)
+{
+  bool blank = subject->kind == RDF_BLANK;
+  return base_fail(
+      err, QUOIN_ERR_CONSTRAINT, "the vector of %s%.*s%s %s; the index has %u dimensions: <%.*s>",
+      blank ? "_:" : "<", (int)(subject->value.len < 200 ? subject->value.len : 200),
+      subject->value.len ? subject->value.ptr : "", blank ? "" : ">", why,
+      (unsigned)index->dimension, (int)(predicate.len < 200 ? predicate.len : 200), predicate.ptr);
+}
+
 /* ---- graphs -----------------------------------------------------------------------------------
  */
 

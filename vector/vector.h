@@ -92,6 +92,16 @@ quoin_status vec_of_subject(const float *const **out, size_t *n, const quad_snap
                             const vec_terms *terms, atom_id subject, base_arena *arena,
                             quoin_error *err);
 
+/* Why a term cannot be an object of the index's predicate; NULL: it can, as a vector that fits or
+ * as something that is none. */
+quoin_status vec_misfit(const char **why, const vec_declaration *index, const rdf_term *object,
+                        base_arena *arena, quoin_error *err);
+/* The same of floats. */
+const char *vec_misfit_of(const vec_declaration *index, const float *values, uint32_t dimension);
+/* CONSTRAINT, naming index and subject. */
+quoin_status vec_fail_misfit(const vec_declaration *index, quoin_span predicate,
+                             const rdf_term *subject, const char *why, quoin_error *err);
+
 /* The distance of two vectors, ascending with unlikeness: 1 - cos, 1 - dot, or Euclidean. Under
  * cosine a zero vector is at 1 from all. */
 double vec_distance(vec_metric metric, const float *a, const float *b, uint32_t dimension);

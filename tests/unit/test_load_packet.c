@@ -182,7 +182,8 @@ test_packet__scans_a_chunk(void **state)
         QUOIN_OK);
     assert_int_equal(rdfio_cutter_new(&cutter, source, 1, base_alloc_default(), &err), QUOIN_OK);
     assert_int_equal(rdfio_cutter_next(packet->chunk, cutter, false, &err), QUOIN_OK);
-    load_packet_scan(packet, NULL, lenient);
+    const rdfio_read_options read = {.lenient = lenient};
+    load_packet_scan(packet, NULL, &read);
     if (lenient) {
       assert_int_equal(packet->status, QUOIN_OK);
       assert_int_equal(packet->n_quads, 2);
