@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/cancel.h"
+#include "base/disk_memory.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"

@@ -38,7 +38,7 @@ struct sparql_context {
   base_cancel cancel;
   uint64_t memory_used, memory_limit; /* of operators: sparql_charge */
   struct sparql_spill *spill;         /* the temporary file; NULL: none yet (spill.h) */
-  struct disk_memory *disk;           /* allocator of what cannot be a stream (disk_memory.h) */
+  struct base_disk_memory *disk;      /* allocator of what cannot be a stream (disk_memory.h) */
   int64_t now_ms;                     /* NOW(), constant within the query */
   atom_id now_id;
   uint64_t random;        /* state for RAND, UUID, BNODE */

@@ -1,171 +1,44 @@
-/* sparql/memory/disk_memory.c - see disk_memory.h.
- *
- * The file is handed out in blocks of a power of two; those given back wait in a list for each
- * size, linked through their first bytes. */
+/* sparql/memory/disk_memory.c - see disk_memory.h. */
 #include "sparql/memory/disk_memory.h"
 
 #include "sparql/memory/spill.h"
 
-#include <assert.h>
-
 #include "base/poison.h"
 
-/* Smaller blocks stay in memory. What the file can grow to: addresses cost nothing. */
-enum { LEAST_BITS = 14, CLASSES = 40 };
-static const size_t RESERVED = (size_t)1 << 38;
-
-struct disk_memory {
-  base_alloc alloc;
-  sparql_context *ctx;
-  uint64_t in_memory; /* bytes, charged */
-  bool open;
-  base_file file;
-  base_map map;
-  size_t used;            /* of the file: blocks that were ever handed out */
-  char *waiting[CLASSES]; /* by log2 of the size */
-  quoin_error failure;
-};
-
-/* ---- blocks of the file -----------------------------------------------------------------------
- */
-
 static bool
-is_on_disk(const disk_memory *memory, const void *ptr)
+has_room(void *user, uint64_t held, size_t bytes)
 {
-  if (!memory->open) return false;
-  uintptr_t base = (uintptr_t)base_map_at(&memory->map, 0), at = (uintptr_t)ptr;
-  return at >= base && at - base < RESERVED;
+  return spill_has_room(user, held, bytes);
 }
 
-static bool
-goes_to_disk(const disk_memory *memory, size_t size)
+static void
+charge(void *user, int64_t bytes)
 {
-  return size >= (size_t)1 << LEAST_BITS && !spill_has_room(memory->ctx, memory->in_memory, size);
-}
-
-static unsigned
-class_of(size_t size)
-{
-  unsigned bits = LEAST_BITS;
-  while (bits < CLASSES && (size_t)1 << bits < size)
-    bits++;
-  return bits;
+  sparql_context *ctx = user;
+  ctx->memory_used += (uint64_t)bytes;
 }
 
 static quoin_status
-open_file(disk_memory *memory, quoin_error *err)
+make_file(base_file *out, void *user, quoin_error *err)
 {
-  quoin_status st = spill_temp_file(&memory->file, err);
-  if (st) return st;
-  st = base_map_open(&memory->map, &memory->file, RESERVED, true, memory->ctx->mem, err);
-  if (st) base_file_close(&memory->file);
-  memory->open = !st;
-  return st;
+  (void)user;
+  return spill_temp_file(out, err);
 }
-
-static void *
-take(disk_memory *memory, size_t size)
-{
-  quoin_error *err = &memory->failure;
-  unsigned class_ = class_of(size);
-  if (class_ >= CLASSES) return NULL;
-  char *block = memory->waiting[class_];
-  if (block) {
-    memcpy(&memory->waiting[class_], block, sizeof(char *));
-    return block;
-  }
-  size_t end = memory->used + ((size_t)1 << class_);
-  if (end > RESERVED) return NULL;
-  if (!memory->open && open_file(memory, err)) return NULL;
-  if (base_map_grow(&memory->map, &memory->file, end, err)) return NULL;
-  block = base_map_at(&memory->map, memory->used);
-  memory->used = end;
-  return block;
-}
-
-static void
-give(disk_memory *memory, char *block, size_t size)
-{
-  unsigned class_ = class_of(size);
-  memcpy(block, &memory->waiting[class_], sizeof(char *));
-  memory->waiting[class_] = block;
-}
-
-/* ---- the allocator ----------------------------------------------------------------------------
- */
-
-static void
-count(disk_memory *memory, size_t old_size, size_t size)
-{
-  memory->in_memory = memory->in_memory - old_size + size;
-  memory->ctx->memory_used = memory->ctx->memory_used - old_size + size;
-}
-
-static void *
-allocate(void *user, size_t size)
-{
-  disk_memory *memory = user;
-  if (goes_to_disk(memory, size)) return take(memory, size);
-  void *block = base_new(memory->ctx->mem, size, 1);
-  if (block) count(memory, 0, size);
-  return block;
-}
-
-static void
-release(void *user, void *ptr, size_t size)
-{
-  disk_memory *memory = user;
-  if (!ptr) return;
-  if (is_on_disk(memory, ptr)) {
-    give(memory, ptr, size);
-  } else {
-    base_release(memory->ctx->mem, ptr, size, 1);
-    count(memory, size, 0);
-  }
-}
-
-static void *
-resize(void *user, void *ptr, size_t old_size, size_t size)
-{
-  disk_memory *memory = user;
-  if (!ptr) return allocate(user, size);
-  bool on_disk = is_on_disk(memory, ptr);
-  if (on_disk && size >= (size_t)1 << LEAST_BITS && class_of(size) == class_of(old_size))
-    return ptr;
-  if (!on_disk && (size <= old_size || !goes_to_disk(memory, size))) {
-    void *grown = base_resize(memory->ctx->mem, ptr, old_size, size, 1);
-    if (grown) count(memory, old_size, size);
-    return grown;
-  }
-  void *moved = on_disk ? take(memory, size) : allocate(user, size);
-  if (!moved) return NULL;
-  memcpy(moved, ptr, old_size < size ? old_size : size);
-  release(user, ptr, old_size);
-  return moved;
-}
-
-/* ---- the door ---------------------------------------------------------------------------------
- */
 
 quoin_status
 disk_memory_new(disk_memory **out, sparql_context *ctx, quoin_error *err)
 {
-  disk_memory *memory = base_arena_new_zero(&ctx->arena, 1, sizeof(*memory));
-  if (!memory) return base_fail_nomem(err);
-  memory->ctx = ctx;
-  memory->alloc = (base_alloc){allocate, resize, release, memory};
-  memory->failure = (quoin_error)QUOIN_ERROR_INIT;
-  *out = memory;
+  const base_disk_memory_rules rules = {ctx->mem, has_room, charge, make_file, ctx};
+  *out = base_arena_new_zero(&ctx->arena, 1, sizeof(**out));
+  if (!*out) return base_fail_nomem(err);
+  base_disk_memory_init(*out, &rules);
   return QUOIN_OK;
 }
 
 void
 disk_memory_free(disk_memory *memory)
 {
-  if (!memory || !memory->open) return;
-  base_map_close(&memory->map);
-  base_file_close(&memory->file);
-  memory->open = false;
+  if (memory) base_disk_memory_clear(memory);
 }
 
 const base_alloc *
@@ -177,9 +50,7 @@ disk_memory_alloc(disk_memory *memory)
 quoin_status
 disk_memory_failure(const disk_memory *memory, quoin_status st, quoin_error *err)
 {
-  if (st != QUOIN_ERR_NOMEM || !memory || !memory->failure.status) return st;
-  if (err) *err = memory->failure;
-  return memory->failure.status;
+  return memory ? base_disk_memory_failure(memory, st, err) : st;
 }
 
 uint64_t

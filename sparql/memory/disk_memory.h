@@ -1,16 +1,11 @@
-/* sparql/memory/disk_memory.h - an allocator whose large blocks go to a mapped file when the
- * query's memory budget is used up.
- *
- * For what is looked up at random and so cannot be read back as a stream: the dictionary of the
- * query, what paths have visited. Blocks keep their addresses; the kernel writes pages out and
- * reads them back as memory allows. The file has no name and lies where spill.h puts its own.
- * docs/adrs/0019-mapped-memory.md. */
+/* sparql/memory/disk_memory.h - base/disk_memory.h within the query's memory budget: its
+ * dictionary, what paths have visited. The file has no name and lies where spill.h puts its own. */
 #ifndef QUOIN_SPARQL_MEMORY_DISK_MEMORY_H
 #define QUOIN_SPARQL_MEMORY_DISK_MEMORY_H
 
 #include "sparql/context.h"
 
-typedef struct disk_memory disk_memory;
+typedef struct base_disk_memory disk_memory;
 
 /* In ctx->arena. Freed after all that was allocated from it. */
 quoin_status disk_memory_new(disk_memory **out, sparql_context *ctx, quoin_error *err);
