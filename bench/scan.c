@@ -183,7 +183,7 @@ main(int argc, char **argv)
     sorted = seconds(start);
     (void)base_dir_unlink(&dir, "bench-run", NULL);
     check(quad_writer_open(&w, &dir, "bench-run", 1, 63, mem, &err), &err);
-    check(quad_build_orders(w, 0, &ranks, NULL, &err), &err);
+    check(quad_build_orders(w, 0, &ranks, false, NULL, &err), &err);
     check(quad_writer_finish(w, false, &err), &err);
     quad_ranks_clear(&ranks);
     (void)printf("build, %u thread(s): first sort %.2f s, all %.2f s, %.2f M triples/s\n", threads,

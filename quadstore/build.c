@@ -33,6 +33,7 @@ typedef struct emission {
   const quad_ranks *ranks;
   const uint32_t *data; /* its records, sorted */
   const uint8_t *keys;  /* of the order */
+  const uint8_t *dead;  /* of the rows of any block; NULL: insertions */
   base_cancel *cancel;
 
   base_mutex lock;
@@ -67,7 +68,7 @@ encode_rows(quad_blocks *blocks, uint64_t *col, const emission *e, size_t at, si
       for (size_t i = 0; i < n; i++)
         to[i] = ids[from[i * keys]];
     }
-    st = quad_blocks_add(blocks, cols, NULL, (uint32_t)n, err);
+    st = quad_blocks_add(blocks, cols, e->dead, (uint32_t)n, err);
   }
   return st;
 }
@@ -125,7 +126,7 @@ emit_batch(void *user, size_t i)
 
 static quoin_status
 emit_order(quad_writer *w, unsigned part, unsigned order, const quad_ranks *r, const uint32_t *data,
-           base_cancel *cancel, quoin_error *err)
+           const uint8_t *dead, base_cancel *cancel, quoin_error *err)
 {
   quad_sink *sink = quad_writer_sink(w);
   quoin_status st;
@@ -136,6 +137,7 @@ emit_order(quad_writer *w, unsigned part, unsigned order, const quad_ranks *r, c
   e->ranks = r;
   e->data = data;
   e->keys = quad_order_keys[order];
+  e->dead = dead;
   e->cancel = cancel;
   e->err = err;
   if ((st = base_mutex_init(&e->lock, BASE_RANK_QUEUE, "encoding", err))) goto no_lock;
@@ -163,7 +165,7 @@ is_wanted(uint32_t orders, unsigned part, unsigned order)
 
 /* How many quads each predicate has. */
 static quoin_status
-count_predicates(quad_writer *w, unsigned part, const quad_ranks *r, quoin_error *err)
+count_predicates(quad_writer *w, unsigned part, const quad_ranks *r, bool dead, quoin_error *err)
 {
   size_t n = r->distinct[QUAD_P];
   uint64_t *count = base_new_zero(r->mem, n, sizeof *count);
@@ -174,7 +176,8 @@ count_predicates(quad_writer *w, unsigned part, const quad_ranks *r, quoin_error
     count[r->data[i * r->keys + QUAD_P]]++;
   for (size_t p = 0; !st && p < n; p++) /* duplicates and what is there already are gone: 0 */
     if (count[p])
-      st = quad_tally_count(quad_writer_tally(w), part, r->ids[QUAD_P][p], count[p], err);
+      st = quad_tally_count(quad_writer_tally(w), part, r->ids[QUAD_P][p],
+                            dead ? 0 - count[p] : count[p], err);
   quad_tally_counted(quad_writer_tally(w), part);
   base_release(r->mem, count, n, sizeof *count);
   return st;
@@ -182,16 +185,17 @@ count_predicates(quad_writer *w, unsigned part, const quad_ranks *r, quoin_error
 
 /* Records sorted by SPO make PSO, and are sorted by SPO again. */
 static quoin_status
-emit_pso(quad_writer *w, unsigned part, quad_ranks *r, base_cancel *cancel, quoin_error *err)
+emit_pso(quad_writer *w, unsigned part, quad_ranks *r, const uint8_t *dead, base_cancel *cancel,
+         quoin_error *err)
 {
   static const uint8_t p = QUAD_P, s = QUAD_S;
   const uint32_t *sorted;
   quoin_status st;
 
   if ((st = quad_ranks_sort_aside(&sorted, r, QUAD_P, err))) return st;
-  if (sorted) return emit_order(w, part, QUAD_PSO, r, sorted, cancel, err);
+  if (sorted) return emit_order(w, part, QUAD_PSO, r, sorted, dead, cancel, err);
   if ((st = quad_ranks_sort(r, &p, 1, err))) return st;
-  if ((st = emit_order(w, part, QUAD_PSO, r, r->data, cancel, err))) return st;
+  if ((st = emit_order(w, part, QUAD_PSO, r, r->data, dead, cancel, err))) return st;
   return quad_ranks_sort(r, &s, 1, err);
 }
 
@@ -228,13 +232,16 @@ next_order(quad_ranks *r, unsigned order, quoin_error *err)
 }
 
 quoin_status
-quad_build_orders(quad_writer *w, unsigned part, quad_ranks *r, base_cancel *cancel,
+quad_build_orders(quad_writer *w, unsigned part, quad_ranks *r, bool remove, base_cancel *cancel,
                   quoin_error *err)
 {
   uint32_t orders = quad_writer_sink(w)->orders;
   unsigned left = 0;
-  quoin_status st = count_predicates(w, part, r, err);
+  uint8_t block[CODEC_BLOCK];
+  const uint8_t *all_dead = remove ? block : NULL;
+  quoin_status st = count_predicates(w, part, r, remove, err);
 
+  memset(block, 1, sizeof block);
   for (unsigned order = 0; order < QUAD_ORDERS; order++)
     left += is_wanted(orders, part, order);
   for (unsigned i = 0; !st && left; i++) {
@@ -243,9 +250,9 @@ quad_build_orders(quad_writer *w, unsigned part, quad_ranks *r, base_cancel *can
     if (cancel && (st = base_cancel_check(cancel, err))) break;
     if ((st = next_order(r, order, err))) break;
     if (wanted && order == QUAD_PSO)
-      st = emit_pso(w, part, r, cancel, err);
+      st = emit_pso(w, part, r, all_dead, cancel, err);
     else if (wanted)
-      st = emit_order(w, part, order, r, r->data, cancel, err);
+      st = emit_order(w, part, order, r, r->data, all_dead, cancel, err);
     left -= wanted;
   }
   return st;

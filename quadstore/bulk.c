@@ -1,11 +1,16 @@
 /* quadstore/bulk.c - loading many quads: gather, sort, spill, merge, one run, one manifest.
  *
  * Quads gather in an array for each partition. When the budget would be exceeded by sorting more,
- * what is not in the store yet is written as an unpublished run (spill-<n>) by the same builder
+ * what is not in the store yet is written as an unpublished run (spill.h) by the same builder
  * that makes the last run; at the end the spills are merged. Sections and blocks of the run do not
- * depend on how often it spilled, nor on the threads. */
+ * depend on how often it spilled, nor on the threads.
+ *
+ * A large commit removes, too: quads to remove gather in arrays of their own and become spills of
+ * tombstones. No quad is added and removed, so the spills still add up. */
+#include "quadstore/bulk.h"
+
 #include "quadstore/sort.h"
-#include "quadstore/store.h"
+#include "quadstore/spill.h"
 #include "quadstore/team.h"
 
 #include <assert.h>
@@ -27,10 +32,10 @@ struct quad_bulk {
   quad_store *store;
   unsigned threads;
   uint64_t memory_bytes;
-  uint64_t terms, blanks; /* where to roll back to */
-  gathered part[QUAD_PARTS];
+  uint64_t terms, blanks;      /* where to roll back to */
+  bool within;                 /* the role is the caller's */
+  gathered set[2][QUAD_PARTS]; /* to add, to remove */
   quad_run *spill[BULK_SPILLS];
-  char spill_name[BULK_SPILLS][64];
   size_t spills;
   uint64_t term_bytes; /* of the atom store when its pages were last given back */
   quoin_status failed;
@@ -45,9 +50,9 @@ atom_bytes(const quad_bulk *bulk)
   return stats.term_bytes;
 }
 
-quoin_status
-quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes, unsigned threads,
-                quoin_error *err)
+static quoin_status
+begin(quad_bulk **out, quad_store *store, bool within, uint64_t memory_bytes, unsigned threads,
+      quoin_error *err)
 {
   quad_bulk *bulk;
   quoin_status st = quad_store_may_write(store, err);
@@ -59,8 +64,9 @@ quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes, unsig
   bulk->threads = threads ? threads : 1;
   bulk->memory_bytes = memory_bytes ? memory_bytes : (uint64_t)1 << 30;
   if (bulk->memory_bytes < BULK_LEAST) bulk->memory_bytes = BULK_LEAST;
-  st = quad_store_enter_idle(store, NULL, err); /* and so until the end: the manifest is ours */
-  if (!st && (st = quad_store_may_write(store, err))) quad_store_leave(store);
+  bulk->within = within;
+  if (!within) st = quad_store_enter_idle(store, NULL, err); /* to the end: the manifest is ours */
+  if (!st && (st = quad_store_may_write(store, err)) && !within) quad_store_leave(store);
   if (st) {
     base_release(store->mem, bulk, 1, sizeof *bulk);
     return st;
@@ -72,6 +78,20 @@ quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes, unsig
   return QUOIN_OK;
 }
 
+quoin_status
+quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes, unsigned threads,
+                quoin_error *err)
+{
+  return begin(out, store, false, memory_bytes, threads, err);
+}
+
+quoin_status
+quad_bulk_begin_within(quad_bulk **out, quad_store *store, uint64_t memory_bytes, unsigned threads,
+                       quoin_error *err)
+{
+  return begin(out, store, true, memory_bytes, threads, err);
+}
+
 static unsigned
 part_keys(unsigned part)
 {
@@ -79,10 +99,8 @@ part_keys(unsigned part)
 }
 
 static void
-free_part(quad_bulk *bulk, unsigned part)
+free_gathered(quad_bulk *bulk, gathered *g, unsigned part)
 {
-  gathered *g = &bulk->part[part];
-
   base_release(bulk->store->mem, g->data, g->room * part_keys(part), 8);
   *g = (gathered){0};
 }
@@ -90,14 +108,14 @@ free_part(quad_bulk *bulk, unsigned part)
 static void
 free_records(quad_bulk *bulk)
 {
-  for (unsigned part = 0; part < QUAD_PARTS; part++)
-    free_part(bulk, part);
+  for (unsigned i = 0; i < 2 * QUAD_PARTS; i++)
+    free_gathered(bulk, &bulk->set[i / QUAD_PARTS][i % QUAD_PARTS], i % QUAD_PARTS);
 }
 
 static bool
-any_gathered(const quad_bulk *bulk)
+any_gathered(const quad_bulk *bulk, bool remove)
 {
-  return bulk->part[QUAD_PART_DEFAULT].n || bulk->part[QUAD_PART_NAMED].n;
+  return bulk->set[remove][QUAD_PART_DEFAULT].n || bulk->set[remove][QUAD_PART_NAMED].n;
 }
 
 /* ---- what is there already ------------------------------------------------------------------- */
@@ -179,12 +197,12 @@ check_piece(void *user, size_t i)
 }
 
 static void
-keep_absent(quad_ranks *r, const uint8_t *present)
+keep(quad_ranks *r, const uint8_t *present, bool which)
 {
   size_t kept = 0;
 
   for (size_t i = 0; i < r->n; i++) {
-    if (present[i]) continue;
+    if (present[i] != which) continue;
     if (kept != i)
       memcpy(r->data + kept * r->keys, r->data + i * r->keys, r->keys * sizeof *r->data);
     kept++;
@@ -192,9 +210,9 @@ keep_absent(quad_ranks *r, const uint8_t *present)
   r->n = kept;
 }
 
-/* Keep the records that are not in the store. */
+/* Keep the records that are not in the store; to remove, those that are. */
 static quoin_status
-drop_present(quad_ranks *r, quad_bulk *bulk, unsigned part, quoin_error *err)
+make_net(quad_ranks *r, quad_bulk *bulk, unsigned part, bool remove, quoin_error *err)
 {
   const quad_version *v = bulk->store->version;
   const base_alloc *mem = bulk->store->mem;
@@ -205,6 +223,7 @@ drop_present(quad_ranks *r, quad_bulk *bulk, unsigned part, quoin_error *err)
 
   for (size_t i = 0; i < v->n_runs; i++)
     entries += v->runs[i]->section[part][QUAD_SPO].entries;
+  if (!entries && remove) r->n = 0;
   if (!entries || !n) return QUOIN_OK;
   if ((st = base_mutex_init(&job.lock, BASE_RANK_QUEUE, "presence", err))) return st;
   if ((job.present = base_new_zero(mem, n, 1))) {
@@ -213,7 +232,7 @@ drop_present(quad_ranks *r, quad_bulk *bulk, unsigned part, quoin_error *err)
   } else {
     st = base_fail_nomem(err);
   }
-  if (!st) keep_absent(r, job.present);
+  if (!st) keep(r, job.present, remove);
   base_release(mem, job.present, n, 1);
   base_mutex_destroy(&job.lock);
   return st;
@@ -221,16 +240,18 @@ drop_present(quad_ranks *r, quad_bulk *bulk, unsigned part, quoin_error *err)
 
 /* ---- runs ------------------------------------------------------------------------------------ */
 
-/* Sort what is gathered, leave out what is there, write it; *n counts what was new. */
+/* Sort what is gathered to be added (or removed), leave out what is there (or not), write it; *n
+ * counts what is left. */
 static quoin_status
-build(quad_writer *w, uint64_t *n, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
+build(quad_writer *w, uint64_t *n, quad_bulk *bulk, bool remove, base_cancel *cancel,
+      quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
 
   *n = 0;
   atom_store_drop_pages(bulk->store->atoms);
   for (unsigned part = 0; !st && part < QUAD_PARTS; part++) {
-    gathered *g = &bulk->part[part];
+    gathered *g = &bulk->set[remove][part];
     unsigned keys = part_keys(part);
     quad_ranks r;
     if (!g->n) continue;
@@ -239,10 +260,10 @@ build(quad_writer *w, uint64_t *n, quad_bulk *bulk, base_cancel *cancel, quoin_e
     if (st) return st;
     if (!(st = quad_ranks_sort_first(&r, err))) {
       quad_ranks_unique(&r);
-      st = drop_present(&r, bulk, part, err);
+      st = make_net(&r, bulk, part, remove, err);
     }
     *n += r.n;
-    if (!st && r.n) st = quad_build_orders(w, part, &r, cancel, err);
+    if (!st && r.n) st = quad_build_orders(w, part, &r, remove, cancel, err);
     quad_ranks_clear(&r);
   }
   return st;
@@ -251,77 +272,50 @@ build(quad_writer *w, uint64_t *n, quad_bulk *bulk, base_cancel *cancel, quoin_e
 static void
 drop_spills(quad_bulk *bulk)
 {
-  while (bulk->spills) {
-    bulk->spills--;
-    quad_run_release(bulk->spill[bulk->spills]);
-    (void)base_dir_unlink(&bulk->store->dir, bulk->spill_name[bulk->spills], NULL);
-  }
-}
-
-static quoin_status
-new_spill(quad_writer **w, char name[64], uint64_t *generation, quad_bulk *bulk, quoin_error *err)
-{
-  quad_store *store = bulk->store;
-
-  *generation = ++store->spills;
-  (void)snprintf(name, 64, "spill-%llu", (unsigned long long)*generation);
-  return quad_writer_open(w, &store->dir, name, *generation, store->manifest.orders, store->mem,
-                          err);
+  while (bulk->spills)
+    quad_spill_drop(bulk->store, bulk->spill[--bulk->spills]);
 }
 
 /* All spills into one, when there are too many to merge at once later. */
 static quoin_status
 merge_spills(quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
 {
+  quad_run *run;
+  quoin_status st = quad_spill_runs(&run, bulk->store, bulk->store->manifest.orders, bulk->spill,
+                                    bulk->spills, cancel, err);
+
+  if (st) return st;
+  drop_spills(bulk);
+  bulk->spill[bulk->spills++] = run;
+  return QUOIN_OK;
+}
+
+static quoin_status
+spill_set(quad_bulk *bulk, bool remove, base_cancel *cancel, quoin_error *err)
+{
   quad_store *store = bulk->store;
   quad_writer *w;
-  quad_run *run;
-  char name[64];
-  uint64_t generation;
+  uint64_t n;
   quoin_status st;
 
-  if ((st = new_spill(&w, name, &generation, bulk, err))) return st;
-  st = quad_merge_runs(quad_writer_sink(w), bulk->spill, bulk->spills, cancel, store->mem, err);
-  if (st) {
+  if (!any_gathered(bulk, remove)) return QUOIN_OK;
+  if (bulk->spills == BULK_SPILLS && (st = merge_spills(bulk, cancel, err))) return st;
+  if ((st = quad_spill_begin(&w, store, store->manifest.orders, err))) return st;
+  if ((st = build(w, &n, bulk, remove, cancel, err)) || !n) {
     quad_writer_abort(w);
     return st;
   }
-  if ((st = quad_writer_finish(w, false, err))) return st;
-  if ((st = quad_run_open(&run, &store->dir, name, generation, store->mem, err))) return st;
-  drop_spills(bulk);
-  bulk->spill[0] = run;
-  memcpy(bulk->spill_name[0], name, sizeof name);
-  bulk->spills = 1;
+  if ((st = quad_spill_end(&bulk->spill[bulk->spills], store, w, err))) return st;
+  bulk->spills++;
   return QUOIN_OK;
 }
 
 static quoin_status
 spill(quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
 {
-  quad_store *store = bulk->store;
-  quad_writer *w;
-  char name[64];
-  uint64_t generation, n;
-  quoin_status st;
+  quoin_status st = spill_set(bulk, false, cancel, err);
 
-  if (bulk->spills == BULK_SPILLS && (st = merge_spills(bulk, cancel, err))) return st;
-  if ((st = new_spill(&w, name, &generation, bulk, err))) return st;
-  if ((st = build(w, &n, bulk, cancel, err))) {
-    quad_writer_abort(w);
-    return st;
-  }
-  if (!n) {
-    quad_writer_abort(w);
-    return QUOIN_OK;
-  }
-  if ((st = quad_writer_finish(w, false, err))) return st;
-  st = quad_run_open(&bulk->spill[bulk->spills], &store->dir, name, generation, store->mem, err);
-  if (st) {
-    (void)base_dir_unlink(&store->dir, name, NULL);
-    return st;
-  }
-  memcpy(bulk->spill_name[bulk->spills++], name, sizeof name);
-  return QUOIN_OK;
+  return st ? st : spill_set(bulk, true, cancel, err);
 }
 
 /* Bytes that a record takes from here to the end of its sorting. */
@@ -333,15 +327,15 @@ record_cost(unsigned part)
 
 /* Room for more quads of a partition; *full when the budget is used up. */
 static quoin_status
-grow(bool *full, quad_bulk *bulk, unsigned part, quoin_error *err)
+grow(bool *full, quad_bulk *bulk, bool remove, unsigned part, quoin_error *err)
 {
-  gathered *g = &bulk->part[part];
+  gathered *g = &bulk->set[remove][part];
   size_t keys = part_keys(part), next = g->room ? g->room * 2 : BULK_FIRST;
   uint64_t used = 0, limit = bulk->memory_bytes - bulk->memory_bytes / 4, left;
   uint64_t *data;
 
-  for (unsigned p = 0; p < QUAD_PARTS; p++)
-    used += bulk->part[p].room * record_cost(p); /* the other one may fill what it has */
+  for (unsigned i = 0; i < 2 * QUAD_PARTS; i++) /* the others may fill what they have */
+    used += bulk->set[i / QUAD_PARTS][i % QUAD_PARTS].room * record_cost(i % QUAD_PARTS);
   left = limit > used ? (limit - used) / record_cost(part) : 0;
   *full = left < BULK_FIRST;
   if (*full) return QUOIN_OK;
@@ -356,8 +350,8 @@ grow(bool *full, quad_bulk *bulk, unsigned part, quoin_error *err)
   return QUOIN_OK;
 }
 
-quoin_status
-quad_bulk_add(quad_bulk *bulk, const quad *quads, size_t n, quoin_error *err)
+static quoin_status
+take(quad_bulk *bulk, bool remove, const quad *quads, size_t n, quoin_error *err)
 {
   if (atom_bytes(bulk) - bulk->term_bytes > bulk->memory_bytes / 4) {
     bulk->term_bytes = atom_bytes(bulk);
@@ -367,18 +361,30 @@ quad_bulk_add(quad_bulk *bulk, const quad *quads, size_t n, quoin_error *err)
     const quad *q = &quads[i];
     unsigned part = q->term[QUAD_G].bits ? QUAD_PART_NAMED : QUAD_PART_DEFAULT;
     unsigned keys = part_keys(part);
-    gathered *g = &bulk->part[part];
+    gathered *g = &bulk->set[remove][part];
 
     assert(q->term[0].bits && q->term[1].bits && q->term[2].bits);
     while (g->n == g->room && !bulk->failed) {
       bool full;
-      bulk->failed = grow(&full, bulk, part, err);
+      bulk->failed = grow(&full, bulk, remove, part, err);
       if (!bulk->failed && full) bulk->failed = spill(bulk, NULL, err);
     }
     if (bulk->failed) break;
     memcpy(g->data + keys * g->n++, q, 8 * (size_t)keys);
   }
   return bulk->failed;
+}
+
+quoin_status
+quad_bulk_add(quad_bulk *bulk, const quad *quads, size_t n, quoin_error *err)
+{
+  return take(bulk, false, quads, n, err);
+}
+
+quoin_status
+quad_bulk_remove(quad_bulk *bulk, const quad *quads, size_t n, quoin_error *err)
+{
+  return take(bulk, true, quads, n, err);
 }
 
 /* Bytes that a run of the quads at hand may take: one order is about 5 bytes a quad, 1.5 where much
@@ -394,7 +400,7 @@ check_disk(const quad_bulk *bulk, quoin_error *err)
   unsigned orders = (unsigned)__builtin_popcount(store->manifest.orders);
 
   for (unsigned part = 0; part < QUAD_PARTS; part++)
-    entries += bulk->part[part].n * (part == QUAD_PART_DEFAULT && orders > 6 ? 6 : orders);
+    entries += bulk->set[0][part].n * (part == QUAD_PART_DEFAULT && orders > 6 ? 6 : orders);
   for (size_t i = 0; i < bulk->spills; i++)
     entries += bulk->spill[i]->bytes / ORDER_BYTES_LEAST;
   if (base_dir_free_bytes(&have, &store->dir, NULL)) return QUOIN_OK; /* the writing will tell */
@@ -418,9 +424,10 @@ make_run(quad_run **run, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
 
   *run = NULL;
   if ((st = check_disk(bulk, err))) return st;
-  if (bulk->spills) {
-    if (any_gathered(bulk) && (st = spill(bulk, cancel, err))) return st;
+  if (bulk->spills || any_gathered(bulk, true)) {
+    if ((st = spill(bulk, cancel, err))) return st;
     free_records(bulk);
+    if (!bulk->spills) return QUOIN_OK; /* nothing is left */
   }
   (void)snprintf(name, sizeof name, "run-%llu", (unsigned long long)generation);
   if (base_dir_has(&store->dir, name) && (st = base_dir_unlink(&store->dir, name, err))) return st;
@@ -431,7 +438,7 @@ make_run(quad_run **run, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
     st = quad_merge_runs(quad_writer_sink(w), bulk->spill, bulk->spills, cancel, store->mem, err);
     n = 1;
   } else {
-    st = build(w, &n, bulk, cancel, err);
+    st = build(w, &n, bulk, false, cancel, err);
   }
   if (st || !n) {
     quad_writer_abort(w);
@@ -452,22 +459,24 @@ bulk_end(quad_bulk *bulk, bool keep)
   drop_spills(bulk);
   free_records(bulk);
   if (!keep) atom_rollback(store->atoms, bulk->terms, bulk->blanks);
-  quad_store_leave(store);
+  if (!bulk->within) quad_store_leave(store);
   base_release(store->mem, bulk, 1, sizeof *bulk);
 }
 
 quoin_status
-quad_bulk_finish(uint64_t *added, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
+quad_bulk_publish(uint64_t *added, uint64_t *removed, quad_bulk *bulk, base_cancel *cancel,
+                  quoin_error *err)
 {
   quad_store *store = bulk->store;
   quad_run *run = NULL;
-  uint64_t generation = store->manifest.next_run, n = 0;
+  uint64_t generation = store->manifest.next_run, n = 0, dead = 0;
   quoin_status st = bulk->failed;
 
   if (st) base_fail(err, st, "the load failed before its end");
   if (!st) st = make_run(&run, bulk, cancel, err);
   if (!st && run) {
     n = run->entries;
+    dead = run->tombstones;
     store->manifest.next_run = generation + 1;
     st = quad_store_save(store, run, err);
     if (st) {
@@ -477,9 +486,21 @@ quad_bulk_finish(uint64_t *added, quad_bulk *bulk, base_cancel *cancel, quoin_er
       if (!atomic_load(&store->poisoned)) (void)base_dir_unlink(&store->dir, name, NULL);
     }
   }
-  if (added) *added = st ? 0 : n;
+  *added = st ? 0 : n - dead;
+  *removed = st ? 0 : dead;
   quad_run_release(run);
   bulk_end(bulk, !st && n);
+  return st;
+}
+
+quoin_status
+quad_bulk_finish(uint64_t *added, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
+{
+  uint64_t there, gone;
+  quoin_status st = quad_bulk_publish(&there, &gone, bulk, cancel, err);
+
+  assert(!gone);
+  if (added) *added = there;
   return st;
 }
 

@@ -287,7 +287,10 @@ is_stale(const quad_store *store, const char *name)
   const quad_manifest *m = &store->manifest;
   uint64_t n;
 
-  if (!strcmp(name, "manifest.new") || numbered(&n, name, "spill-")) return true;
+  if (!strcmp(name, "manifest.new")) return true;
+  /* those of this process are their makers' */
+  if (numbered(&n, name, "spill-"))
+    return n > atomic_load(&((quad_store *)(uintptr_t)store)->spills);
   if (numbered(&n, name, "manifest-")) return n != m->generation;
   if (numbered(&n, name, "log-")) return n < m->log_first;
   if (numbered(&n, name, "run-")) {

@@ -153,6 +153,7 @@ quoin_status quad_writer_open(quad_writer **out, const base_dir *dir, const char
 quad_sink *quad_writer_sink(quad_writer *w);
 quad_tally *quad_writer_tally(quad_writer *w);
 uint64_t quad_writer_bytes(const quad_writer *w); /* written or about to be */
+uint64_t quad_writer_generation(const quad_writer *w);
 
 /* Blocks of one section, encoded by any thread. */
 typedef struct quad_blocks {

@@ -25,9 +25,10 @@ void quad_records_unique(quad_records *r);
 /* The orders in the sequence in which files hold their sections: that in which they are built. */
 extern const uint8_t quad_build_sequence[QUAD_ORDERS];
 
-/* Write all orders of the writer from records sorted by SPO(G); they are in another order then. */
-quoin_status quad_build_orders(quad_writer *w, unsigned part, quad_ranks *r, base_cancel *cancel,
-                               quoin_error *err);
+/* Write all orders of the writer from records sorted by SPO(G), as tombstones when `remove`; they
+ * are in another order then. */
+quoin_status quad_build_orders(quad_writer *w, unsigned part, quad_ranks *r, bool remove,
+                               base_cancel *cancel, quoin_error *err);
 
 /* The same for a run in memory, straight into its columns. */
 quoin_status quad_build_memory(quad_memory *m, uint32_t orders, unsigned part, quad_records *r,

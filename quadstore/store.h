@@ -196,7 +196,7 @@ struct quad_store {
   quad_log log;
   struct quad_scratch *scratch; /* commit.c */
   struct quad_history *history; /* history.h */
-  uint64_t spills;              /* names of unpublished runs */
+  _Atomic uint64_t spills;      /* names given to files that no manifest names */
   uint64_t synced_ns;           /* when the log was last synced, QUAD_SYNC_RELAXED */
   _Atomic uint32_t poisoned;    /* a write or sync failed */
   _Atomic uint64_t saved;       /* version number of the manifest */

@@ -292,6 +292,12 @@ quad_writer_bytes(const quad_writer *w)
   return position(w);
 }
 
+uint64_t
+quad_writer_generation(const quad_writer *w)
+{
+  return w->generation;
+}
+
 static void
 writer_free(quad_writer *w)
 {
