@@ -347,8 +347,10 @@ quoin_status atom_kept_add(atom_kept *kept, const uint64_t *ids, size_t n, quoin
 quoin_status atom_kept_close(atom_kept *kept, const atom_store *store, base_cancel *cancel,
                              quoin_error *err);
 uint64_t atom_kept_count(const atom_kept *kept);
-/* The new ids. Within a kind the order stays: sorted columns stay sorted. `out` may be `ids`. */
-void atom_kept_map(uint64_t *out, const atom_kept *kept, const uint64_t *ids, size_t n);
+/* The new ids. Within a kind the order stays: sorted columns stay sorted. `out` may be `ids`.
+ * Errors: CORRUPT for an id that was not added. */
+quoin_status atom_kept_map(uint64_t *out, const atom_kept *kept, const uint64_t *ids, size_t n,
+                           quoin_error *err);
 /* Write the terms that stay into new files of generation marks->generation, synced, in `to`, and
  * fill `marks` for atom_store_open, which makes the table. As the writer
  * of `from`. After a failure or before a manifest names them: atom_store_unlink. */

@@ -39,7 +39,7 @@ term_check(const atom_store *store, const atom_record *rec, uint16_t check, uint
   quoin_status st = atom_record_key(&key, scratch, store, rec, err);
   if (!st) st = record_check(store, rec, key.value, number, err);
   if (st) return st;
-  if (check != (uint16_t)(key.hash >> 48))
+  if (!base_sum_matches(check, key.hash >> 48))
     return atom_corrupt_record(store, number, "the text does not match its check bits", err);
   if ((st = atom_key_find(&found, store, &key, UINT64_MAX, err))) return st;
   if (!atom_id_equal(found, atom_record_id(rec, number)))

@@ -32,7 +32,8 @@ atom_symbols_open(atom_store *store, uint64_t hash, quoin_error *err)
   const char *at = base_map_at(&store->terms_map, ATOM_HEAD);
   memcpy(&head, at, sizeof(head));
   at += sizeof(head);
-  if (head.len > SYMBOLS_TABLE || head.hash != hash || base_hash(at, (size_t)head.len) != hash)
+  if (head.len > SYMBOLS_TABLE || head.hash != hash ||
+      !base_sum_matches(hash, base_hash(at, (size_t)head.len)))
     return base_fail_at(err, QUOIN_ERR_CORRUPT, store->terms_file.name, ATOM_HEAD,
                         "the table of symbols is not the one that the manifest names");
   atom_symbols *symbols = base_new(store->mem, 1, sizeof(*symbols));

@@ -71,6 +71,28 @@ place_of(const atom_kept *kept, uint64_t number)
   return w->before + (uint64_t)__builtin_popcountll(below) + 1;
 }
 
+/* Does the id stand for the record of that number? Values and blank nodes do not. */
+static bool
+is_numbered(atom_id id)
+{
+  return !atom_id_is_inline(id) && atom_id_kind(id) != ATOM_BLANK;
+}
+
+static bool
+names_term(const atom_kept *kept, atom_id id)
+{
+  uint64_t number = atom_id_payload(id);
+  return atom_kind_is_stored(atom_id_kind(id)) && atom_id_kind(id) != ATOM_PREFIX && number &&
+         number <= kept->terms;
+}
+
+static quoin_status
+no_term(atom_id id, quoin_error *err)
+{
+  return base_fail(err, QUOIN_ERR_CORRUPT, "no term has the id %016llx",
+                   (unsigned long long)id.bits);
+}
+
 quoin_status
 atom_kept_add(atom_kept *kept, const uint64_t *ids, size_t n, quoin_error *err)
 {
@@ -78,13 +100,9 @@ atom_kept_add(atom_kept *kept, const uint64_t *ids, size_t n, quoin_error *err)
   for (size_t i = 0; i < n; i++) {
     if (ids[i] == last) continue; /* sorted columns repeat */
     atom_id id = {last = ids[i]};
-    if (atom_id_is_inline(id) || atom_id_kind(id) == ATOM_BLANK) continue;
-    uint64_t number = atom_id_payload(id);
-    if (!atom_kind_is_stored(atom_id_kind(id)) || atom_id_kind(id) == ATOM_PREFIX || !number ||
-        number > kept->terms)
-      return base_fail(err, QUOIN_ERR_CORRUPT, "no term has the id %016llx",
-                       (unsigned long long)id.bits);
-    keep(kept, number);
+    if (!is_numbered(id)) continue;
+    if (!names_term(kept, id)) return no_term(id, err);
+    keep(kept, atom_id_payload(id));
   }
   return QUOIN_OK;
 }
@@ -125,20 +143,22 @@ atom_kept_count(const atom_kept *kept)
   return kept->count;
 }
 
-void
-atom_kept_map(uint64_t *out, const atom_kept *kept, const uint64_t *ids, size_t n)
+quoin_status
+atom_kept_map(uint64_t *out, const atom_kept *kept, const uint64_t *ids, size_t n, quoin_error *err)
 {
   uint64_t last = 0, mapped = 0;
   for (size_t i = 0; i < n; i++) {
     if (ids[i] != last) {
       atom_id id = {last = mapped = ids[i]};
-      if (!atom_id_is_inline(id) && atom_kind_is_stored(atom_id_kind(id))) {
-        assert(is_kept(kept, atom_id_payload(id)));
-        mapped = atom_id_make(atom_id_kind(id), place_of(kept, atom_id_payload(id))).bits;
+      if (is_numbered(id)) {
+        uint64_t number = atom_id_payload(id);
+        if (!names_term(kept, id) || !is_kept(kept, number)) return no_term(id, err);
+        mapped = atom_id_make(atom_id_kind(id), place_of(kept, number)).bits;
       }
     }
     out[i] = mapped;
   }
+  return QUOIN_OK;
 }
 
 /* ---- copying --------------------------------------------------------------------------------- */
@@ -227,7 +247,7 @@ copy_one(copy *c, const atom_store *from, const atom_kept *kept, uint64_t number
   quoin_status st = atom_record_at(&rec, &check, from, number, err);
   if (!st) st = atom_record_key(&key, &c->scratch, from, &rec, err);
   if (st) return st;
-  if (check != (uint16_t)(key.hash >> 48))
+  if (!base_sum_matches(check, key.hash >> 48))
     return atom_corrupt_record(from, number, "the text does not match its check bits", err);
   if (link_of(&rec)) rec.link = place_of(kept, rec.link);
   if (rec.kind == ATOM_VECTOR && (st = copy_row(c, &rec, err))) return st;

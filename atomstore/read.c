@@ -180,7 +180,7 @@ atom_key_matches(bool *out, const atom_store *store, uint64_t number, const atom
   *out = false;
   quoin_status st = atom_record_at(&rec, &check, store, number, err);
   if (st) return st;
-  if (check != (uint16_t)(key->hash >> 48) || rec.kind != key->kind)
+  if (!base_sum_matches(check, key->hash >> 48) || rec.kind != key->kind)
     return offset_corrupt(store, number, "slot and offset do not agree", err);
   if (rec.kind != ATOM_IRI || rec.link == 0) {
     *out = rec.link == key->datatype && base_span_equal(rec.lang, key->lang) &&
@@ -205,7 +205,7 @@ atom_key_spells(bool *out, const atom_store *store, uint64_t number, const atom_
   *out = false;
   quoin_status st = atom_record_at(&rec, &check, store, number, err);
   if (st) return st;
-  if (check != (uint16_t)(key->hash >> 48) || rec.kind != key->kind)
+  if (!base_sum_matches(check, key->hash >> 48) || rec.kind != key->kind)
     return offset_corrupt(store, number, "slot and offset do not agree", err);
   *out = base_span_equal_nocase(rec.lang, key->lang) && atom_record_says(store, &rec, key->value);
   return *out ? QUOIN_OK : other_term(store, number, &rec, key, err);
@@ -246,7 +246,7 @@ verified(atom_record *rec, quoin_span *value, const atom_store *store, uint64_t 
   atom_key key = {
       .kind = rec->kind, .datatype = atom_record_datatype(rec), .lang = rec->lang, .value = *value};
   atom_key_hash(&key);
-  if (check != (uint16_t)(key.hash >> 48))
+  if (!base_sum_matches(check, key.hash >> 48))
     return atom_corrupt_record(store, number, "the text does not match its check bits", err);
   return QUOIN_OK;
 }
@@ -268,6 +268,8 @@ atom_read(rdf_term *out, const atom_store *store, atom_id id, base_arena *arena,
   if (st) return st;
   if (rec.kind != kind)
     return atom_corrupt_record(store, number, "the record is of another kind than the id", err);
+  if (kind == ATOM_VECTOR && !rdf_vector_is_normal(out->value))
+    return atom_corrupt_record(store, number, "a number of the vector is not finite, or -0", err);
   if (kind == ATOM_VECTOR)
     return rdf_vector_text(out, (const float *)(const void *)out->value.ptr, (uint32_t)rec.link,
                            arena, err);

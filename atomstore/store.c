@@ -111,7 +111,7 @@ atom_head_read(atom_file_head *out, const base_file *file, atom_file kind, uint6
     return base_fail_at(err, QUOIN_ERR_VERSION, file->name, offsetof(atom_file_head, format),
                         "format %lu is newer than %d, the newest known here",
                         (unsigned long)out->format, ATOM_FORMAT);
-  if (out->checksum != base_hash(out, offsetof(atom_file_head, checksum)))
+  if (!base_sum_matches(out->checksum, base_hash(out, offsetof(atom_file_head, checksum))))
     return base_fail_at(err, QUOIN_ERR_CORRUPT, file->name, offsetof(atom_file_head, checksum),
                         "the header does not match its checksum");
   if (out->format == 0 || out->generation != generation || out->table != table)

@@ -247,7 +247,7 @@ fill_group(atom_table *table, const atom_store *store, uint64_t from, size_t n,
     quoin_status st = atom_record_at(&rec, &check, store, from + i, err);
     if (!st) st = atom_record_key(&key, scratch, store, &rec, err);
     if (st) return st;
-    if (check != (uint16_t)(key.hash >> 48))
+    if (!base_sum_matches(check, key.hash >> 48))
       return atom_corrupt_record(store, from + i, "the text does not match its check bits", err);
     ids[i] = atom_record_id(&rec, from + i);
     hashes[i] = key.hash;

@@ -84,7 +84,7 @@ atom_vector(const float **out, uint32_t *dimension, const atom_store *store, ato
     return atom_corrupt_record(store, number, "the record is of another kind than the id", err);
   atom_key key = {.kind = ATOM_VECTOR, .datatype = rec.link, .value = rec.value};
   atom_key_hash(&key);
-  if (check != (uint16_t)(key.hash >> 48))
+  if (!base_sum_matches(check, key.hash >> 48))
     return atom_corrupt_record(store, number, "the vector does not match its check bits", err);
   *out = (const float *)(const void *)rec.value.ptr;
   *dimension = (uint32_t)rec.link;

@@ -95,14 +95,15 @@ rename_add(quad_sink *self, const uint64_t *const *cols, const uint8_t *dead, si
 {
   renaming *r = (renaming *)self;
   const uint64_t *renamed[4] = {NULL, NULL, NULL, NULL};
+  quoin_status st;
 
   for (size_t at = 0, n; at < rows; at += n) {
     n = rows - at < QUAD_BATCH ? rows - at : QUAD_BATCH;
     for (unsigned k = 0; k < r->keys; k++) {
-      atom_kept_map(r->col[k], r->kept, cols[k] + at, n);
+      if ((st = atom_kept_map(r->col[k], r->kept, cols[k] + at, n, err))) return st;
       renamed[k] = r->col[k];
     }
-    quoin_status st = r->to->add(r->to, renamed, dead ? dead + at : NULL, n, err);
+    st = r->to->add(r->to, renamed, dead ? dead + at : NULL, n, err);
     if (st) return st;
   }
   return QUOIN_OK;

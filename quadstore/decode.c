@@ -19,7 +19,8 @@ load_u16(const uint8_t *at)
 bool
 codec_verify(const uint8_t *data, size_t length)
 {
-  return length >= HEADER + 8 && base_hash(data, length - 8) == base_load_u64(data + length - 8);
+  return length >= HEADER + 8 &&
+         base_sum_matches(base_load_u64(data + length - 8), base_hash(data, length - 8));
 }
 
 /* Take `size` bytes at *at; what is read from them may go on to `reach` bytes. */

@@ -241,7 +241,7 @@ parse_header(record_header *out, const segment_data *s, size_t at, uint64_t line
 
   if (at > s->size || s->size - at < RECORD_HEADER) return false;
   if (base_load_u32(p) != RECORD_MAGIC) return false;
-  if (base_hash_seed(p, 32, lineage) != base_load_u64(p + 32)) return false;
+  if (!base_sum_matches(base_load_u64(p + 32), base_hash_seed(p, 32, lineage))) return false;
   *out = (record_header){base_load_u64(p + 8), base_load_u64(p + 16), base_load_u64(p + 24)};
   return true;
 }
@@ -257,8 +257,9 @@ parse_record(record_header *out, const segment_data *s, size_t at, uint64_t line
   if (out->length > s->size - at) return false;
   total = record_bytes(out->length);
   if (total > s->size - at) return false;
-  return base_hash_seed(s->data + at + RECORD_HEADER, (size_t)out->length, lineage) ==
-         base_load_u64(s->data + at + total - 8);
+  return base_sum_matches(
+      base_load_u64(s->data + at + total - 8),
+      base_hash_seed(s->data + at + RECORD_HEADER, (size_t)out->length, lineage));
 }
 
 /* The segment from byte `from` on. NOT_FOUND when there is no such segment. */

@@ -27,7 +27,8 @@ static quoin_status
 parse_slot(slot *out, const uint8_t *at, quoin_error *err)
 {
   *out = (slot){0};
-  if (memcmp(at, "QUOINMAN", 8) || base_hash(at, 40) != base_load_u64(at + 40)) return QUOIN_OK;
+  if (memcmp(at, "QUOINMAN", 8) || !base_sum_matches(base_load_u64(at + 40), base_hash(at, 40)))
+    return QUOIN_OK;
   if (base_load_u32(at + 8) > QUAD_MANIFEST_FORMAT)
     return base_fail_at(err, QUOIN_ERR_VERSION, "manifest", 8,
                         "store format %u is newer than this library reads (%d)",
@@ -126,7 +127,7 @@ read_body(quad_manifest *out, const base_dir *dir, const slot *s, bool writing,
     goto done;
   }
   if ((st = base_file_read(&file, data, (size_t)s->length, 0, err))) goto done;
-  if (base_hash(data, (size_t)s->length) != s->hash) {
+  if (!base_sum_matches(s->hash, base_hash(data, (size_t)s->length))) {
     st = corrupt(name, 0, "checksum of the manifest is wrong", err);
     goto done;
   }

@@ -107,7 +107,7 @@ read_footer(quad_run *run, const uint8_t *head, uint64_t size, quoin_error *err)
     return corrupt(run, 32, "footer lies outside the file", err);
   foot = (const uint8_t *)base_map_at(&run->map, 0) + at;
   run->footer_hash = base_load_u64(head + 48);
-  if (base_hash(foot, (size_t)len) != run->footer_hash)
+  if (!base_sum_matches(run->footer_hash, base_hash(foot, (size_t)len)))
     return corrupt(run, at, "checksum of the footer is wrong", err);
   for (unsigned part = 0; part < QUAD_PARTS; part++)
     for (unsigned order = 0; order < QUAD_ORDERS; order++)
@@ -145,7 +145,7 @@ read_header(quad_run *run, quoin_error *err)
     return base_fail_at(err, QUOIN_ERR_VERSION, run->file.name, 8,
                         "run format %u is newer than this library reads (%d)",
                         base_load_u32(head + 8), QUAD_RUN_FORMAT);
-  if (base_hash(head, 120) != base_load_u64(head + 120))
+  if (!base_sum_matches(base_load_u64(head + 120), base_hash(head, 120)))
     return corrupt(run, 0, "checksum of the header is wrong", err);
   if (base_load_u64(head + 16) != run->generation)
     return corrupt(run, 16, "run file has another generation than its name", err);
@@ -209,7 +209,7 @@ quad_run_tops(const uint8_t **out, const quad_section *sec, quoin_error *err)
 
   *out = tops;
   if (atomic_load_explicit(&mut->seen_tops, memory_order_relaxed)) return QUOIN_OK;
-  if (base_hash(tops, (size_t)sec->pages * 8 * sec->keys) != sec->tops_hash)
+  if (!base_sum_matches(sec->tops_hash, base_hash(tops, (size_t)sec->pages * 8 * sec->keys)))
     return corrupt(sec->run, sec->tops_at, "checksum of the upper block index is wrong", err);
   atomic_store_explicit(&mut->seen_tops, 1, memory_order_relaxed);
   return QUOIN_OK;
@@ -228,7 +228,7 @@ quad_run_page(const uint8_t **out, const quad_section *sec, uint64_t page, quoin
   data = (const uint8_t *)base_map_at(&sec->run->map, (size_t)at);
   *out = data;
   if (is_seen(sec->seen_pages, page)) return QUOIN_OK;
-  if (base_hash(data, len) != base_load_u64(data + len))
+  if (!base_sum_matches(base_load_u64(data + len), base_hash(data, len)))
     return corrupt(sec->run, at, "checksum of a block index page is wrong", err);
   set_seen(sec->seen_pages, page);
   return QUOIN_OK;

@@ -184,7 +184,8 @@ static quoin_status
 sums_verify(const vec_pages *pages, const vec_region *region, size_t block, quoin_error *err)
 {
   if (region->block_ok[block]) return QUOIN_OK;
-  if (base_hash(region->sums.base + block * VEC_UNIT, VEC_UNIT) != region->blocks[block])
+  if (!base_sum_matches(region->blocks[block],
+                        base_hash(region->sums.base + block * VEC_UNIT, VEC_UNIT)))
     return fail_locked(pages, pages->root.offset, err,
                        "the checksums of the vector graph's pages are damaged");
   region->block_ok[block] = 1;
@@ -213,7 +214,8 @@ vec_page_verify(const vec_pages *pages, const vec_region *region, size_t page, q
   if (!vec_page_ready(region, page) &&
       !(st = sums_verify(pages, region, page * sizeof(uint64_t) / VEC_UNIT, err))) {
     uint64_t want = base_load_u64(region->sums.base + page * sizeof(uint64_t));
-    if (base_hash(region->data.base + page * region->page_bytes, region->page_bytes) != want)
+    if (!base_sum_matches(
+            want, base_hash(region->data.base + page * region->page_bytes, region->page_bytes)))
       st = page_fail(pages, region, page, err);
     else
       atomic_fetch_or_explicit(vec_page_state(region, page), VEC_PAGE_VERIFIED,
@@ -317,7 +319,7 @@ table_read(char **out, vec_pages *pages, const base_file *file, quoin_error *err
     return damaged(pages, "it lies outside the file", err);
   if (!(*out = base_new(pages->mem, (size_t)root->length, 1))) return base_fail_nomem(err);
   if ((st = base_file_read(file, *out, (size_t)root->length, root->offset, err))) return st;
-  if (base_hash(*out, (size_t)root->length) != root->checksum)
+  if (!base_sum_matches(root->checksum, base_hash(*out, (size_t)root->length)))
     return damaged(pages, "its checksum is wrong", err);
   return QUOIN_OK;
 }
@@ -329,7 +331,7 @@ file_head_check(const vec_pages *pages, const base_file *file, quoin_error *err)
   quoin_status st = base_file_read(file, &head, sizeof(head), 0, err);
   if (st) return st;
   if (memcmp(head.magic, VEC_FILE_MAGIC, sizeof(head.magic)) != 0 ||
-      head.checksum != base_hash(&head, offsetof(vec_file_head, checksum)))
+      !base_sum_matches(head.checksum, base_hash(&head, offsetof(vec_file_head, checksum))))
     return base_fail_at(err, QUOIN_ERR_CORRUPT, pages->name, 0,
                         "the head of the vector graph is damaged");
   if (head.format != VEC_FORMAT)
