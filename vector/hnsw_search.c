@@ -101,15 +101,13 @@ hit_of(hnsw_hit *out, const hnsw_searcher *s, uint32_t slot, quoin_error *err)
 
 /* Ask for the vector of a slot some steps before it is used. */
 static inline void
-prefetch_vector(const hnsw_searcher *s, uint32_t slot)
+ask_vector(const hnsw_searcher *s, uint32_t slot)
 {
   const hnsw *g = s->g;
   const hnsw_vectors *v = s->ask->vectors;
   if (!v->base || hnsw_need_node(g, slot, NULL)) return;
   uint32_t row = atomic_load_explicit(&hnsw_node_at(g, slot)->row, memory_order_relaxed);
-  const char *at = v->base + v->stride * row;
-  for (size_t line = 0; line < 4 * (size_t)g->options.dims; line += 64)
-    __builtin_prefetch(at + line);
+  vec_row_ask(v->base + v->stride * row, 4 * (size_t)g->options.dims);
 }
 
 /* The k nearest of the slots by their vectors, into hits, sorted. */
@@ -117,11 +115,12 @@ static quoin_status
 score(hnsw_hit *hits, size_t *n_hits, hnsw_searcher *s, const uint64_t *entries, size_t n, size_t k,
       quoin_error *err)
 {
-  enum { AHEAD = 2 };
+  enum { AHEAD = 32 };
   *n_hits = 0;
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0, asked = 0; i < n; i++) {
     hnsw_hit hit;
-    if (i + AHEAD < n) prefetch_vector(s, vec_entry_slot(entries[i + AHEAD]));
+    for (; asked < n && asked < i + AHEAD; asked++)
+      ask_vector(s, vec_entry_slot(entries[asked]));
     quoin_status st = hit_of(&hit, s, vec_entry_slot(entries[i]), err);
     if (st) return st;
     hits_add(hits, n_hits, k, hit);

@@ -137,6 +137,7 @@ hnsw_gather(size_t *n, const hnsw *g, vec_scratch *s, const vec_list *list, uint
     uint32_t slot = atomic_load_explicit(&list->links[i], memory_order_acquire);
     if (slot >= limit || !vec_scratch_see(s, slot)) continue;
     if (!hnsw_record_ready(g, slot) && (st = hnsw_need_record(g, slot, err))) return st;
+    vec_row_ask(hnsw_record(g, slot), g->head_at);
     s->slots[found++] = slot;
   }
   *n = found;

@@ -37,6 +37,15 @@ typedef struct vec_rows {
   size_t n;
 } vec_rows;
 
+/* Ask for a row that a walk kernel will read soon, into the second cache: a kernel does so for its
+ * rows, and who knows of them earlier may do it before. */
+static inline void
+vec_row_ask(const char *row, size_t bytes)
+{
+  for (size_t at = 0; at < bytes; at += 64)
+    __builtin_prefetch(row + at, 0, 2);
+}
+
 /* out[i]: distance of row i. Dot: 1 - dot product (cosine: the same over unit vectors). L2: squared
  * distance. B1: number of differing bits, for both. */
 typedef void vec_walk(float *out, const vec_query *query, const vec_rows *rows);
