@@ -67,7 +67,7 @@ graph_new(hnsw **out, uint64_t id, const hnsw_options *options, const base_alloc
   g->walk = vec_kernels_walk(g->kernels, checked.metric, checked.code);
   geometry(g);
   atomic_store(&g->entry, UINT64_MAX);
-  atomic_store(&g->epoch, 1);
+  atomic_store(&g->searches.now, 1);
   g->free_slots = HNSW_NONE;
   g->limbo = g->waiting = (vec_chain){HNSW_NONE, HNSW_NONE};
   size_t page_bytes[VEC_REGIONS] = {g->record_bytes << g->page_shift, 16 << 10, 16 << 10, 16 << 10};
@@ -229,7 +229,7 @@ hnsw_revive(bool *done, hnsw *g, uint32_t row, quoin_error *err)
   if (st || slot == HNSW_NONE) return st;
   if (hnsw_flags(g, slot) & NODE_LIVE)
     return base_fail(err, QUOIN_ERR_EXISTS, "row %u has a node already", row);
-  if (!(hnsw_flags(g, slot) & NODE_DELETED)) return QUOIN_OK;
+  if ((hnsw_flags(g, slot) & (NODE_DELETED | NODE_DOOMED)) != NODE_DELETED) return QUOIN_OK;
   atomic_fetch_sub(&g->deleted, 1);
   hnsw_change_record(g, slot);
   hnsw_node_publish(g, slot);

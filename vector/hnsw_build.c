@@ -99,10 +99,10 @@ slots_take(uint32_t *slots, hnsw *g, const hnsw_item *items, size_t n, quoin_err
     if ((st = hnsw_rows_grow(g, items[i].row, err)) ||
         (st = hnsw_slot_of(&there, g, items[i].row, err)))
       return st;
-    if (there != HNSW_NONE) {
-      if (!(hnsw_flags(g, there) & NODE_LIVE) && (st = hnsw_revive(&done, g, items[i].row, err)))
-        return st;
-      continue;
+    if (there != HNSW_NONE) { /* one that lives, or was taken for this row a moment ago */
+      uint8_t flags = hnsw_flags(g, there);
+      if (flags == NODE_DELETED && (st = hnsw_revive(&done, g, items[i].row, err))) return st;
+      if (!(flags & NODE_DOOMED)) continue;
     }
     if ((st = hnsw_slot_new(&slots[i], g, hnsw_level_of(g, items[i].key), err))) return st;
     /* so that a second item of this row is passed over */

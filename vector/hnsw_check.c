@@ -50,7 +50,7 @@ check_nodes(hnsw_check_report *out, hnsw *g, base_cancel *cancel, quoin_error *e
     unsigned level = atomic_load_explicit(&head->level, memory_order_relaxed);
     if (!flags) continue;
     live += flags == NODE_LIVE;
-    deleted += flags == NODE_DELETED;
+    deleted += (flags & NODE_DELETED) != 0;
     if (level >= LEVELS_MAX || atomic_load_explicit(&head->count, memory_order_relaxed) > g->m0)
       return link_fault(g, slot, 0, "a level or count out of range", err);
     for (unsigned at = 0; at <= level; at++)

@@ -12,6 +12,7 @@
 #ifndef QUOIN_VECTOR_HNSW_INTERNAL_H
 #define QUOIN_VECTOR_HNSW_INTERNAL_H
 
+#include "vector/epoch.h"
 #include "vector/hnsw.h"
 #include "vector/pages.h"
 
@@ -19,7 +20,9 @@
 
 enum { REGION_RECORDS = 0, REGION_NODES = 1, REGION_UPPER = 2, REGION_ROWS = 3 };
 enum { LEVELS_MAX = 16, M_MAX = 64, LINKS_MAX = 2 * M_MAX, STRIPES = 4096 };
-enum { NODE_LIVE = 1, NODE_DELETED = 2 };
+/* A deleted node comes back to life with its row; a doomed one does not: a sweep takes its names
+ * out of the lists. */
+enum { NODE_LIVE = 1, NODE_DELETED = 2, NODE_DOOMED = 4 };
 #define SLOTS_MAX UINT32_C(0x7FFFFFFF) /* a pool entry has 31 bits for a slot */
 
 typedef struct vec_head {
@@ -71,14 +74,13 @@ struct hnsw {
   _Atomic(uint32_t) live, deleted;
   _Atomic(uint32_t) rows; /* rows that ROWS has room for */
 
-  /* Searches count themselves in active[epoch & 1]; a chain of slots waits until those of the epoch
-   * in which it was cut loose have ended (hnsw_slots.c). */
-  _Atomic(uint64_t) epoch;
-  _Atomic(uint32_t) active[2];
+  vec_epoch searches; /* a chain of slots waits until those that began before have ended */
 
   /* writer */
   uint32_t next_slot, upper_words, free_slots;
   vec_chain limbo, waiting;
+  bool sweeping;
+  uint32_t sweep_at, sweep_end; /* lists of the slots between are still to be mended */
   uint32_t free_blocks[LEVELS_MAX];
   vec_scratch *scratch;
   _Atomic(uint8_t) *stripes; /* spin locks over slots while several threads build; NULL: one */
@@ -384,7 +386,8 @@ quoin_status hnsw_node_fill(hnsw *g, uint32_t slot, uint64_t key, uint32_t row,
                             const hnsw_vectors *vectors, quoin_error *err);
 void hnsw_node_publish(hnsw *g, uint32_t slot);
 void hnsw_entry_raise(hnsw *g, uint32_t slot, unsigned level);
-/* Bring a deleted node of `row` back, *done, if there is one. EXISTS: it lives. */
+/* Bring a deleted node of `row` back, *done, if there is one that is not doomed. EXISTS: it lives.
+ */
 quoin_status hnsw_revive(bool *done, hnsw *g, uint32_t row, quoin_error *err);
 
 /* Count the live nodes that level 0 does not lead to from the entry; link them (hnsw_check.c). */

@@ -1,9 +1,8 @@
 /* vector/hnsw_slots.c - slots and blocks: given out, released, used again.
  *
- * A slot whose node is gone may still be in the hands of a search that found it before. Searches
- * count themselves in active[epoch & 1]. Released slots gather in `limbo`; hnsw_slots_settle cuts
- * that chain loose as `waiting` and moves the epoch on; when the searches of the epoch before have
- * ended, the chain is free. Only then is the next one cut loose, so two counters are enough. */
+ * A slot whose node is gone may still be in the hands of a search that found it before. Released
+ * slots gather in `limbo`; hnsw_slots_settle cuts that chain loose as `waiting` and turns the epoch
+ * (vector/epoch.h); when that is quiet, the chain is free. */
 #include "vector/hnsw_internal.h"
 
 #include <string.h>
@@ -23,18 +22,13 @@ hnsw_level_of(const hnsw *g, uint64_t key)
 uint64_t
 hnsw_enter(hnsw *g)
 {
-  for (;;) {
-    uint64_t epoch = atomic_load(&g->epoch);
-    atomic_fetch_add(&g->active[epoch & 1], 1);
-    if (atomic_load(&g->epoch) == epoch) return epoch;
-    atomic_fetch_sub(&g->active[epoch & 1], 1); /* it moved on meanwhile */
-  }
+  return vec_epoch_enter(&g->searches);
 }
 
 void
 hnsw_leave(hnsw *g, uint64_t epoch)
 {
-  atomic_fetch_sub(&g->active[epoch & 1], 1);
+  vec_epoch_leave(&g->searches, epoch);
 }
 
 /* The chain runs through the first link of the record: key and row are still read by a search that
@@ -50,8 +44,7 @@ void
 hnsw_slots_settle(hnsw *g)
 {
   if (g->waiting.head != HNSW_NONE) {
-    uint64_t before = atomic_load(&g->epoch) - 1;
-    if (atomic_load(&g->active[before & 1])) return;
+    if (!vec_epoch_is_quiet(&g->searches)) return;
     if (hnsw_need_record(g, g->waiting.tail, NULL)) return; /* damaged: whoever reads it says so */
     next_set(g, g->waiting.tail, g->free_slots);
     g->free_slots = g->waiting.head;
@@ -60,7 +53,7 @@ hnsw_slots_settle(hnsw *g)
   if (g->limbo.head == HNSW_NONE) return;
   g->waiting = g->limbo;
   g->limbo = (vec_chain){HNSW_NONE, HNSW_NONE};
-  atomic_fetch_add(&g->epoch, 1);
+  vec_epoch_turn(&g->searches);
 }
 
 /* ---- blocks of upper links

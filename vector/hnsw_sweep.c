@@ -3,7 +3,8 @@
  * A deleted node is still walked through, so that no search loses its way. The sweep then goes over
  * all lists once: one that names deleted nodes is chosen again, by the heuristic, from its other
  * members and the neighbours of the deleted ones (as in FreshDiskANN, Singh et al. 2021, algorithm
- * 4). After that nothing names them and their slots are free. */
+ * 4). After that nothing names those that were deleted when it began (the doomed), and their slots
+ * are free. It goes in steps, between which the graph may change. */
 #include "vector/hnsw_internal.h"
 
 #include "base/poison.h"
@@ -29,7 +30,7 @@ bool
 hnsw_sweep_due(const hnsw *g)
 {
   uint32_t deleted = atomic_load_explicit(&g->deleted, memory_order_relaxed);
-  return deleted > 0 && deleted >= hnsw_count(g) / SWEEP_SHARE;
+  return g->sweeping || (deleted > 0 && deleted >= hnsw_count(g) / SWEEP_SHARE);
 }
 
 static bool
@@ -112,7 +113,17 @@ mend_list(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *e
     (void)vec_pool_add(&s->pool, vec_entry(s->distances[i], s->slots[i]));
   if ((st = hnsw_select(g, s, list.room, err))) return st;
   keep_members(s, n_live, vec_list_count(&list));
+  uint32_t fresh[LINKS_MAX], n_fresh = 0;
+  for (uint32_t i = 0; i < s->chosen.n; i++) {
+    uint32_t to = vec_entry_slot(s->chosen.items[i]);
+    bool old = false;
+    for (size_t k = 0; k < n_live && !old; k++)
+      old = s->slots[k] == to;
+    if (!old) fresh[n_fresh++] = to;
+  }
   hnsw_list_write(g, slot, &list, &s->chosen, level);
+  for (uint32_t i = 0; i < n_fresh; i++) /* as a new node tells those it chose */
+    if ((st = hnsw_link_back(g, s, fresh[i], slot, level, false, err))) return st;
   return QUOIN_OK;
 }
 
@@ -132,13 +143,14 @@ entry_choose(hnsw *g, quoin_error *err)
   return QUOIN_OK;
 }
 
+/* Nothing names the doomed any more. */
 static quoin_status
-release_deleted(hnsw *g, quoin_error *err)
+release_doomed(hnsw *g, quoin_error *err)
 {
   quoin_status st;
   uint32_t there;
   for (uint32_t slot = 0; slot < g->next_slot; slot++) {
-    if (!(hnsw_flags(g, slot) & NODE_DELETED)) continue;
+    if (!(hnsw_flags(g, slot) & NODE_DOOMED)) continue;
     if ((st = hnsw_need_node(g, slot, err))) return st;
     uint32_t row = atomic_load_explicit(&hnsw_node_at(g, slot)->row, memory_order_relaxed);
     vec_list list = hnsw_list0(g, slot);
@@ -152,14 +164,50 @@ release_deleted(hnsw *g, quoin_error *err)
   return QUOIN_OK;
 }
 
-quoin_status
-hnsw_sweep(hnsw *g, base_cancel *cancel, quoin_error *err)
+/* Those that are deleted now will be gone; those that are while the sweep goes on wait for the
+ * next. */
+static quoin_status
+sweep_begin(hnsw *g, quoin_error *err)
 {
   quoin_status st;
-  hnsw_check_report report = {0};
-  hnsw_slots_settle(g);
-  if (!atomic_load(&g->deleted)) return QUOIN_OK;
   for (uint32_t slot = 0; slot < g->next_slot; slot++) {
+    if ((st = hnsw_need_record(g, slot, err))) return st;
+    if (!(hnsw_flags(g, slot) & NODE_DELETED)) continue;
+    atomic_store_explicit(&hnsw_head(g, slot)->flags, NODE_DELETED | NODE_DOOMED,
+                          memory_order_release);
+    hnsw_change_record(g, slot);
+  }
+  g->sweeping = true;
+  g->sweep_at = 0;
+  g->sweep_end = g->next_slot; /* nodes made from now on are given live neighbours */
+  return QUOIN_OK;
+}
+
+static quoin_status
+sweep_end(hnsw *g, base_cancel *cancel, quoin_error *err)
+{
+  hnsw_check_report report = {0};
+  quoin_status st = entry_choose(g, err);
+  if (!st) st = release_doomed(g, err);
+  if (!st) g->sweeping = false;
+  return st ? st : hnsw_reach(&report, g, true, cancel, err);
+}
+
+quoin_status
+hnsw_sweep_step(bool *done, hnsw *g, uint32_t slots, base_cancel *cancel, quoin_error *err)
+{
+  quoin_status st;
+  *done = false;
+  hnsw_slots_settle(g);
+  if (!g->sweeping && !atomic_load(&g->deleted)) {
+    *done = true;
+    return QUOIN_OK;
+  }
+  if (!g->sweeping && (st = sweep_begin(g, err))) return st;
+  uint32_t left = g->sweep_end - g->sweep_at;
+  for (uint32_t end = g->sweep_at + (slots < left ? slots : left); g->sweep_at < end;
+       g->sweep_at++) {
+    uint32_t slot = g->sweep_at;
     if ((st = hnsw_need_record(g, slot, err))) return st;
     if (is_deleted(g, slot)) continue;
     unsigned top = atomic_load_explicit(&hnsw_head(g, slot)->level, memory_order_relaxed);
@@ -167,6 +215,17 @@ hnsw_sweep(hnsw *g, base_cancel *cancel, quoin_error *err)
       if ((st = mend_list(g, g->scratch, slot, level, err))) return st;
     if (cancel && (st = base_cancel_check(cancel, err))) return st;
   }
-  if ((st = entry_choose(g, err)) || (st = release_deleted(g, err))) return st;
-  return hnsw_reach(&report, g, true, cancel, err);
+  if (g->sweep_at < g->sweep_end) return QUOIN_OK;
+  *done = true;
+  return sweep_end(g, cancel, err);
+}
+
+quoin_status
+hnsw_sweep(hnsw *g, base_cancel *cancel, quoin_error *err)
+{
+  bool done = false;
+  quoin_status st = QUOIN_OK;
+  while (!st && !done)
+    st = hnsw_sweep_step(&done, g, UINT32_MAX, cancel, err);
+  return st;
 }

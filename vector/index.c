@@ -5,51 +5,6 @@
 
 enum { UNLINKED = 100000 };
 
-/* ---- late vectors -----------------------------------------------------------------------------
- */
-
-static unsigned
-late_chunk(uint64_t at, uint64_t *first)
-{
-  unsigned chunk = 63u - (unsigned)__builtin_clzll(at / VEC_LATE_FIRST + 1);
-  *first = (((uint64_t)1 << chunk) - 1) * VEC_LATE_FIRST;
-  return chunk;
-}
-
-uint32_t
-vec_late_get(const vec_late *late, uint64_t at)
-{
-  uint64_t first;
-  unsigned chunk = late_chunk(at, &first);
-  return atomic_load_explicit(&((vec_late *)(uintptr_t)late)->chunk[chunk],
-                              memory_order_relaxed)[at - first];
-}
-
-bool
-vec_late_add(vec_late *late, uint32_t number, const base_alloc *mem)
-{
-  uint64_t at = atomic_load_explicit(&late->count, memory_order_relaxed), first;
-  unsigned chunk = late_chunk(at, &first);
-  if (chunk >= VEC_LATE_CHUNKS) return false;
-  uint32_t *numbers = atomic_load_explicit(&late->chunk[chunk], memory_order_relaxed);
-  if (!numbers) {
-    numbers = base_new(mem, (size_t)VEC_LATE_FIRST << chunk, sizeof(*numbers));
-    if (!numbers) return false;
-    atomic_store_explicit(&late->chunk[chunk], numbers, memory_order_relaxed);
-  }
-  numbers[at - first] = number;
-  /* Pairs with the acquire of whoever reads the count: the number and its chunk are there. */
-  atomic_store_explicit(&late->count, at + 1, memory_order_release);
-  return true;
-}
-
-void
-vec_late_clear(vec_late *late, const base_alloc *mem)
-{
-  for (unsigned i = 0; i < VEC_LATE_CHUNKS; i++)
-    base_release(mem, atomic_load(&late->chunk[i]), (size_t)VEC_LATE_FIRST << i, sizeof(uint32_t));
-}
-
 /* ---- for searches -----------------------------------------------------------------------------
  */
 
@@ -71,19 +26,26 @@ vec_index_is_of(const vec_index *index, const quad_snapshot *snapshot)
   return index->generation == atom_store_generation(quad_snapshot_atoms(snapshot));
 }
 
+bool
+vec_index_has_all(const vec_index *index, const quad_snapshot *snapshot)
+{
+  return !atomic_load(&index->loading) &&
+         atomic_load(&index->verified) == atomic_load(&index->verify_wanted) &&
+         quad_snapshot_version(snapshot) >= atomic_load(&index->horizon);
+}
+
 hnsw_vectors
 vec_index_vectors(const vec_index *index)
 {
   return (hnsw_vectors){.at = row_floats, .user = (void *)(uintptr_t)index};
 }
 
-vec_index *
-vec_index_for(const quad_snapshot *snapshot, const vec_declaration *declared)
+/* The index whose graph serves a search over the snapshot; NULL: there is none. */
+static vec_index *
+index_for(vec_indexes *ix, const quad_snapshot *snapshot, const vec_declaration *declared)
 {
-  vec_indexes *indexes = quad_snapshot_participant(snapshot);
-  if (!indexes) return NULL;
-  /* Pairs with the release in publish(). */
-  const vec_index_set *set = atomic_load_explicit(&indexes->set, memory_order_acquire);
+  /* Pairs with the release in refresh(). */
+  const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
   for (size_t i = 0; set && i < set->n; i++) {
     vec_index *index = set->index[i];
     if (!atom_id_equal(index->declared.predicate, declared->predicate)) continue;
@@ -93,6 +55,23 @@ vec_index_for(const quad_snapshot *snapshot, const vec_declaration *declared)
     return fits && !atomic_load(&index->broken) ? index : NULL;
   }
   return NULL;
+}
+
+vec_index *
+vec_index_enter(uint64_t *entered, const quad_snapshot *snapshot, const vec_declaration *declared)
+{
+  vec_indexes *ix = quad_snapshot_participant(snapshot);
+  if (!ix) return NULL;
+  *entered = vec_epoch_enter(&ix->users);
+  vec_index *index = index_for(ix, snapshot, declared);
+  if (!index) vec_epoch_leave(&ix->users, *entered);
+  return index;
+}
+
+void
+vec_index_leave(const quad_snapshot *snapshot, uint64_t entered)
+{
+  vec_epoch_leave(&((vec_indexes *)quad_snapshot_participant(snapshot))->users, entered);
 }
 
 quoin_status
@@ -134,6 +113,7 @@ index_free(vec_index *index, const base_alloc *mem)
     hnsw_searcher_free(atomic_load(&index->idle[i]));
   hnsw_close(index->graph);
   vec_late_clear(&index->late, mem);
+  vec_gone_clear(&index->gone, mem);
   base_release(mem, index, 1, sizeof(*index));
 }
 
@@ -146,10 +126,6 @@ index_new(vec_index **out, vec_indexes *ix, const vec_declaration *declared,
                                 .code = declared->code,
                                 .m = declared->m,
                                 .ef_construction = declared->ef_construction};
-  void *all = ix->all;
-  if (!base_reserve(ix->mem, &all, &ix->cap_all, ix->n_all + 1, sizeof(*ix->all)))
-    return base_fail_nomem(err);
-  ix->all = all;
   vec_index *index = base_new_zero(ix->mem, 1, sizeof(*index));
   if (!index) return base_fail_nomem(err);
   index->declared = *declared;
@@ -164,7 +140,6 @@ index_new(vec_index **out, vec_indexes *ix, const vec_declaration *declared,
     index_free(index, ix->mem);
     return st;
   }
-  ix->all[ix->n_all++] = index;
   *out = index;
   return QUOIN_OK;
 }
@@ -173,6 +148,61 @@ static void
 set_free(vec_index_set *set, const base_alloc *mem)
 {
   if (set) base_release(mem, set, 1, sizeof(*set) + set->room * sizeof(set->index[0]));
+}
+
+static void
+retired_free(vec_retired retired, const base_alloc *mem)
+{
+  for (vec_index_set *set = retired.sets, *next; set; set = next) {
+    next = set->next;
+    set_free(set, mem);
+  }
+  for (vec_index *index = retired.indexes, *next; index; index = next) {
+    next = index->next;
+    index_free(index, mem);
+  }
+}
+
+bool
+vec_retired_settle(vec_indexes *ix)
+{
+  vec_retired none = {NULL, NULL}, unused = none;
+  base_mutex_lock(&ix->signal);
+  if (vec_epoch_is_quiet(&ix->users)) {
+    unused = ix->waiting;
+    ix->waiting = ix->limbo;
+    ix->limbo = none;
+    if (ix->waiting.sets) vec_epoch_turn(&ix->users);
+  }
+  bool left = ix->waiting.sets || ix->limbo.sets;
+  base_mutex_unlock(&ix->signal);
+  retired_free(unused, ix->mem);
+  return left;
+}
+
+static bool
+set_has(const vec_index_set *set, const vec_index *index)
+{
+  for (size_t i = 0; i < set->n; i++)
+    if (set->index[i] == index) return true;
+  return false;
+}
+
+/* The set that was replaced by `next`, and the indexes that only it had. */
+static void
+retire(vec_indexes *ix, vec_index_set *set, const vec_index_set *next)
+{
+  if (!set) return;
+  base_mutex_lock(&ix->signal);
+  set->next = ix->limbo.sets;
+  ix->limbo.sets = set;
+  for (size_t i = 0; i < set->n; i++) {
+    vec_index *index = set->index[i];
+    if (set_has(next, index)) continue;
+    index->next = ix->limbo.indexes;
+    ix->limbo.indexes = index;
+  }
+  base_mutex_unlock(&ix->signal);
 }
 
 static vec_index *
@@ -214,13 +244,16 @@ refresh(vec_indexes *ix, const quad_snapshot *snapshot, quoin_span section, quoi
     vec_index *index = kept_index(old, &declared, snapshot);
     if (!index && (st = index_new(&index, ix, &declared, snapshot, section, err))) goto done;
     set->index[set->n++] = index;
+    if (ix->read_only && (st = vec_index_complete(ix, index, snapshot, err))) goto done;
   }
-  set->older = old;
-  /* Pairs with the acquire in vec_index_for(). */
+  /* Pairs with the acquire in index_for(). */
   atomic_store_explicit(&ix->set, set, memory_order_release);
+  retire(ix, old, set);
   set = NULL;
 
 done:
+  for (size_t i = 0; set && i < set->n; i++)
+    if (!old || !set_has(old, set->index[i])) index_free(set->index[i], ix->mem);
   set_free(set, ix->mem);
   base_release(ix->mem, list, n, sizeof(*list));
   return st;
@@ -229,27 +262,51 @@ done:
 /* ---- taking part in commits -------------------------------------------------------------------
  */
 
-/* Vectors that were terms before they became the predicate's. */
-static quoin_status
-note_late(vec_indexes *ix, const vec_index_set *set, const quad_delta *delta, quoin_error *err)
+/* Is a vector that becomes one of the predicate's again, or for the first time after it was a term,
+ * to be linked from below the mark? While vectors are leaving, it may be one of them. */
+static bool
+is_late(const vec_indexes *ix, const vec_index *index, uint64_t number)
 {
-  for (size_t i = 0; set && i < delta->n_added; i++) {
-    atom_id object = delta->added[i].term[QUAD_O];
-    if (atom_id_kind(object) != ATOM_VECTOR) continue;
-    for (size_t k = 0; k < set->n; k++) {
-      vec_index *index = set->index[k];
-      uint64_t number = atom_id_payload(object);
-      if (!atom_id_equal(index->declared.predicate, delta->added[i].term[QUAD_P])) continue;
+  uint32_t slot;
+  /* The mark may move on meanwhile: what it passes then is linked, or late by this. */
+  if (number > ix->known || number >= UINT32_MAX) return false;
+  if (atomic_load(&index->leaving)) return true;
+  return hnsw_find(&slot, index->graph, (uint32_t)number, NULL) || slot == HNSW_NONE;
+}
+
+static quoin_status
+note_change(vec_indexes *ix, const vec_index_set *set, const quad *q, bool added, uint64_t version,
+            quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  uint64_t number = atom_id_payload(q->term[QUAD_O]);
+  if (atom_id_kind(q->term[QUAD_O]) != ATOM_VECTOR) return QUOIN_OK;
+  for (size_t k = 0; !st && k < set->n; k++) {
+    vec_index *index = set->index[k];
+    if (!atom_id_equal(index->declared.predicate, q->term[QUAD_P])) continue;
+    if (!added && number < UINT32_MAX) {
+      st = vec_gone_add(ix, index, (uint32_t)number, version, atomic_load(&index->late.count), err);
+    } else if (added) {
       atomic_fetch_add_explicit(&index->added, 1, memory_order_relaxed);
-      /* The mark may move on meanwhile: what it passes then is linked, or late by this. */
-      if (number > ix->known || number >= UINT32_MAX) continue;
-      uint32_t slot;
-      if (hnsw_find(&slot, index->graph, (uint32_t)number, NULL) == QUOIN_OK && slot != HNSW_NONE)
-        continue;
-      if (!vec_late_add(&index->late, (uint32_t)number, ix->mem)) return base_fail_nomem(err);
+      if (is_late(ix, index, number) && !vec_late_add(&index->late, (uint32_t)number, ix->mem))
+        st = base_fail_nomem(err);
     }
   }
-  return QUOIN_OK;
+  return st;
+}
+
+/* What the thread that links cannot see at the end of the atoms. Removals first: a vector that a
+ * commit takes from one subject and gives to another is late after it was gone. */
+static quoin_status
+note_changes(vec_indexes *ix, const vec_index_set *set, const quad_delta *delta, uint64_t version,
+             quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  for (size_t i = 0; set && !st && i < delta->n_removed; i++)
+    st = note_change(ix, set, &delta->removed[i], false, version, err);
+  for (size_t i = 0; set && !st && i < delta->n_added; i++)
+    st = note_change(ix, set, &delta->added[i], true, version, err);
+  return st;
 }
 
 static quoin_status
@@ -261,10 +318,10 @@ participant_judge(void *self, const quad_snapshot *next, const quad_delta *delta
   quoin_status st =
       vec_judge(&declarations, set, ix->declarations, next, ix->known, delta, ix->mem, err);
   ix->declarations |= declarations;
-  if (!delta->added && !delta->removed)
-    for (size_t i = 0; set && i < set->n; i++)
-      set->index[i]->verify = true;
-  return st ? st : note_late(ix, set, delta, err);
+  bool loading = !delta->added && !delta->removed;
+  for (size_t i = 0; set && i < set->n; i++)
+    atomic_store(&set->index[i]->loading, loading);
+  return st ? st : note_changes(ix, set, delta, quad_snapshot_version(next), err);
 }
 
 /* From three quarters of the bound on, as long as linking what waits beyond it would take. */
@@ -297,12 +354,20 @@ participant_applied(void *self)
   quad_snapshot *snapshot = NULL;
   if (quad_snapshot_acquire(&snapshot, ix->store, NULL)) return;
   ix->known = quad_snapshot_atom_mark(snapshot);
+  for (size_t i = 0; set && i < set->n; i++) {
+    atomic_store(&set->index[i]->published, atomic_load(&set->index[i]->added));
+    /* A process that only reads is not told what the log brought. */
+    if (!atomic_load(&set->index[i]->loading) && !ix->read_only) continue;
+    atomic_fetch_add(&set->index[i]->verify_wanted, 1);
+    atomic_store(&set->index[i]->loading, false);
+  }
   bool moved = set && set->n && !vec_index_is_of(set->index[0], snapshot);
   /* A store that is only read moves on to graphs that another process has saved. */
   quoin_span section = ix->read_only ? quad_store_section(ix->store) : (quoin_span){NULL, 0};
   if (ix->declarations || moved || ix->read_only)
     ix->declarations = refresh(ix, snapshot, section, NULL) != QUOIN_OK;
   quad_snapshot_release(snapshot);
+  if (!ix->started) (void)vec_retired_settle(ix);
   base_mutex_lock(&ix->signal);
   ix->due = true;
   base_cond_signal(&ix->work);
@@ -329,11 +394,13 @@ static bool
 participant_is_unsaved(void *self)
 {
   vec_indexes *ix = self;
-  const vec_index_set *set = atomic_load(&ix->set);
   bool unsaved = false;
   base_mutex_lock(&ix->graphs);
+  uint64_t entered = vec_epoch_enter(&ix->users);
+  const vec_index_set *set = atomic_load(&ix->set);
   for (size_t i = 0; set && i < set->n; i++)
     unsaved |= set->index[i]->unsaved;
+  vec_epoch_leave(&ix->users, entered);
   base_mutex_unlock(&ix->graphs);
   return unsaved;
 }
@@ -344,10 +411,13 @@ participant_is_stale(void *self, const char *name)
   vec_indexes *ix = self;
   uint64_t id, generation;
   if (!hnsw_file_is_mine(name, &id, &generation)) return false;
+  bool stale = true;
+  uint64_t entered = vec_epoch_enter(&ix->users);
   const vec_index_set *set = atomic_load(&ix->set);
   for (size_t i = 0; set && i < set->n; i++)
-    if (set->index[i]->id == id) return generation < set->index[i]->root.generation;
-  return true;
+    if (set->index[i]->id == id) stale = generation < set->index[i]->root.generation;
+  vec_epoch_leave(&ix->users, entered);
+  return stale;
 }
 
 static void
@@ -369,13 +439,12 @@ static void
 participant_close(void *self)
 {
   vec_indexes *ix = self;
-  for (vec_index_set *set = atomic_load(&ix->set), *older; set; set = older) {
-    older = set->older;
-    set_free(set, ix->mem);
-  }
-  for (size_t i = 0; i < ix->n_all; i++)
-    index_free(ix->all[i], ix->mem);
-  base_release(ix->mem, ix->all, ix->cap_all, sizeof(*ix->all));
+  vec_index_set *set = atomic_load(&ix->set);
+  for (size_t i = 0; set && i < set->n; i++)
+    index_free(set->index[i], ix->mem);
+  set_free(set, ix->mem);
+  retired_free(ix->waiting, ix->mem);
+  retired_free(ix->limbo, ix->mem);
   base_cond_destroy(&ix->work);
   base_cond_destroy(&ix->rested);
   base_mutex_destroy(&ix->graphs);
@@ -387,19 +456,21 @@ participant_close(void *self)
  */
 
 static bool
-is_settled(const vec_indexes *ix, const quad_snapshot *snapshot)
+is_settled(vec_indexes *ix, const quad_snapshot *snapshot)
 {
+  bool settled = true;
+  uint64_t entered = vec_epoch_enter(&ix->users);
   const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
-  for (size_t i = 0; set && i < set->n; i++) {
+  for (size_t i = 0; settled && set && i < set->n; i++) {
     const vec_index *index = set->index[i];
     if (atomic_load(&index->broken) || !vec_index_is_of(index, snapshot)) continue;
-    if (atomic_load_explicit(&index->mark, memory_order_acquire) <
-            quad_snapshot_atom_mark(snapshot) ||
-        atomic_load(&index->late.done) < atomic_load(&index->late.count) ||
-        atomic_load(&index->verify))
-      return false;
+    settled = atomic_load_explicit(&index->mark, memory_order_acquire) >=
+                  quad_snapshot_atom_mark(snapshot) &&
+              atomic_load(&index->late.done) >= atomic_load(&index->late.count) &&
+              atomic_load(&index->verified) == atomic_load(&index->verify_wanted);
   }
-  return true;
+  vec_epoch_leave(&ix->users, entered);
+  return settled;
 }
 
 quoin_status
@@ -423,15 +494,19 @@ vec_settle(const quad_snapshot *snapshot, base_cancel *cancel, quoin_error *err)
 void
 vec_index_stats(vec_stats *out, const quad_snapshot *snapshot, const vec_declaration *declared)
 {
-  vec_index *index = vec_index_for(snapshot, declared);
   hnsw_stats stats;
+  uint64_t entered;
+  vec_index *index = vec_index_enter(&entered, snapshot, declared);
   *out = (vec_stats){0};
   if (!index) return;
-  uint64_t linked = atomic_load(&index->linked), added = atomic_load(&index->added);
+  /* First the nodes: what is linked meanwhile is not counted twice. */
   hnsw_stats_quick(&stats, index->graph);
+  uint64_t linked = atomic_load(&index->linked), added = atomic_load(&index->added);
   *out = (vec_stats){.nodes = stats.live,
                      .waiting = added > linked ? added - linked : 0,
+                     .leaving = atomic_load(&index->leaving),
                      .bytes = stats.memory_bytes};
+  vec_index_leave(snapshot, entered);
 }
 
 quoin_status
@@ -439,14 +514,16 @@ vec_index_check(vec_check_report *out, const quad_snapshot *snapshot,
                 const vec_declaration *declared, bool repair, base_cancel *cancel, quoin_error *err)
 {
   vec_indexes *ix = quad_snapshot_participant(snapshot);
-  vec_index *index = vec_index_for(snapshot, declared);
   hnsw_check_report report = {0};
+  uint64_t entered;
   *out = (vec_check_report){0};
+  vec_index *index = vec_index_enter(&entered, snapshot, declared);
   if (!index) return QUOIN_OK;
   base_mutex_lock(&ix->graphs);
   quoin_status st = hnsw_check(&report, index->graph, repair, cancel, err);
   if (report.repaired) index->unsaved = true;
   base_mutex_unlock(&ix->graphs);
+  vec_index_leave(snapshot, entered);
   *out = (vec_check_report){.nodes = report.nodes,
                             .links = report.links,
                             .unreachable = report.unreachable,
@@ -468,6 +545,7 @@ indexes_new(vec_indexes **out, quad_store *store, const vec_options *options, qu
   ix->store = store;
   ix->mem = mem;
   ix->read_only = options->read_only;
+  atomic_store(&ix->users.now, 1);
   ix->bound = options->unlinked ? options->unlinked : UNLINKED;
   if ((st = base_mutex_init(&ix->graphs, BASE_RANK_VECTOR, "vector graphs", err))) goto graphs;
   if ((st = base_mutex_init(&ix->signal, BASE_RANK_QUEUE, "vector signal", err))) goto signal;

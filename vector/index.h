@@ -3,14 +3,16 @@
  * A graph has a node for each vector atom of its predicate that is numbered up to `mark`. Atoms are
  * numbered in the order of commits, so what came later is a range of the predicate's run, which is
  * searched exactly. A vector that was a term before it became one of the predicate's lies below the
- * mark and waits in `late`. Nodes whose quads are gone are passed over: a search looks up the quads
- * of every node it takes. Searches take no lock: what they read is published with release stores,
- * and freed when the store closes.
+ * mark and waits in `late`. Nodes whose quads are gone are passed over, as a search looks up the
+ * quads of the nodes it takes, until there are enough of them to be taken out of the graph.
+ * Searches take no lock: what they read is published with release stores, and freed when all have
+ * left that began before it was replaced.
  *
  * The graph's row of a vector is the number of its atom. */
 #ifndef QUOIN_VECTOR_INDEX_H
 #define QUOIN_VECTOR_INDEX_H
 
+#include "vector/epoch.h"
 #include "vector/hnsw.h"
 #include "vector/vector.h"
 
@@ -25,11 +27,18 @@ typedef struct vec_late {
   _Atomic uint64_t count, done;
 } vec_late;
 
-/* The number at `at`, which is below `count`. */
-uint32_t vec_late_get(const vec_late *late, uint64_t at);
-/* By the writer: false on no memory. */
-bool vec_late_add(vec_late *late, uint32_t number, const base_alloc *mem);
-void vec_late_clear(vec_late *late, const base_alloc *mem);
+/* A vector of which the version with this number removed a quad: perhaps its last. */
+typedef struct vec_gone {
+  uint64_t version;
+  uint64_t late; /* late vectors there were then: one that came after it is there again */
+  uint32_t number;
+} vec_gone;
+
+/* In the order of versions; under the lock `signal`. */
+typedef struct vec_gone_queue {
+  vec_gone *items;
+  size_t n, cap;
+} vec_gone_queue;
 
 typedef struct vec_index {
   vec_declaration declared;
@@ -39,20 +48,35 @@ typedef struct vec_index {
   uint64_t generation;     /* of the atoms: an address may be used again, this is not */
   _Atomic uint64_t mark;   /* vectors numbered up to here are in the graph */
   vec_late late;
-  _Atomic uint64_t added, linked; /* vectors, since the open: the difference waits */
-  _Atomic bool broken;            /* the graph cannot be read: searches are exact */
-  _Atomic bool verify;            /* what lies below the mark may be missing: the thread looks */
-  bool unsaved;                   /* under the lock of the graphs */
-  hnsw_root root;                 /* of the last checkpoint */
+  vec_gone_queue gone;
+  _Atomic uint64_t leaving; /* of those, until the graph does not have them any more */
+  _Atomic uint64_t horizon; /* the graph lacks vectors of versions before this one */
+  /* Vectors since the open, some of them more than once until the thread has counted: the
+   * difference waits. `published`: of those added. */
+  _Atomic uint64_t added, published, linked;
+  _Atomic bool broken; /* the graph cannot be read: searches are exact */
+  /* What lies below the mark may be missing: the thread looks, as often as wanted. `loading`: it
+   * will be, once a load is published. */
+  _Atomic uint64_t verify_wanted, verified;
+  _Atomic bool loading;
+  bool unsaved;   /* under the lock of the graphs */
+  hnsw_root root; /* of the last checkpoint */
   _Atomic(hnsw_searcher *) idle[VEC_SEARCHERS];
+  struct vec_index *next; /* of those that wait to be freed */
 } vec_index;
 
-/* Immutable once published; those before are kept until the close. */
+/* Immutable once published. */
 typedef struct vec_index_set {
-  struct vec_index_set *older;
+  struct vec_index_set *next; /* of those that wait to be freed */
   size_t n, room;
   vec_index *index[];
 } vec_index_set;
+
+/* Replaced, until nobody can be looking at it. */
+typedef struct vec_retired {
+  vec_index_set *sets;
+  vec_index *indexes;
+} vec_retired;
 
 typedef struct vec_indexes {
   quad_store *store;
@@ -60,28 +84,53 @@ typedef struct vec_indexes {
   bool read_only;
   uint64_t bound; /* vectors that may wait to be linked */
   _Atomic(vec_index_set *) set;
-  vec_index **all; /* ever made: the writer's */
-  size_t n_all, cap_all;
+  vec_epoch users; /* of the set */
   uint64_t next_id;
   uint64_t known;    /* atoms of the version published last: the writer's */
   bool declarations; /* the writer's: a commit on its way changes them */
   base_mutex graphs; /* being the writer of the graphs */
-  base_mutex signal; /* of the three below */
+  base_mutex signal; /* of these */
   base_cond work, rested;
   bool due, stop;
+  vec_retired limbo, waiting; /* `waiting` until the users are those of its epoch no more */
   pthread_t thread;
   bool started;
   _Atomic double pace; /* ns to link one vector */
   atomic_int cancelled;
 } vec_indexes;
 
+/* ---- pending.c ---- */
+
+/* The number at `at`, which is below `count`. */
+uint32_t vec_late_get(const vec_late *late, uint64_t at);
+/* By the writer: false on no memory. */
+bool vec_late_add(vec_late *late, uint32_t number, const base_alloc *mem);
+void vec_late_clear(vec_late *late, const base_alloc *mem);
+
+/* By the writer, or by the thread that found that the vector has no quad. */
+quoin_status vec_gone_add(vec_indexes *ix, vec_index *index, uint32_t number, uint64_t version,
+                          uint64_t late, quoin_error *err);
+/* Those up to `version` before which all late ones are linked, if they are `least` at least: *out
+ * is allocated from ix->mem. */
+quoin_status vec_gone_take(vec_gone **out, size_t *n, vec_indexes *ix, vec_index *index,
+                           size_t least, uint64_t version, quoin_error *err);
+void vec_gone_clear(vec_gone_queue *gone, const base_alloc *mem);
+
 /* ---- index.c ---- */
 
-/* The index whose graph serves a search over the snapshot; NULL: there is none. Any thread. */
-vec_index *vec_index_for(const quad_snapshot *snapshot, const vec_declaration *declared);
+/* Free what was replaced and is used no more; true: there is more of it. */
+bool vec_retired_settle(vec_indexes *ix);
+
+/* The index whose graph serves a search over the snapshot, there until vec_index_leave; NULL: there
+ * is none. Any thread. */
+vec_index *vec_index_enter(uint64_t *entered, const quad_snapshot *snapshot,
+                           const vec_declaration *declared);
+void vec_index_leave(const quad_snapshot *snapshot, uint64_t entered);
 /* Whether the rows of the index are numbers of the snapshot's atoms: clear and compact give new
  * ones. */
 bool vec_index_is_of(const vec_index *index, const quad_snapshot *snapshot);
+/* Has the graph, with what lies above the mark and came late, all vectors of the snapshot? */
+bool vec_index_has_all(const vec_index *index, const quad_snapshot *snapshot);
 /* The floats of its rows, for whoever holds a snapshot. */
 hnsw_vectors vec_index_vectors(const vec_index *index);
 quoin_status vec_index_searcher(hnsw_searcher **out, vec_index *index, quoin_error *err);
@@ -104,6 +153,9 @@ quoin_status vec_judge(bool *declarations, const vec_index_set *set, bool uncert
 /* ---- link.c ---- */
 
 void *vec_link_thread(void *indexes);
+/* Where nothing links: what lies below the mark and is missing becomes late. */
+quoin_status vec_index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot,
+                                quoin_error *err);
 /* The section of the manifest, and back. */
 /* `version`: of the store, or an earlier one. With the lock of the graphs. */
 quoin_status vec_section_write(base_buffer *out, vec_indexes *indexes, uint64_t version,

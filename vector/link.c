@@ -1,8 +1,9 @@
 /* vector/link.c - the thread that links vectors into the graphs, and the section of the manifest
  * that names the graphs.
  *
- * It works from snapshots: what the predicate's run has above the mark, then what came late, in
- * pieces, so that a checkpoint waits for one piece at most. */
+ * It works from snapshots: what is gone, what the predicate's run has above the mark, then what
+ * came late, in pieces, so that a checkpoint waits for one piece at most. What came late is linked
+ * after what was gone is taken out: a vector may be both. */
 #include "vector/index.h"
 
 #include <stdlib.h>
@@ -12,6 +13,10 @@
 enum {
   LINK_PIECE = 256, /* vectors linked before the lock is given up: a tenth of a second */
   LINK_MANY = 4096, /* so many that wait are linked by all threads, in larger pieces */
+  GONE_SHARE =
+      20, /* of the nodes, one in so many is taken out at once: until then it costs little */
+  SWEEP_PIECE = 2048,        /* lists mended before the lock is given up */
+  RETIRED_NS = 50 * 1000000, /* how often is asked whether what was replaced is still used */
   SECTION_HEAD = 32,
   SECTION_ENTRY = 72,
   SECTION_FORMAT = 1
@@ -81,13 +86,14 @@ link_piece(vec_indexes *ix, vec_index *index, const piece *p, quoin_error *err)
 {
   const hnsw_vectors vectors = vec_index_vectors(index);
   base_cancel cancel = {.flag = &ix->cancelled};
-  uint64_t begun = base_clock_ns();
+  uint64_t begun = base_clock_ns(), linked = atomic_load(&index->linked);
   if (!p->n) return QUOIN_OK;
   base_mutex_lock(&ix->graphs);
   quoin_status st = hnsw_build(index->graph, p->item, p->n, p->n > LINK_PIECE ? 0 : 1, &vectors,
-                               &cancel, NULL, err);
+                               &cancel, &index->linked, err);
   index->unsaved = true;
   base_mutex_unlock(&ix->graphs);
+  if (!st) atomic_store(&index->linked, linked + p->n); /* with those that were there */
   double pace = (double)(base_clock_ns() - begun) / (double)p->n;
   atomic_store(&ix->pace, (atomic_load(&ix->pace) + pace) / 2);
   return st;
@@ -109,7 +115,6 @@ link_fresh(vec_indexes *ix, vec_index *index, piece *p, const quad_snapshot *sna
     mark = p->last;
     /* Pairs with the acquire of searches: what the mark covers is in the graph. */
     atomic_store_explicit(&index->mark, mark, memory_order_release);
-    atomic_fetch_add(&index->linked, p->n);
   }
   return st;
 }
@@ -129,27 +134,112 @@ link_late(vec_indexes *ix, vec_index *index, piece *p, quoin_error *err)
     }
     st = link_piece(ix, index, p, err);
     if (!st) atomic_store_explicit(&index->late.done, at, memory_order_release);
-    if (!st) atomic_fetch_add(&index->linked, p->n);
   }
   return st;
 }
 
-static quoin_status
-verify(vec_indexes *ix, vec_index *index, piece *p, const quad_snapshot *snapshot, quoin_error *err)
+/* ---- taking out --------------------------------------------------------------------------------
+ */
+
+static int
+by_number(const void *x, const void *y)
 {
-  uint64_t mark = atomic_load(&index->mark);
+  uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+  return a < b ? -1 : a > b;
+}
+
+/* The numbers of what came late from `from` on, ascending; allocated from ix->mem. */
+static quoin_status
+late_list(uint32_t **out, size_t *n, vec_indexes *ix, const vec_index *index, uint64_t from,
+          quoin_error *err)
+{
+  uint64_t end = atomic_load_explicit(&index->late.count, memory_order_acquire);
+  *out = NULL;
+  *n = 0;
+  if (from >= end) return QUOIN_OK;
+  if (!(*out = base_new(ix->mem, (size_t)(end - from), sizeof(**out)))) return base_fail_nomem(err);
+  for (; from < end; from++)
+    (*out)[(*n)++] = vec_late_get(&index->late, from);
+  qsort(*out, *n, sizeof(**out), by_number);
+  return QUOIN_OK;
+}
+
+/* Keep of the numbers those that no quad of the predicate names in the snapshot, and that did not
+ * come back since. */
+static quoin_status
+keep_gone(uint32_t *numbers, size_t *n, const vec_index *index, const quad_snapshot *snapshot,
+          const uint32_t *late, size_t n_late, quoin_error *err)
+{
+  const vec_graphs any = {.scope = QUAD_ANY};
+  quad_scan *scan = NULL;
+  quad_batch rows;
   quoin_status st = QUOIN_OK;
-  for (uint64_t from = 0; !st && from < mark && !stopping(ix); from = p->last) {
-    if ((st = gather(p, LINK_MANY, index, snapshot, from, err))) break;
-    size_t n = 0;
-    for (size_t i = 0; !st && i < p->n; i++) {
-      uint32_t slot;
-      st = hnsw_find(&slot, index->graph, p->item[i].row, err);
-      if (!st && slot == HNSW_NONE) p->item[n++] = p->item[i];
-    }
-    p->n = n;
-    if (!st) st = link_piece(ix, index, p, err);
+  size_t kept = 0;
+  for (size_t i = 0; !st && i < *n; i++) {
+    if (kept && numbers[kept - 1] == numbers[i]) continue;
+    if (n_late && bsearch(&numbers[i], late, n_late, sizeof(*late), by_number)) continue;
+    quad_pattern pattern = {.scope = QUAD_ANY};
+    pattern.match.term[QUAD_P] = index->declared.predicate;
+    pattern.match.term[QUAD_O] = atom_id_make(ATOM_VECTOR, numbers[i]);
+    st = scan ? quad_scan_rebind(scan, &pattern, err)
+              : vec_quads_open(&scan, snapshot, &any, &pattern.match, err);
+    if (!st) st = quad_scan_next(&rows, scan, err);
+    if (st == QUOIN_DONE) numbers[kept++] = numbers[i];
+    if (st == QUOIN_DONE) st = QUOIN_OK;
   }
+  quad_scan_close(scan);
+  *n = kept;
+  return st;
+}
+
+static quoin_status
+delete_all(vec_indexes *ix, vec_index *index, const uint32_t *numbers, size_t n, uint64_t version,
+           quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  /* Before the first of them goes: a search of an earlier version then looks at the quads. */
+  atomic_store(&index->horizon, version);
+  base_mutex_lock(&ix->graphs);
+  for (size_t i = 0; !st && i < n; i++) {
+    uint32_t slot;
+    st = hnsw_find(&slot, index->graph, numbers[i], err);
+    if (!st && slot != HNSW_NONE) st = hnsw_delete(index->graph, numbers[i], err);
+  }
+  index->unsaved = true;
+  base_mutex_unlock(&ix->graphs);
+  return st;
+}
+
+/* Nodes whose last quad went, once there are enough of them. */
+static quoin_status
+take_out(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot, quoin_error *err)
+{
+  size_t n_gone, n, n_late = 0, least = hnsw_count(index->graph) / GONE_SHARE;
+  uint32_t *numbers = NULL, *late = NULL;
+  vec_gone *gone;
+  uint64_t since = UINT64_MAX, version = quad_snapshot_version(snapshot);
+  quoin_status st = vec_gone_take(&gone, &n_gone, ix, index, least ? least : 1, version, err);
+  if (st || !n_gone) return st;
+  if (!(numbers = base_new(ix->mem, n_gone, sizeof(*numbers)))) {
+    st = base_fail_nomem(err);
+    goto done;
+  }
+  for (n = 0; n < n_gone; n++) {
+    numbers[n] = gone[n].number;
+    if (gone[n].late < since) since = gone[n].late;
+  }
+  qsort(numbers, n, sizeof(*numbers), by_number);
+  if ((st = late_list(&late, &n_late, ix, index, since, err))) goto done;
+  if ((st = keep_gone(numbers, &n, index, snapshot, late, n_late, err))) goto done;
+  if (n) st = delete_all(ix, index, numbers, n, version, err);
+
+done:
+  if (st) atomic_fetch_add(&index->verify_wanted, 1); /* they are looked for again */
+  /* After the deletion: until now what came back was noted as late. */
+  atomic_fetch_sub(&index->leaving, n_gone);
+  base_release(ix->mem, late, n_late, sizeof(*late));
+  base_release(ix->mem, numbers, n_gone, sizeof(*numbers));
+  base_release(ix->mem, gone, n_gone, sizeof(*gone));
   return st;
 }
 
@@ -158,37 +248,150 @@ sweep(vec_indexes *ix, vec_index *index, quoin_error *err)
 {
   base_cancel cancel = {.flag = &ix->cancelled};
   quoin_status st = QUOIN_OK;
-  base_mutex_lock(&ix->graphs);
-  if (hnsw_sweep_due(index->graph)) {
-    st = hnsw_sweep(index->graph, &cancel, err);
-    index->unsaved = true;
+  for (bool done = false; !st && !done && !stopping(ix);) {
+    base_mutex_lock(&ix->graphs);
+    done = !hnsw_sweep_due(index->graph);
+    if (!done) {
+      st = hnsw_sweep_step(&done, index->graph, SWEEP_PIECE, &cancel, err);
+      index->unsaved = true;
+    }
+    base_mutex_unlock(&ix->graphs);
   }
-  base_mutex_unlock(&ix->graphs);
   return st;
 }
 
-static void
-link_all(vec_indexes *ix, piece *p)
+/* ---- after an unclean start, or a load ---------------------------------------------------------
+ */
+
+/* Nodes that no quad of the snapshot was found for may leave. */
+static quoin_status
+note_strays(vec_indexes *ix, vec_index *index, const vec_bitmap *found, uint64_t version,
+            quoin_error *err)
 {
-  const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
+  quoin_status st = QUOIN_OK;
+  for (uint32_t slot = 0; !st && slot < found->bits; slot++) {
+    uint64_t key;
+    uint32_t row;
+    bool live;
+    if (vec_bitmap_has(found, slot)) continue;
+    st = hnsw_node(&key, &row, &live, index->graph, slot, err);
+    /* late 0: whatever came late since the open may have come after the snapshot */
+    if (!st && live) st = vec_gone_add(ix, index, row, version, 0, err);
+  }
+  return st;
+}
+
+/* Vectors below the mark that have no node get one, and nodes without a quad are noted. */
+static quoin_status
+verify(vec_indexes *ix, vec_index *index, piece *p, const quad_snapshot *snapshot, quoin_error *err)
+{
+  uint64_t mark = atomic_load(&index->mark), from = 0;
+  vec_bitmap found;
+  quoin_status st = vec_bitmap_init(&found, hnsw_slots(index->graph), ix->mem, err);
+  for (; !st && from < mark && !stopping(ix); from = p->last) {
+    if ((st = gather(p, LINK_MANY, index, snapshot, from, err))) break;
+    size_t n = 0;
+    for (size_t i = 0; !st && i < p->n; i++) {
+      uint32_t slot;
+      st = hnsw_find(&slot, index->graph, p->item[i].row, err);
+      if (!st && slot == HNSW_NONE)
+        p->item[n++] = p->item[i];
+      else if (!st && slot < found.bits)
+        vec_bitmap_add(&found, slot);
+    }
+    p->n = n;
+    if (!st) st = link_piece(ix, index, p, err);
+  }
+  if (!st && from >= mark)
+    st = note_strays(ix, index, &found, quad_snapshot_version(snapshot), err);
+  vec_bitmap_clear(&found);
+  return st;
+}
+
+quoin_status
+vec_index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot,
+                   quoin_error *err)
+{
+  uint64_t wanted = atomic_load(&index->verify_wanted), mark = atomic_load(&index->mark);
+  if (atomic_load(&index->verified) == wanted || !(quad_snapshot_orders(snapshot) >> QUAD_POS & 1))
+    return QUOIN_OK;
+  uint32_t *late = NULL;
+  size_t n_late = 0;
+  piece *p = base_new(ix->mem, 1, sizeof(*p));
+  quoin_status st = p ? late_list(&late, &n_late, ix, index, 0, err) : base_fail_nomem(err);
+  for (uint64_t from = 0; !st && from < mark; from = p->last) {
+    st = gather(p, LINK_MANY, index, snapshot, from, err);
+    for (size_t i = 0; !st && i < p->n && p->item[i].row <= mark; i++) {
+      uint32_t slot, number = p->item[i].row;
+      st = hnsw_find(&slot, index->graph, number, err);
+      if (st || slot != HNSW_NONE) continue;
+      if (n_late && bsearch(&number, late, n_late, sizeof(*late), by_number)) continue;
+      if (!vec_late_add(&index->late, number, ix->mem)) st = base_fail_nomem(err);
+    }
+  }
+  base_release(ix->mem, late, n_late, sizeof(*late));
+  base_release(ix->mem, p, 1, sizeof(*p));
+  if (!st) atomic_store(&index->verified, wanted);
+  return st;
+}
+
+/* ---- the thread --------------------------------------------------------------------------------
+ */
+
+static quoin_status
+link_index(vec_indexes *ix, vec_index *index, piece *p, const quad_snapshot *snapshot,
+           uint64_t added, uint64_t wanted, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  if (atomic_load(&index->verified) != wanted) {
+    st = verify(ix, index, p, snapshot, err);
+    if (!st && !stopping(ix)) atomic_store(&index->verified, wanted);
+  }
+  if (!st) st = take_out(ix, index, snapshot, err);
+  if (!st) st = link_fresh(ix, index, p, snapshot, err);
+  if (!st) st = link_late(ix, index, p, err);
+  /* Of what was added by then nothing waits: it counted quads, of which several may share one
+   * vector. */
+  if (!st && !stopping(ix)) atomic_store(&index->linked, added);
+  return st ? st : sweep(ix, index, err);
+}
+
+/* With the set entered. */
+static void
+link_set(vec_indexes *ix, const vec_index_set *set, piece *p)
+{
   quad_snapshot *snapshot = NULL;
-  if (!set || !set->n || quad_snapshot_acquire(&snapshot, ix->store, NULL)) return;
+  uint64_t(*before)[2] = base_new(ix->mem, set->n, sizeof(*before));
+  if (!before) return;
+  for (size_t i = 0; i < set->n; i++) { /* the snapshot has all of that */
+    before[i][0] = atomic_load(&set->index[i]->published);
+    before[i][1] = atomic_load(&set->index[i]->verify_wanted);
+  }
+  if (quad_snapshot_acquire(&snapshot, ix->store, NULL)) goto done;
   bool sorted = quad_snapshot_orders(snapshot) >> QUAD_POS & 1;
   for (size_t i = 0; sorted && i < set->n && !stopping(ix); i++) {
     vec_index *index = set->index[i];
     quoin_error err = QUOIN_ERROR_INIT;
-    quoin_status st = QUOIN_OK;
     if (!vec_index_is_of(index, snapshot) || atomic_load(&index->broken)) continue;
-    if (index->verify && !(st = verify(ix, index, p, snapshot, &err))) index->verify = stopping(ix);
-    if (!st) st = link_fresh(ix, index, p, snapshot, &err);
-    if (!st) st = link_late(ix, index, p, &err);
-    if (!st) st = sweep(ix, index, &err);
+    quoin_status st = link_index(ix, index, p, snapshot, before[i][0], before[i][1], &err);
     /* Its vectors are quads: searches go on without the graph, which is made anew at the next
      * open. */
     if (st && st != QUOIN_ERR_CANCELLED && st != QUOIN_ERR_NOMEM)
       atomic_store(&index->broken, true);
   }
+
+done:
   quad_snapshot_release(snapshot);
+  base_release(ix->mem, before, set->n, sizeof(*before));
+}
+
+static void
+link_all(vec_indexes *ix, piece *p)
+{
+  uint64_t entered = vec_epoch_enter(&ix->users);
+  const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
+  if (set && set->n) link_set(ix, set, p);
+  vec_epoch_leave(&ix->users, entered);
 }
 
 void *
@@ -196,15 +399,19 @@ vec_link_thread(void *indexes)
 {
   vec_indexes *ix = indexes;
   piece *p = base_new(ix->mem, 1, sizeof(*p));
+  bool retired = false;
   base_mutex_lock(&ix->signal);
   while (!ix->stop && p) {
-    if (!ix->due) {
+    if (!ix->due && !retired) {
       base_cond_wait(&ix->work, &ix->signal);
       continue;
     }
+    if (!ix->due) (void)base_cond_wait_until(&ix->work, &ix->signal, base_clock_ns() + RETIRED_NS);
+    bool due = ix->due;
     ix->due = false;
     base_mutex_unlock(&ix->signal);
-    link_all(ix, p);
+    if (due) link_all(ix, p);
+    retired = vec_retired_settle(ix);
     base_mutex_lock(&ix->signal);
     base_cond_broadcast(&ix->rested);
   }
@@ -219,6 +426,7 @@ vec_link_thread(void *indexes)
 quoin_status
 vec_section_write(base_buffer *out, vec_indexes *ix, uint64_t version, quoin_error *err)
 {
+  uint64_t entered = vec_epoch_enter(&ix->users);
   const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
   quoin_status st = QUOIN_OK;
   base_buffer_text(out, "QUOINVEC");
@@ -239,7 +447,9 @@ vec_section_write(base_buffer *out, vec_indexes *ix, uint64_t version, quoin_err
     if (st) break;
     index->root = root;
     index->unsaved = false;
-    bool late = atomic_load(&index->late.done) < atomic_load(&index->late.count) || index->verify;
+    bool late = atomic_load(&index->late.done) < atomic_load(&index->late.count) ||
+                atomic_load(&index->verified) != atomic_load(&index->verify_wanted) ||
+                atomic_load(&index->leaving);
     base_buffer_u64(out, d->predicate.bits);
     base_buffer_u32(out, d->dimension);
     base_buffer_u32(out, (uint32_t)d->metric | (uint32_t)d->code << 8 | (late ? 1u << 16 : 0));
@@ -252,6 +462,7 @@ vec_section_write(base_buffer *out, vec_indexes *ix, uint64_t version, quoin_err
     base_buffer_u64(out, root.length);
     base_buffer_u64(out, root.checksum);
   }
+  vec_epoch_leave(&ix->users, entered);
   return st;
 }
 
@@ -303,7 +514,7 @@ vec_section_open(vec_index *index, vec_indexes *ix, quoin_span section,
     if (st) return st;
     index->root = root;
     atomic_store(&index->mark, base_load_u64(at + 32));
-    index->verify = !clean || (base_load_u32(at + 12) >> 16 & 1);
+    if (!clean || (base_load_u32(at + 12) >> 16 & 1)) atomic_store(&index->verify_wanted, 1);
     return QUOIN_OK;
   }
   return QUOIN_OK;

@@ -122,17 +122,13 @@ is_worth_it(const vec_request *r, const vec_index *index, uint64_t vectors)
   return k / (share < 1 ? share : 1) < nodes / WALK_SHARE / 2;
 }
 
-quoin_status
-vec_search_graph(bool *done, searcher *s, uint64_t vectors, quoin_error *err)
+static quoin_status
+search_graph(bool *done, searcher *s, vec_index *index, quoin_error *err)
 {
   const vec_request *r = s->request;
-  vec_index *index = r->exact ? NULL : vec_index_for(s->snapshot, r->index);
   hnsw_searcher *memory = NULL;
   owners o = {NULL};
   bool given_up = false;
-  *done = false;
-  if (!index || !is_worth_it(r, index, vectors)) return QUOIN_OK;
-  if (!(quad_snapshot_orders(s->snapshot) >> QUAD_POS & 1)) return QUOIN_OK;
   /* Before the walk: what is linked meanwhile is then found twice, and nothing is missed. */
   uint64_t late = atomic_load_explicit(&index->late.done, memory_order_acquire);
   uint64_t mark = atomic_load_explicit(&index->mark, memory_order_acquire);
@@ -151,6 +147,23 @@ vec_search_graph(bool *done, searcher *s, uint64_t vectors, quoin_error *err)
   if (!st && !given_up) st = take_late(s, &o, index, late, err);
   vec_index_searcher_done(index, memory);
   quad_scan_close(o.scan);
-  *done = !st && !given_up;
+  /* Asked when all is read: what was taken out since the search began is quads of its version. */
+  *done = !st && !given_up && vec_index_has_all(index, s->snapshot);
+  return st;
+}
+
+quoin_status
+vec_search_graph(bool *done, searcher *s, uint64_t vectors, quoin_error *err)
+{
+  const vec_request *r = s->request;
+  uint64_t entered;
+  quoin_status st = QUOIN_OK;
+  *done = false;
+  if (r->exact || !(quad_snapshot_orders(s->snapshot) >> QUAD_POS & 1)) return QUOIN_OK;
+  vec_index *index = vec_index_enter(&entered, s->snapshot, r->index);
+  if (!index) return QUOIN_OK;
+  if (vec_index_has_all(index, s->snapshot) && is_worth_it(r, index, vectors))
+    st = search_graph(done, s, index, err);
+  vec_index_leave(s->snapshot, entered);
   return st;
 }
