@@ -1,13 +1,14 @@
 /* bench/commit.c - commits a second: 1, 10 and 1000 quads a commit, 1 and 16 threads, each
  * durability.
  *
- *   quoin-bench-commit [--seconds S] [--dir DIR] [--durability full|relaxed|off] [--threads N]
- *                      [--quads N] [--memory BYTES] [--series FILE]
+ *   quoin-bench-commit [--seconds S | --commits N] [--dir DIR] [--durability full|relaxed|off]
+ *                      [--threads N] [--quads N] [--memory BYTES] [--series FILE]
  *
- * Options choose cells of the table; --memory is when memory runs are flushed. --series writes how
- * long each commit took, by the time at which it ended, for bench/plot.py: of the last cell.
- * Each quad has a subject of its own batch of ten (a new term), one of 40 predicates and an integer
- * object. Every cell starts with an empty store in a directory under DIR. */
+ * Options choose cells of the table; --commits is how many each thread makes; --memory is when
+ * memory runs are flushed. --series writes how long each commit took, by the time at which it
+ * ended, for bench/plot.py: of the last cell. Each quad has a subject of its own batch of ten (a
+ * new term), one of 40 predicates and an integer object. Every cell starts with an empty store in a
+ * directory under DIR. */
 #include "quadstore/quadstore.h"
 
 #include "bench/scratch.h"
@@ -25,7 +26,7 @@ typedef struct work {
   quad_store *store;
   unsigned thread, quads;
   uint64_t start, until;
-  uint64_t commits;
+  uint64_t commits, most; /* done; 0: until the time is up */
   times took;
   base_buffer series; /* pairs: when it ended, how long it took; where asked for */
   bool keep;
@@ -33,6 +34,7 @@ typedef struct work {
 
 typedef struct options {
   double seconds;
+  uint64_t commits; /* of each thread, instead of for some seconds; 0: not so */
   uint64_t memory_bytes;
   const char *series;
   int durability;          /* -1: all */
@@ -40,9 +42,8 @@ typedef struct options {
 } options;
 
 static const char usage[] =
-    "usage: quoin-bench-commit [--seconds S] [--dir DIR] [--durability full|relaxed|off] "
-    "[--threads N]\n"
-    "                          [--quads N] [--memory BYTES] [--series FILE]\n"
+    "usage: quoin-bench-commit [--seconds S | --commits N] [--dir DIR] [--threads N] [--quads N]\n"
+    "                          [--durability full|relaxed|off] [--memory BYTES] [--series FILE]\n"
     "commits a second and how long they take: a table of all cells, or of those chosen\n";
 
 static const char *const names[] = {"full", "relaxed", "off"};
@@ -55,22 +56,38 @@ check(quoin_status st, const quoin_error *err)
   exit(1);
 }
 
+/* `head`, then `n` in decimal, at `to`: cheaper than printf, whose time would be the store's. */
+static quoin_span
+text(char *to, const char *head, size_t len, uint64_t n)
+{
+  char digits[20];
+  size_t at = sizeof digits;
+
+  do
+    digits[--at] = (char)('0' + n % 10);
+  while (n /= 10);
+  if (len) memcpy(to, head, len);
+  memcpy(to + len, digits + at, sizeof digits - at);
+  return (quoin_span){to, len + sizeof digits - at};
+}
+
 static void
 add_quad(quad_txn *txn, unsigned thread, uint64_t n, quoin_error *err)
 {
+  static const char thing[] = "http://example.org/thing/",
+                    property[] = "http://example.org/property/",
+                    integer[] = "http://www.w3.org/2001/XMLSchema#integer";
   char subject[80], predicate[64], object[32];
   rdf_term t[4] = {{RDF_NONE, {NULL, 0}, {NULL, 0}, {NULL, 0}}};
+  size_t len = text(subject, thing, sizeof thing - 1, thread).len;
 
-  (void)snprintf(subject, sizeof subject, "http://example.org/thing/%u/%llu", thread,
-                 (unsigned long long)(n / 10));
-  (void)snprintf(predicate, sizeof predicate, "http://example.org/property/%u", (unsigned)(n % 40));
-  (void)snprintf(object, sizeof object, "%u", (unsigned)(base_mix(n) % 100000));
-  t[0] = (rdf_term){RDF_IRI, base_span(subject), {NULL, 0}, {NULL, 0}};
-  t[1] = (rdf_term){RDF_IRI, base_span(predicate), {NULL, 0}, {NULL, 0}};
-  t[2] = (rdf_term){RDF_LITERAL,
-                    base_span(object),
-                    base_span("http://www.w3.org/2001/XMLSchema#integer"),
-                    {NULL, 0}};
+  subject[len++] = '/';
+  t[0].kind = t[1].kind = RDF_IRI;
+  t[2].kind = RDF_LITERAL;
+  t[0].value = (quoin_span){subject, len + text(subject + len, NULL, 0, n / 10).len};
+  t[1].value = text(predicate, property, sizeof property - 1, n % 40);
+  t[2].value = text(object, NULL, 0, base_mix(n) % 100000);
+  t[2].datatype = (quoin_span){integer, sizeof integer - 1};
   check(quad_txn_add(txn, (const rdf_term *)t, err), err);
 }
 
@@ -80,7 +97,7 @@ run(void *arg)
   work *w = arg;
   uint64_t n = 0, now = base_clock_ns();
 
-  while (now < w->until) {
+  while (w->most ? w->commits < w->most : now < w->until) {
     quoin_error err = QUOIN_ERROR_INIT;
     uint64_t start = now;
     quad_txn *txn;
@@ -153,6 +170,7 @@ measure(const char *path, quad_durability durability, unsigned threads, unsigned
     w[i].thread = i;
     w[i].quads = quads;
     w[i].start = start;
+    w[i].most = o->commits;
     w[i].until = start + (uint64_t)(o->seconds * 1e9);
     w[i].keep = o->series != NULL;
     base_buffer_init(&w[i].series, base_alloc_default());
@@ -166,11 +184,12 @@ measure(const char *path, quad_durability durability, unsigned threads, unsigned
   took = (double)(base_clock_ns() - start) * 1e-9;
   cpu = cpu_seconds() - cpu;
   check(quad_store_stats(&stats, w[0].store, &err), &err);
-  (void)printf("%-8s %7u %7u %11.0f %11.0f %9llu %9.1f %9.1f %9.2f %9.2f\n", names[durability],
-               threads, quads, (double)commits / took, (double)commits * quads / took,
-               (unsigned long long)stats.log_syncs, (double)times_percentile(&all, 0.5) * 1e-3,
+  (void)printf("%-8s %7u %7u %11.0f %11.0f %9llu %9.1f %9.1f %9.2f %9.2f %8llu\n",
+               names[durability], threads, quads, (double)commits / took,
+               (double)commits * quads / took, (unsigned long long)stats.log_syncs,
+               (double)times_percentile(&all, 0.5) * 1e-3,
                (double)times_percentile(&all, 0.99) * 1e-3, (double)all.max * 1e-6,
-               cpu * 1e6 / (double)(commits * quads));
+               cpu * 1e6 / (double)(commits * quads), (unsigned long long)stats.delayed);
   (void)fflush(stdout);
   if (o->series) write_series(o->series, w, threads);
   for (unsigned i = 0; i < threads; i++)
@@ -187,6 +206,8 @@ parse(options *o, const char **dir, int argc, char **argv)
     if (!value) return false;
     if (!strcmp(argv[i], "--seconds"))
       o->seconds = strtod(value, NULL);
+    else if (!strcmp(argv[i], "--commits"))
+      o->commits = strtoull(value, NULL, 10);
     else if (!strcmp(argv[i], "--dir"))
       *dir = value;
     else if (!strcmp(argv[i], "--threads"))
@@ -220,8 +241,9 @@ main(int argc, char **argv)
     return help ? 0 : 2;
   }
   scratch_make(&dir, under);
-  (void)printf("%-8s %7s %7s %11s %11s %9s %9s %9s %9s %9s\n", "sync", "threads", "quads",
-               "commits/s", "quads/s", "syncs", "p50 us", "p99 us", "max ms", "CPU us/q");
+  (void)printf("%-8s %7s %7s %11s %11s %9s %9s %9s %9s %9s %8s\n", "sync", "threads", "quads",
+               "commits/s", "quads/s", "syncs", "p50 us", "p99 us", "max ms", "CPU us/q",
+               "delayed");
   for (int d = QUAD_SYNC_FULL; d <= QUAD_SYNC_OFF; d++)
     for (unsigned t = 0; t < 2; t++)
       for (unsigned q = 0; q < 3; q++) {
