@@ -17,16 +17,6 @@ enum { BATCH_ROWS = 128 * CODEC_BLOCK };
 const uint8_t quad_build_sequence[QUAD_ORDERS] = {
     QUAD_SPO, QUAD_PSO, QUAD_SOP, QUAD_OSP, QUAD_OPS, QUAD_POS, QUAD_GPOS, QUAD_GSPO, QUAD_GOSP};
 
-/* How to come from one order to the next. */
-typedef struct chain_step {
-  uint8_t order, n, by[2]; /* a stable sort by `n` positions */
-} chain_step;
-/* For runs in memory, by radix sorts alone. */
-static const chain_step memory_steps[QUAD_ORDERS] = {
-    {QUAD_SPO, 0, {0}},       {QUAD_PSO, 1, {QUAD_P}},          {QUAD_OPS, 1, {QUAD_O}},
-    {QUAD_SOP, 1, {QUAD_S}},  {QUAD_OSP, 1, {QUAD_O}},          {QUAD_POS, 1, {QUAD_P}},
-    {QUAD_GPOS, 1, {QUAD_G}}, {QUAD_GSPO, 2, {QUAD_G, QUAD_S}}, {QUAD_GOSP, 2, {QUAD_G, QUAD_O}}};
-
 /* One order being encoded. */
 typedef struct emission {
   quad_writer *writer;
@@ -256,48 +246,4 @@ quad_build_orders(quad_writer *w, unsigned part, quad_ranks *r, bool remove, bas
     left -= wanted;
   }
   return st;
-}
-
-/* The records as columns in the sequence of `order`. */
-static void
-fill_section(quad_section *sec, unsigned order, const quad_records *r, bool tombstones)
-{
-  const uint8_t *keys = quad_order_keys[order];
-
-  for (unsigned k = 0; k < r->keys; k++) {
-    const uint64_t *from = r->data + keys[k];
-    uint64_t *to = sec->col[k];
-    for (size_t i = 0; i < r->n; i++)
-      to[i] = from[i * r->stride];
-  }
-  for (size_t i = 0; tombstones && i < r->n; i++) {
-    sec->dead[i] = (uint8_t)r->data[i * r->stride + r->keys];
-    sec->tombstones += sec->dead[i];
-  }
-  sec->entries = r->n;
-}
-
-quoin_status
-quad_build_memory(quad_memory *m, uint32_t orders, unsigned part, quad_records *r, bool tombstones,
-                  quad_tally *tally, const base_alloc *mem, quoin_error *err)
-{
-  unsigned left = 0;
-  quoin_status st;
-
-  for (unsigned order = 0; order < QUAD_ORDERS; order++)
-    left += is_wanted(orders, part, order);
-  for (unsigned i = 0; left; i++) {
-    const chain_step *step = &memory_steps[i];
-    quad_section *sec;
-    if (step->n && r->n > 1 && (st = quad_records_sort(r, step->by, step->n, mem, err))) return st;
-    if (!is_wanted(orders, part, step->order)) continue;
-    left--;
-    sec = quad_memory_begin(m, part, step->order);
-    fill_section(sec, step->order, r, tombstones);
-    quad_memory_end(m);
-    quad_tally_begin(tally, part, step->order);
-    st = quad_tally_add(tally, (const uint64_t *const *)sec->col, sec->dead, r->n, err);
-    if (st) return st;
-  }
-  return QUOIN_OK;
 }

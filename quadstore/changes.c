@@ -104,33 +104,6 @@ quad_changes_net(uint64_t *added, uint64_t *removed, quad_changes *c, const quad
   return st;
 }
 
-quoin_status
-quad_changes_run(quad_run **out, quad_changes *c, uint32_t orders, quoin_error *err)
-{
-  uint64_t entries[QUAD_PARTS] = {c->part[0].n, c->part[1].n};
-  quad_tally tally = {.mem = c->mem};
-  quad_predicate_count *counts;
-  quad_memory *m;
-  bool tombstones = false;
-  size_t n;
-  quoin_status st;
-
-  *out = NULL;
-  for (unsigned part = 0; part < QUAD_PARTS; part++)
-    for (size_t i = 0; i < c->part[part].n; i++)
-      tombstones |= c->part[part].data[i * c->part[part].stride + c->part[part].keys] != 0;
-  if ((st = quad_memory_new(&m, orders, entries, tombstones, c->mem, err))) return st;
-  for (unsigned part = 0; part < QUAD_PARTS && !st; part++)
-    if (c->part[part].n)
-      st = quad_build_memory(m, orders, part, &c->part[part], tombstones, &tally, c->mem, err);
-  if (!st && !(st = quad_tally_finish(&counts, &n, &tally, err)))
-    quad_memory_predicates(m, counts, n);
-  quad_tally_clear(&tally);
-  if (!st) return quad_memory_finish(out, m, err);
-  quad_memory_free(m);
-  return st;
-}
-
 static void
 write_span(base_buffer *out, quoin_span s)
 {

@@ -23,8 +23,21 @@ quad_changes_count(const quad_changes *c)
 /* Drop additions of what `v` has and removals of what it has not; counts the rest. */
 quoin_status quad_changes_net(uint64_t *added, uint64_t *removed, quad_changes *c,
                               const quad_version *v, quoin_error *err);
-/* Net changes as a run in memory. They are used up. */
-quoin_status quad_changes_run(quad_run **out, quad_changes *c, uint32_t orders, quoin_error *err);
+/* What they are in memory, in those orders. */
+uint64_t quad_changes_bytes(const quad_changes *c, uint32_t orders);
+
+/* ---- fold.c --------------------------------------------------------------------------------- */
+
+/* runs[0..n) in memory, neighbours from old to new, and net changes after them, sorted by SPO(G),
+ * which are used up (NULL: none), as one run in memory; *out NULL when they cancel out. */
+quoin_status quad_run_make(quad_run **out, quad_run *const *runs, size_t n, quad_changes *changes,
+                           uint32_t orders, const base_alloc *mem, quoin_error *err);
+/* Add net changes (not none), sorted by SPO(G), which are used up, to the newest memory runs of
+ * `base`, merging small ones geometrically and more of them when there are too many: the next
+ * version. */
+quoin_status quad_version_add_changes(quad_version **out, const quad_version *base,
+                                      quad_changes *changes, const base_alloc *mem,
+                                      quoin_error *err);
 
 /* A term that a commit interns. */
 typedef struct quad_new_term {

@@ -265,7 +265,6 @@ prepare(quad_version **next, uint64_t *added, uint64_t *removed, commit *c, quoi
   static const uint8_t spo[4] = {QUAD_S, QUAD_P, QUAD_O, QUAD_G};
   quad_store *store = c->store;
   struct quad_scratch *scratch = c->scratch;
-  quad_run *run = NULL;
   quoin_status st;
 
   if ((st = quad_store_may_write(store, err))) return st;
@@ -283,10 +282,8 @@ prepare(quad_version **next, uint64_t *added, uint64_t *removed, commit *c, quoi
   quad_changes_write(&scratch->payload, &scratch->changes, scratch->terms, c->n_terms,
                      atom_store_blanks(store->atoms));
   if (scratch->payload.failed) return base_fail_nomem(err);
-  if ((st = quad_changes_run(&run, &scratch->changes, c->base->orders, err))) return st;
-  c->bytes = run->bytes;
-  st = quad_version_add_memory(next, c->base, run, store->mem, err);
-  quad_run_release(run);
+  c->bytes = quad_changes_bytes(&scratch->changes, c->base->orders);
+  st = quad_version_add_changes(next, c->base, &scratch->changes, store->mem, err);
   if (st) return st;
   (*next)->number++;
   (*next)->terms = atom_store_terms(store->atoms);

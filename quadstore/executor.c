@@ -12,7 +12,7 @@
  * While `busy` the runs on disk, the manifest and its files belong to the thread. This is
  * DESIGN.md's manifest lock; a flag, since it is given back under the writer role although that
  * comes before it in the order: who wants both (a load, a checkpoint) waits without the role. */
-#include "quadstore/store.h"
+#include "quadstore/changes.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -176,7 +176,7 @@ fold(quad_store *store)
 
   if (at == SIZE_MAX) goto done;
   leave_role(store);
-  st = quad_run_fold(&both, v->runs[at], v->runs[at + 1], store->mem, &err);
+  st = quad_run_make(&both, v->runs + at, 2, NULL, v->orders, store->mem, &err);
   take_role(store);
   while (here < store->version->n_runs && store->version->runs[here] != v->runs[at])
     here++;

@@ -157,7 +157,6 @@ replay_record(void *user, const uint8_t *payload, size_t len, const char *file, 
   const base_alloc *mem = p->mem;
   reader r = {payload, payload + len, file, offset, payload};
   quad_changes changes;
-  quad_run *run = NULL;
   quad_version *next = NULL;
   uint64_t blanks, added, removed;
   quoin_status st;
@@ -176,15 +175,13 @@ replay_record(void *user, const uint8_t *payload, size_t len, const char *file, 
   if ((st = replay_quads(&changes, p, &r, err))) goto done;
   if ((st = quad_changes_net(&added, &removed, &changes, p->version, err))) goto done;
   if (!added && !removed) goto done;
-  if ((st = quad_changes_run(&run, &changes, p->version->orders, err))) goto done;
-  if ((st = quad_version_add_memory(&next, p->version, run, mem, err))) goto done;
+  if ((st = quad_version_add_changes(&next, p->version, &changes, mem, err))) goto done;
   next->number++;
   next->terms = atom_store_terms(p->atoms);
   quad_version_release(p->version);
   p->version = next;
 
 done:
-  quad_run_release(run);
   quad_changes_clear(&changes);
   return st;
 }

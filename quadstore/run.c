@@ -23,6 +23,11 @@ quad_run_release(quad_run *run)
 {
   /* acq_rel: whoever frees sees what the others did to the bit sets */
   if (!run || atomic_fetch_sub_explicit(&run->refs, 1, memory_order_acq_rel) != 1) return;
+  base_release(run->mem, run->predicates, run->n_predicates, sizeof *run->predicates);
+  if (!run->disk) {
+    base_release(run->mem, run, 1, run->bytes);
+    return;
+  }
   for (unsigned part = 0; part < QUAD_PARTS; part++)
     for (unsigned order = 0; order < QUAD_ORDERS; order++) {
       quad_section *sec = &run->section[part][order];
@@ -31,12 +36,8 @@ quad_run_release(quad_run *run)
       base_release(run->mem, atomic_load_explicit(&sec->lasts, memory_order_relaxed),
                    (size_t)sec->blocks * sec->keys, sizeof(uint64_t));
     }
-  base_release(run->mem, run->predicates, run->n_predicates, sizeof *run->predicates);
-  base_release(run->mem, run->block, 1, run->block_size);
-  if (run->disk) {
-    base_map_close(&run->map);
-    base_file_close(&run->file);
-  }
+  base_map_close(&run->map);
+  base_file_close(&run->file);
   base_release(run->mem, run, 1, sizeof *run);
 }
 

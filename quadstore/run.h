@@ -42,12 +42,10 @@ struct quad_run {
   quad_predicate_count *predicates; /* net, sorted by id; as uint64_t they wrap below zero */
   size_t n_predicates;
   uint64_t entries, tombstones; /* in SPO of both partitions */
-  size_t bytes;                 /* of the file, or of memory */
+  size_t bytes;                 /* of the file, or of memory: of its one allocation */
   base_file file;
   base_map map;
   uint64_t footer_hash; /* names the content in the manifest */
-  void *block;          /* one allocation holds the arrays */
-  size_t block_size;
 };
 
 quad_run *quad_run_retain(quad_run *run);
@@ -174,19 +172,22 @@ quoin_status quad_writer_finish(quad_writer *w, bool sync, quoin_error *err);
 /* Closes and unlinks. NULL is fine. */
 void quad_writer_abort(quad_writer *w);
 
-/* Makes a run in memory; `entries` bounds the entries of each partition. */
-typedef struct quad_memory quad_memory;
-quoin_status quad_memory_new(quad_memory **out, uint32_t orders, const uint64_t entries[QUAD_PARTS],
-                             bool tombstones, const base_alloc *mem, quoin_error *err);
-quad_sink *quad_memory_sink(quad_memory *m);
-/* The way past the sink: the next section, empty, with room for `entries` of its partition in its
- * columns and, where tombstones were asked for, `dead`. The caller fills them and sets `entries`.
- */
+/* A run in memory that is being made. */
+typedef struct quad_memory {
+  quad_run *run;
+  size_t room[QUAD_PARTS];
+  bool tombstones;
+  char *next; /* free part of its allocation */
+} quad_memory;
+/* `entries` bounds those of each partition. */
+quoin_status quad_memory_init(quad_memory *m, uint32_t orders, const size_t entries[QUAD_PARTS],
+                              bool tombstones, const base_alloc *mem, quoin_error *err);
+/* The next section, empty, with room for all entries of its partition in its columns and, where
+ * tombstones were asked for, `dead`. The caller fills them and sets `entries`. */
 quad_section *quad_memory_begin(quad_memory *m, unsigned part, unsigned order);
-void quad_memory_end(quad_memory *m);
-/* Net counts by predicate, taken over (n elements): else they are counted by the sink. */
-void quad_memory_predicates(quad_memory *m, quad_predicate_count *counts, size_t n);
-quoin_status quad_memory_finish(quad_run **out, quad_memory *m, quoin_error *err); /* frees m */
-void quad_memory_free(quad_memory *m);
+void quad_memory_end(quad_section *sec);
+/* The run; its net counts by predicate (n elements) are taken over. */
+quad_run *quad_memory_finish(quad_memory *m, quad_predicate_count *counts, size_t n);
+void quad_memory_clear(quad_memory *m); /* what is not finished; a finished one is fine */
 
 #endif /* QUOIN_QUADSTORE_RUN_H */

@@ -30,9 +30,4 @@ extern const uint8_t quad_build_sequence[QUAD_ORDERS];
 quoin_status quad_build_orders(quad_writer *w, unsigned part, quad_ranks *r, bool remove,
                                base_cancel *cancel, quoin_error *err);
 
-/* The same for a run in memory, straight into its columns. */
-quoin_status quad_build_memory(quad_memory *m, uint32_t orders, unsigned part, quad_records *r,
-                               bool tombstones, quad_tally *tally, const base_alloc *mem,
-                               quoin_error *err);
-
 #endif /* QUOIN_QUADSTORE_SORT_H */

@@ -323,16 +323,9 @@ quoin_status quad_store_open_beside(quad_store *store, quoin_error *err);
 quoin_status quad_merge_runs(quad_sink *sink, quad_run *const *runs, size_t n, base_cancel *cancel,
                              const base_alloc *mem, quoin_error *err);
 
-/* Add a run of net entries to the newest memory runs of `base`, merging small ones geometrically
- * and more of them when there are too many: the next version. */
-quoin_status quad_version_add_memory(quad_version **out, const quad_version *base, quad_run *run,
-                                     const base_alloc *mem, quoin_error *err);
 /* Index of a run in memory that should be merged with the next one but is too large for a commit to
  * do so; SIZE_MAX when there is none. */
 size_t quad_version_foldable(const quad_version *v);
-/* Two neighbours in memory, `b` the newer, as one; *out NULL when they cancel out. */
-quoin_status quad_run_fold(quad_run **out, const quad_run *a, const quad_run *b,
-                           const base_alloc *mem, quoin_error *err);
 
 /* ---- participant.c -------------------------------------------------------------------------- */
 

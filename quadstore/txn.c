@@ -228,7 +228,6 @@ quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *err)
   size_t n = txn->own ? txn->n_pending : txn->n;
   quad_snapshot *next = NULL;
   quad_version *v = NULL;
-  quad_run *run = NULL;
   quad_changes changes;
   uint64_t added, removed;
   quoin_status st = QUOIN_OK;
@@ -241,8 +240,7 @@ quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *err)
   }
   if ((st = quad_changes_net(&added, &removed, &changes, base, err))) goto done;
   if (added || removed) {
-    if ((st = quad_changes_run(&run, &changes, base->orders, err))) goto done;
-    if ((st = quad_version_add_memory(&v, base, run, txn->mem, err))) goto done;
+    if ((st = quad_version_add_changes(&v, base, &changes, txn->mem, err))) goto done;
     if ((st = quad_snapshot_make(&next, v, txn->mem, err))) goto done;
   } else {
     next = quad_snapshot_retain(txn->own ? txn->own : txn->snapshot);
@@ -254,7 +252,6 @@ quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *err)
   txn->own = next;
 
 done:
-  quad_run_release(run);
   quad_changes_clear(&changes);
   if (!st) *out = quad_snapshot_retain(txn->own);
   return st;

@@ -40,7 +40,7 @@ random_run(fixture *f, size_t size, unsigned removals, bool disk, uint64_t gener
   else
     assert_ok(quad_changes_net(&added, &removed, &c, f->version, &err));
   quad_version_release(none);
-  assert_ok(quad_changes_run(&run, &c, orders, &err));
+  assert_ok(quad_run_make(&run, NULL, 0, &c, orders, MEM, &err));
   quad_changes_clear(&c);
   if (!disk) return run;
   (void)snprintf(name, sizeof name, "run-%llu", (unsigned long long)generation);

@@ -328,6 +328,40 @@ promise_h3_reads_see_the_latest_commits(void **unused)
   support_dir_remove(&d);
 }
 
+/* Commits of one to three quads and few larger ones: most are merged with the runs before them, in
+ * all orders, and cancel out what those say. */
+static void
+test_store__small_commits_merge(void **unused)
+{
+  quad_store_options options = {.create = true, .durability = QUAD_SYNC_OFF};
+  quoin_error err = QUOIN_ERROR_INIT;
+  support_dir d;
+  model m = {NULL, 0, 0};
+  quad_store *store;
+  quad_stats stats;
+
+  (void)unused;
+  support_dir_make(&d);
+  options.inline_maintenance = draw() % 2;
+  store = store_open(&d, &options);
+  for (unsigned i = 0; i < 500; i++) {
+    random_txn(store, &m, draw() % 20 ? 1 + (unsigned)(draw() % 3) : (unsigned)(draw() % 200), 24);
+    if (draw() % 25) continue;
+    check_store(store, &m);
+    assert_ok(quad_store_stats(&stats, store, &err));
+    assert_true(stats.memory_runs <= 8);
+    if (draw() % 8) continue;
+    assert_ok(quad_checkpoint(store, &err));
+    assert_ok(quad_store_check(store, NULL, NULL, NULL, &err)); /* counts by predicate, too */
+  }
+  check_store(store, &m);
+  assert_ok(quad_checkpoint(store, &err));
+  assert_ok(quad_store_check(store, NULL, NULL, NULL, &err));
+  store_close(store);
+  model_free(&m);
+  support_dir_remove(&d);
+}
+
 /* A reading store beside a writing one: after each refresh it has what the other has, whatever that
  * did; between them it has what it had. */
 static void
@@ -603,6 +637,7 @@ main(void)
       cmocka_unit_test(test_store__bulk_load_and_reopen),
       cmocka_unit_test(test_store__aborted_bulk_leaves_nothing),
       cmocka_unit_test(promise_h3_reads_see_the_latest_commits),
+      cmocka_unit_test(test_store__small_commits_merge),
       cmocka_unit_test(promise_m8_refresh_moves_on),
       cmocka_unit_test(test_store__snapshots_stay),
       cmocka_unit_test(test_store__conflicts),
