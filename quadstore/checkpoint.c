@@ -190,7 +190,8 @@ swap_manifest(quad_store *store, const quad_version *next, quoin_error *err)
   if (st) return st;
   quad_store_take_manifest(store, &m);
   quad_log_close(&store->log);
-  quad_log_init(&store->log, &store->dir, m.log_first, m.lineage, 1, store->mem);
+  quad_log_init(&store->log, &store->dir, m.log_first, m.lineage, 1,
+                store->durability != QUAD_SYNC_FULL, store->mem);
   atomic_store(&store->log_bytes, 0);
   return QUOIN_OK;
 }

@@ -4,7 +4,12 @@
  * the sequence known to be synced when it was written), payload, XXH3 of the payload; aligned to 8.
  * Files are extended in steps ahead of the records, so that a sync need not write the length; what
  * follows the last record is zero. Segments are never reused, so a header found behind a bad record
- * was written after it. A segment ends without a sync; the next sync is for it too. */
+ * was written after it. A segment ends without a sync; the next sync is for it too.
+ *
+ * Where groups are not synced one by one, records go into the page cache through a mapping: a third
+ * of what a small commit cost was the system call. Nothing else changes: what a process wrote
+ * before it was killed is there, other processes read it, and a sync of the file is for its mapped
+ * pages, too (Linux; else base_map_sync). */
 #include "quadstore/store.h"
 
 #include <assert.h>
@@ -29,10 +34,11 @@ segment_name(char out[64], uint64_t segment)
 
 void
 quad_log_init(quad_log *log, const base_dir *dir, uint64_t segment, uint64_t lineage,
-              uint64_t sequence, const base_alloc *mem)
+              uint64_t sequence, bool mapping, const base_alloc *mem)
 {
   *log = (quad_log){.dir = dir,
                     .file = BASE_FILE_NONE,
+                    .mapping = mapping,
                     .segment = segment,
                     .lineage = lineage,
                     .sequence = sequence,
@@ -59,6 +65,7 @@ quad_log_close(quad_log *log)
 {
   base_buffer_clear(&log->staged);
   drop_ended(log, UINT64_MAX);
+  base_map_close(&log->map);
   base_file_close(&log->file);
 }
 
@@ -91,7 +98,9 @@ begin_segment(quad_log *log, quoin_error *err)
   if ((st = base_file_write(&log->file, head, sizeof head, 0, err))) goto done;
   log->offset = SEGMENT_HEADER;
   log->allocated = LOG_STEP;
-  st = base_dir_sync(log->dir, err);
+  if ((st = base_dir_sync(log->dir, err)) || !log->mapping) goto done;
+  if (base_map_open(&log->map, &log->file, SEGMENT_BYTES + LOG_STEP, true, log->staged.mem, NULL))
+    base_map_close(&log->map); /* no addresses: it is written to instead */
 
 done:
   if (st) { /* nothing was promised in it: the number is free again */
@@ -116,6 +125,7 @@ quad_log_rotate(quad_log *log, quoin_error *err)
   /* what was staged is lost with it: never a failure of the one record that is to come */
   if (st) return base_fail(err, QUOIN_ERR_IO, "a segment of the log cannot be written");
   if (log->file.fd < 0) return QUOIN_OK;
+  base_map_close(&log->map);
   if (log->synced + 1 == log->sequence)
     base_file_close(&log->file);
   else /* the next sync is for it too, before that of later records */
@@ -179,6 +189,8 @@ quad_log_append(quad_log *log, const void *payload, size_t len, quoin_error *err
     uint64_t want = (log->offset + total + LOG_STEP - 1) / LOG_STEP * LOG_STEP;
     if ((st = base_file_extend(&log->file, want, err))) return st;
     log->allocated = want;
+    if (log->map.reserved && base_map_grow(&log->map, &log->file, (size_t)want, NULL))
+      base_map_close(&log->map);
   }
   if (!base_buffer_reserve(&log->staged, (size_t)total)) {
     log->staged.failed = false; /* what is staged is whole */
@@ -198,7 +210,12 @@ quad_log_flush(quad_log *log, quoin_error *err)
   quoin_status st;
 
   if (!b->len) return QUOIN_OK;
-  st = base_file_write(&log->file, b->data, b->len, log->offset - b->len, err);
+  if (log->map.reserved) {
+    memcpy(base_map_at(&log->map, (size_t)(log->offset - b->len)), b->data, b->len);
+    st = QUOIN_OK;
+  } else {
+    st = base_file_write(&log->file, b->data, b->len, log->offset - b->len, err);
+  }
   b->len = 0;
   if (b->cap > STAGED_BYTES) base_buffer_clear(b);
   return st;

@@ -365,7 +365,7 @@ open_content(quad_store *store, const quad_store_options *options, quoin_error *
   store->shared = quad_atoms_retain(store->version->atoms);
   store->atoms = store->shared->store;
   quad_log_init(&store->log, &store->dir, m->log_first, quad_manifest_log_lineage(m),
-                quad_manifest_log_sequence(m), store->mem);
+                quad_manifest_log_sequence(m), store->durability != QUAD_SYNC_FULL, store->mem);
   atomic_store(&store->saved, m->version);
   return quad_store_recover(store, err);
 }

@@ -72,6 +72,8 @@ typedef struct quad_log_ended {
 typedef struct quad_log {
   const base_dir *dir;
   base_file file;
+  bool mapping;       /* records are written through a mapping where that can be */
+  base_map map;       /* of `file`, or none */
   uint64_t segment;   /* number of `file`, or of the next one to be made */
   uint64_t offset;    /* where the next record goes */
   uint64_t allocated; /* length of the file */
@@ -85,8 +87,9 @@ typedef struct quad_log {
   size_t n_ended;
 } quad_log;
 
+/* `mapping`: records are mostly not synced, so that the system call would be what they cost. */
 void quad_log_init(quad_log *log, const base_dir *dir, uint64_t segment, uint64_t lineage,
-                   uint64_t sequence, const base_alloc *mem);
+                   uint64_t sequence, bool mapping, const base_alloc *mem);
 /* Write what is staged and end the segment, if there is one: what follows goes into log->segment.
  * After a failure the log can be used no more. */
 quoin_status quad_log_rotate(quad_log *log, quoin_error *err);
