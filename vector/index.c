@@ -23,7 +23,10 @@ row_floats(void *user, uint32_t row)
 bool
 vec_index_is_of(const vec_index *index, const quad_snapshot *snapshot)
 {
-  return index->generation == atom_store_generation(quad_snapshot_atoms(snapshot));
+  const atom_store *atoms = quad_snapshot_atoms(snapshot);
+  /* Both: a reading process opens the same atoms anew for each manifest, and lets go of the ones
+   * before; and an address may be used again for others. */
+  return index->atoms == atoms && index->generation == atom_store_generation(atoms);
 }
 
 bool

@@ -301,6 +301,42 @@ test_vectors__check_and_reopen(void **state)
   }
 }
 
+/* A reading handle opens atoms anew for each manifest: its indexes must not look at those before.
+ */
+static void
+test_vectors__a_reader_moves_on_with_the_atoms(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_open_options options = QUOIN_OPEN_OPTIONS_INIT;
+  quoin_store *beside;
+  options.mode = QUOIN_READ_ONLY;
+  declare(f);
+  add_many(f, 0, MANY);
+  good(quoin_vectors_settle(f->store, NULL, &err), &err);
+  good(quoin_checkpoint(f->store, &err), &err);
+  good(quoin_open(&beside, f->path, &options, &err), &err);
+  for (unsigned round = 0; round < 6; round++) {
+    quoin_vectors *v;
+    quoin_hits *hits;
+    float near[DIM];
+    const unsigned last = MANY + 20 * round + 19;
+    add_many(f, last - 19, 20);
+    if (round % 3) good(quoin_checkpoint(f->store, &err), &err);
+    if (round % 3 == 2) good(quoin_checkpoint(f->store, &err), &err);
+    good(quoin_store_refresh(NULL, beside, &err), &err);
+    good(quoin_vectors_open(&v, beside, text(P), &err), &err);
+    for (unsigned i = 0; i < 2; i++) { /* a new one, and one of the graph */
+      make_vector(near, i ? round : last);
+      good(quoin_vectors_search(&hits, v, near, 1, NULL, &err), &err);
+      assert_true(quoin_hits_distance(hits, 0, 0) < 1e-6);
+      quoin_hits_close(hits);
+    }
+    quoin_vectors_close(v);
+  }
+  quoin_close(beside);
+}
+
 int
 main(void)
 {
@@ -311,6 +347,8 @@ main(void)
       cmocka_unit_test_setup_teardown(test_vectors__a_transaction_sees_its_own, setup, teardown),
       cmocka_unit_test_setup_teardown(test_vectors__what_is_refused, setup, teardown),
       cmocka_unit_test_setup_teardown(test_vectors__check_and_reopen, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_vectors__a_reader_moves_on_with_the_atoms, setup,
+                                      teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
