@@ -8,6 +8,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#if defined(__GLIBC__)
+#include <execinfo.h>
+#endif
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,6 +62,26 @@ nap_ms(uint64_t ms)
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
+/* Where a process crashed, for addr2line. */
+static void
+on_crash(int signal)
+{
+#if defined(__GLIBC__)
+  void *frame[64];
+  backtrace_symbols_fd(frame, backtrace(frame, 64), STDERR_FILENO);
+#endif
+  (void)sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+  (void)raise(signal);
+}
+
+static void
+report_crashes(void)
+{
+  static const int all[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+  for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+    (void)sigaction(all[i], &(struct sigaction){.sa_handler = on_crash}, NULL);
+}
+
 typedef void (*soak_main)(const soak_run *run);
 
 static pid_t
@@ -72,6 +95,7 @@ start(driver *d, soak_main what)
     exit(1);
   }
   if (child) return child;
+  report_crashes();
   what(&d->run);
   _exit(0);
 }
