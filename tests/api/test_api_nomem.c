@@ -80,6 +80,8 @@ use(quoin_store *store, quoin_error *err)
   return st;
 }
 
+typedef quoin_status (*run_fn)(fixture *f, counter *c);
+
 static quoin_status
 run(fixture *f, counter *c)
 {
@@ -99,30 +101,135 @@ run(fixture *f, counter *c)
   return st;
 }
 
+/* Run once, then as often as it allocates, with one of them failing: every one, or each `stride`th.
+ */
 static void
-test_nomem__each_allocation_may_fail(void **state)
+fail_each(fixture *f, run_fn run_it, long stride)
 {
-  fixture *f = *state;
-  quoin_error err = QUOIN_ERROR_INIT;
   counter c = {0};
 
-  quoin_close(f->store);
-  f->store = NULL;
-  assert_int_equal(run(f, &c), QUOIN_OK);
+  assert_int_equal(run_it(f, &c), QUOIN_OK);
   assert_int_equal(atomic_load(&c.live), 0);
   const long calls = atomic_load(&c.calls);
   print_message("%ld allocations\n", calls);
-  for (long n = 1; n <= calls; n++) {
+  for (long n = 1; n <= calls; n += stride) {
     atomic_store(&c.calls, 0);
     atomic_store(&c.fail_at, n);
-    const quoin_status st = run(f, &c);
+    const quoin_status st = run_it(f, &c);
     if (atomic_load(&c.live))
       print_error("allocation %ld: %ld bytes leak\n", n, atomic_load(&c.live));
     assert_true(st == QUOIN_OK || st == QUOIN_ERR_NOMEM);
     assert_int_equal(atomic_load(&c.live), 0);
   }
+}
+
+static void
+test_nomem__each_allocation_may_fail(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+
+  quoin_close(f->store);
+  f->store = NULL;
+  fail_each(f, run, 1);
   good(open_store(f, QUOIN_READ_WRITE, &err), &err);
   good(quoin_check(f->store, NULL, NULL, NULL, &err), &err);
+}
+
+/* ---- pools and backups ----------------------------------------------------------------------- */
+
+static quoin_status
+see_entry(void *user, const quoin_pool_entry *entry, quoin_error *err)
+{
+  (void)err;
+  *(size_t *)user += strlen(entry->name);
+  return QUOIN_OK;
+}
+
+static quoin_status
+use_store(quoin_store *store, const char *copy, quoin_error *err)
+{
+  quoin_status st =
+      quoin_update(NULL, store,
+                   text("PREFIX vec: <urn:x-quoin:vec#> INSERT DATA { <s:> <p:> 1, \"one\" ; "
+                        "<v:> \"[1,2]\"^^vec:f32, \"[2,1]\"^^vec:f32 . "
+                        "GRAPH <urn:x-quoin:system> { <v:> a vec:Index ; vec:dimension 2 } }"),
+                   NULL, err);
+  if (!st && copy) st = quoin_backup(store, copy, NULL, err);
+  return st;
+}
+
+static quoin_status
+use_pool(quoin_pool *pool, const char *copy, quoin_error *err)
+{
+  quoin_pool_usage usage = QUOIN_POOL_USAGE_INIT;
+  quoin_store *store = NULL, *lent = NULL;
+  size_t seen = 0;
+
+  quoin_status st = quoin_pool_create(pool, "a", 0, err);
+  if (!st) st = quoin_pool_create(pool, "b", QUOIN_INDEX_SPO, err);
+  if (!st) st = quoin_pool_store(&store, pool, "a", err);
+  if (!st) st = use_store(store, copy, err);
+  if (!st) st = quoin_pool_rent(&lent, pool, 0, NULL, err);
+  if (!st) st = use_store(lent, NULL, err);
+  if (!st) st = quoin_pool_switch(pool, "a", "b", err);
+  if (!st) st = quoin_pool_activate(pool, "b", err);
+  if (!st) st = quoin_pool_budget(pool, 1 << 30, err);
+  if (!st) st = quoin_pool_list(pool, see_entry, &seen, err);
+  if (!st) st = quoin_pool_get_usage(&usage, pool, err);
+  if (!st) st = quoin_pool_clear(pool, "b", err);
+  if (!st) st = quoin_pool_delete(pool, "a", err);
+  quoin_close(store);
+  quoin_close(lent);
+  return st;
+}
+
+static quoin_status
+run_pool(fixture *f, counter *c)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_pool_options options = QUOIN_POOL_OPTIONS_INIT;
+  const quoin_alloc alloc = {count_allocate, count_resize, count_release, c};
+  char path[300], copy[300], command[700];
+  quoin_pool *pool = NULL;
+
+  snprintf(path, sizeof(path), "%s/pool", f->path);
+  snprintf(copy, sizeof(copy), "%s/copy", f->path);
+  snprintf(command, sizeof(command), "rm -rf '%s' '%s'", path, copy);
+  assert_int_equal(system(command), 0);
+  options.mode = QUOIN_CREATE;
+  options.durability = QUOIN_DURABILITY_OFF;
+  options.alloc = &alloc;
+  quoin_status st = quoin_pool_open(&pool, path, &options, &err);
+  if (!st) st = use_pool(pool, copy, &err);
+  quoin_pool_close(pool);
+  if (st && st != QUOIN_ERR_NOMEM)
+    print_error("allocation %ld: %s: %s\n", atomic_load(&c->fail_at), quoin_status_name(st),
+                err.message);
+  if (st && !access(copy, F_OK) && access(path, F_OK)) print_error("a backup without its pool\n");
+  /* Whatever failed: it opens, unless it had not come to be, and nothing is left over. */
+  quoin_status again = quoin_pool_open(&pool, path, NULL, &err);
+  if (again != QUOIN_ERR_NOT_FOUND) {
+    size_t seen = 0;
+    good(again, &err);
+    good(quoin_pool_list(pool, see_entry, &seen, &err), &err);
+    assert_true(seen <= 2);
+    quoin_pool_close(pool);
+  }
+  return st;
+}
+
+static void
+test_nomem__each_allocation_of_a_pool_may_fail(void **state)
+{
+  fixture *f = *state;
+
+  quoin_close(f->store);
+  f->store = NULL;
+  fail_each(f, run_pool, getenv("QUOIN_CRASH_SEEDS") ? 1 : 11);
+  char command[400];
+  snprintf(command, sizeof(command), "rm -rf '%s/pool' '%s/copy'", f->path, f->path);
+  assert_int_equal(system(command), 0);
 }
 
 int
@@ -130,6 +237,8 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_nomem__each_allocation_may_fail, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_nomem__each_allocation_of_a_pool_may_fail, setup,
+                                      teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

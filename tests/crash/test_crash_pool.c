@@ -4,9 +4,37 @@
 #include "crash/pool_calls.h"
 #include "unit/test_pool_support.h"
 
+#include "vector/vector.h"
+
 #include <signal.h>
 
-/* A pool of `a` (10 quads, active) and `b` (20 quads). */
+/* The declaration of an index, and a vector for each number from 2 on: to - from quads. */
+static quoin_status
+add_vectors(quad_store *store, unsigned from, unsigned to, quoin_error *err)
+{
+  quad_txn *txn;
+  quoin_status st = quad_txn_begin(&txn, store, err);
+  for (unsigned n = from; n < to && !st; n++) {
+    char subject[64], object[64];
+    rdf_term q[4] = {{.kind = RDF_IRI}, {.kind = RDF_IRI}, {.kind = RDF_LITERAL}};
+    (void)snprintf(subject, sizeof subject, "http://example.org/%u", n);
+    (void)snprintf(object, sizeof object, n < 2 ? "3" : "[%u,0.5,-1]", n);
+    q[0].value = base_span(n < 2 ? "http://example.org/near" : subject);
+    q[1].value = base_span(n == 1 ? RDF_VEC "dimension" : "http://example.org/near");
+    q[2].value = base_span(object);
+    q[2].datatype = base_span(n < 2 ? RDF_XSD "integer" : RDF_VEC_F32);
+    if (n < 2) q[3] = (rdf_term){.kind = RDF_IRI, .value = base_span(VEC_SYSTEM_GRAPH)};
+    if (n == 0) {
+      q[1].value = base_span(RDF_NS "type");
+      q[2] = (rdf_term){.kind = RDF_IRI, .value = base_span(RDF_VEC "Index")};
+    }
+    st = quad_txn_add(txn, q, err);
+  }
+  return st ? st : quad_txn_commit(NULL, NULL, txn, err);
+}
+
+/* A pool of `a` (10 quads, active) and `b` (20 quads, vectors and their index among them, whose
+ * graph is on the disk). */
 static void
 prepare(const support_dir *d)
 {
@@ -16,7 +44,15 @@ prepare(const support_dir *d)
   assert_ok(pool_create(p, "a", 0, &err));
   assert_ok(pool_create(p, "b", 0, &err));
   fill(p, "a", 0, 10);
-  fill(p, "b", 0, 20);
+  fill(p, "b", 0, 8);
+  pool_store *s;
+  assert_ok(pool_acquire(&s, p, "b", &err));
+  assert_ok(add_vectors(pool_store_quads(s), 0, 12, &err));
+  quad_snapshot *shot;
+  assert_ok(quad_snapshot_acquire(&shot, pool_store_quads(s), &err));
+  assert_ok(vec_settle(shot, NULL, &err));
+  quad_snapshot_release(shot);
+  assert_ok(pool_store_release(s, &err));
   pool_close(p);
 }
 
@@ -81,6 +117,7 @@ run_lend(pool *p, quoin_error *err)
       txn_add_number(txn, n);
     st = quad_txn_commit(NULL, NULL, txn, err);
   }
+  if (!st) st = add_vectors(pool_store_quads(s), 0, 5, err);
   closed = pool_store_release(s, st ? NULL : err);
   return st ? st : closed;
 }
@@ -195,21 +232,23 @@ copy_pool(const support_dir *from, const support_dir *to)
 
 /* ---- backups --------------------------------------------------------------------------------- */
 
-/* Back up the store `b` (20 quads, some of them in memory) to `target`, in a process of its own. */
+/* Back up the store `b` (20 quads and some in memory) to `target`, in a process of its own; or
+ * restore it from there, where it is only read. */
 static bool
-backup_in_child(const char *source, const char *target, unsigned long call, calls_mode mode,
-                int *result)
+backup_in_child(const char *source, const char *target, bool restore, unsigned long call,
+                calls_mode mode, int *result)
 {
   int status;
   pid_t child = fork();
   assert_true(child >= 0);
   if (!child) {
     quoin_error err = QUOIN_ERROR_INIT;
-    const quad_store_options options = {.inline_maintenance = true};
+    const quad_store_options options = {.inline_maintenance = true, .read_only = restore};
     quad_store *store;
     bool struck;
     if (quad_store_open(&store, source, &options, MEM, &err)) _exit(8);
-    change_numbers(store, 20, 25, false);
+    if (vec_attach(store, &(vec_options){.read_only = restore}, &err)) _exit(8);
+    if (!restore) change_numbers(store, 20, 25, false);
     calls_begin(call, mode);
     quoin_status st = quad_store_backup(store, target, NULL, &err);
     (void)calls_end(&struck);
@@ -228,6 +267,7 @@ assert_quads(const char *path, uint64_t quads)
   const quad_store_options options = {.read_only = true};
   quad_store *store;
   assert_ok(quad_store_open(&store, path, &options, MEM, &err));
+  assert_ok(vec_attach(store, &(vec_options){.read_only = true}, &err));
   assert_int_equal(quads_in(store), quads);
   assert_ok(quad_store_check(store, NULL, NULL, NULL, &err));
   assert_ok(quad_store_close(store, &err));
@@ -235,10 +275,11 @@ assert_quads(const char *path, uint64_t quads)
 
 /* What is a store there is the whole backup, and after an error there is nothing. */
 static void
-try_backup(calls_mode mode, const char *what, unsigned stride)
+try_backup(calls_mode mode, bool restore, const char *what, unsigned stride)
 {
   support_dir first, d;
   char source[200], target[200], manifest[220];
+  const unsigned quads = restore ? 20 : 25;
   unsigned long call = 1, tried = 0;
   support_dir_make(&first);
   support_dir_make(&d);
@@ -249,16 +290,16 @@ try_backup(calls_mode mode, const char *what, unsigned stride)
   for (;; call += stride, tried++) {
     int result = 0;
     copy_pool(&first, &d);
-    bool ended = backup_in_child(source, target, call, mode, &result);
+    bool ended = backup_in_child(source, target, restore, call, mode, &result);
     if (ended && result & 12) fail_msg("call %lu %s: %d", call, what, result);
-    assert_quads(source, 25);
+    assert_quads(source, quads);
     if (ended && result & 1) {
       if (!access(target, F_OK)) fail_msg("call %lu %s: something is left", call, what);
     } else if (ended || !access(manifest, F_OK))
-      assert_quads(target, 25);
+      assert_quads(target, quads);
     if (ended && !(result & 2)) break; /* there are no more calls */
   }
-  print_message("backup: %lu calls %s\n", tried, what);
+  print_message("%s: %lu calls %s\n", restore ? "restore" : "backup", tried, what);
   pool_dir_drop(&first);
   pool_dir_drop(&d);
 }
@@ -325,15 +366,18 @@ static void
 test_backup__killed_at_each_call(void **state)
 {
   (void)state;
-  try_backup(CALLS_KILL, "killed", stride_now());
+  try_backup(CALLS_KILL, false, "killed", stride_now());
+  try_backup(CALLS_KILL, true, "killed", stride_now());
 }
 
 static void
 test_backup__each_call_fails(void **state)
 {
   (void)state;
-  try_backup(CALLS_EIO, "failed", stride_now());
-  try_backup(CALLS_ENOSPC, "without space", stride_now());
+  for (unsigned restore = 0; restore < 2; restore++) {
+    try_backup(CALLS_EIO, restore, "failed", stride_now());
+    try_backup(CALLS_ENOSPC, restore, "without space", stride_now());
+  }
 }
 
 int

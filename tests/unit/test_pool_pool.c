@@ -220,37 +220,49 @@ test_pool__budget(void **state)
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
+/* The other process, once it is told that `a` is held. */
+static void
+be_another(const support_dir *d, int told)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  pool_store *s;
+  char byte;
+  if (read(told, &byte, 1) != 1) _exit(5);
+  pool *q = pool_at(d, POOL_READ_WRITE);
+  pool *reading = pool_at(d, POOL_READ_ONLY);
+  if (pool_acquire(&s, q, "a", &err) != QUOIN_ERR_BUSY) _exit(1);
+  if (quads_of(reading, "a") != 10) _exit(2);
+  if (pool_create(reading, "x", 0, &err) != QUOIN_ERR_READ_ONLY) _exit(3);
+  fill(q, "b", 0, 7);
+  if (pool_create(q, "c", 0, &err) || pool_delete(q, "a", &err) || pool_switch(q, "b", "c", &err))
+    _exit(4);
+  pool_close(reading);
+  pool_close(q);
+  _exit(0);
+}
+
 static void
 test_pool__is_shared_by_processes(void **state)
 {
   quoin_error err = QUOIN_ERROR_INIT;
   support_dir d;
-  pool_store *a, *s;
-  int status;
+  pool_store *a;
+  int status, tell[2];
   (void)state;
 
   support_dir_make(&d);
+  assert_int_equal(pipe(tell), 0);
+  pid_t child = fork(); /* while there are no threads: those of a store do not come along */
+  if (!child) be_another(&d, tell[0]);
   pool *p = pool_at(&d, POOL_CREATE);
   assert_ok(pool_create(p, "a", 0, &err));
   assert_ok(pool_create(p, "b", 0, &err));
   fill(p, "a", 0, 10);
   assert_ok(pool_acquire(&a, p, "a", &err));
-  pid_t child = fork();
-  if (!child) {
-    pool *q = pool_at(&d, POOL_READ_WRITE);
-    pool *reading = pool_at(&d, POOL_READ_ONLY);
-    if (pool_acquire(&s, q, "a", &err) != QUOIN_ERR_BUSY) _exit(1);
-    if (quads_of(reading, "a") != 10) _exit(2);
-    if (pool_create(reading, "x", 0, &err) != QUOIN_ERR_READ_ONLY) _exit(3);
-    fill(q, "b", 0, 7);
-    if (pool_create(q, "c", 0, &err) || pool_delete(q, "a", &err) || pool_switch(q, "b", "c", &err))
-      _exit(4);
-    pool_close(reading);
-    pool_close(q);
-    _exit(0);
-  }
+  assert_int_equal(write(tell[1], "", 1), 1);
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_int_equal(status, 0);
+  close(tell[0]), close(tell[1]);
   assert_names(p, "b c");
   assert_int_equal(quads_of(p, "c"), 7);
   change_numbers(pool_store_quads(a), 10, 20, false); /* held here, deleted there */
