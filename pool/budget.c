@@ -2,12 +2,16 @@
  *
  * Each store asks before a file of it grows (base_quota). What is asked for is added up; the sum is
  * corrected by counting the files when a sixteenth of the budget was asked for since the last
- * count, and before a growth is refused: other processes and removed files show up then. */
+ * count, and before a growth is refused: other processes, what they removed and the budget that
+ * they set show up then. So each process may take the pool past its budget by a sixteenth. */
 #include "pool/parts.h"
 
 #include <stdio.h>
 
 #include "base/poison.h"
+
+/* Where there is no budget: after so much growth look whether there is one now. */
+enum { LOOK_BYTES = 64 << 20 };
 
 typedef struct counter {
   const base_dir *dir;
@@ -159,8 +163,14 @@ grow(base_quota *self, uint64_t bytes, quoin_error *err)
   quoin_status st = QUOIN_OK;
   uint64_t after = atomic_fetch_add(&p->bytes, bytes) + bytes;
   uint64_t since = atomic_fetch_add(&p->uncounted, bytes) + bytes;
-  if (budget == POOL_NO_BUDGET || atomic_load(&s->exempt)) return QUOIN_OK;
-  if (after <= budget && since <= budget / 16) return QUOIN_OK;
+  uint64_t most = budget == POOL_NO_BUDGET ? LOOK_BYTES : budget / 16;
+  if (atomic_load(&s->exempt) || (after <= budget && since <= most)) return QUOIN_OK;
+  (void)pool_refresh(p, NULL); /* another process may have set another budget */
+  budget = atomic_load(&p->budget);
+  if (budget == POOL_NO_BUDGET) {
+    atomic_store(&p->uncounted, 0);
+    return QUOIN_OK;
+  }
   if ((st = pool_count(&all, p, err))) return st;
   if (all <= budget && bytes <= budget - all) {
     atomic_fetch_add(&p->bytes, bytes); /* about to be there */

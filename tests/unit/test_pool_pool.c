@@ -274,6 +274,82 @@ test_pool__is_shared_by_processes(void **state)
   pool_dir_drop(&d);
 }
 
+/* What another process removes makes room here, and the budget that it sets holds here. */
+static void
+change_budget(const support_dir *d, int told, int tell)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  char byte;
+  if (read(told, &byte, 1) != 1) _exit(1);
+  pool *p = pool_at(d, POOL_READ_WRITE);
+  if (pool_delete(p, "other", &err) || write(tell, "", 1) != 1) _exit(2);
+  if (read(told, &byte, 1) != 1) _exit(3);
+  if (pool_set_budget(p, 1 << 20, &err) || write(tell, "", 1) != 1) _exit(4);
+  pool_close(p);
+  _exit(0);
+}
+
+/* Fill `s` from *n on until that is refused, or there are so many quads. */
+static quoin_status
+fill_up(pool_store *s, unsigned *n, unsigned most, quoin_error *why)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_status st = QUOIN_OK;
+  while (!st && *n < most) {
+    quad_txn *txn;
+    assert_ok(quad_txn_begin(&txn, pool_store_quads(s), &err));
+    for (unsigned i = 0; i < 1000; i++)
+      txn_add_number(txn, *n + i);
+    if (!(st = quad_txn_commit(NULL, NULL, txn, why)))
+      st = quad_checkpoint(pool_store_quads(s), why);
+    *n += 1000;
+  }
+  return st;
+}
+
+static void
+test_pool__the_budget_is_that_of_all_processes(void **state)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  support_dir d;
+  pool_store *s;
+  unsigned n = 0;
+  int status, ask[2], answer[2];
+  char byte;
+  (void)state;
+
+  support_dir_make(&d);
+  assert_int_equal(pipe(ask), 0);
+  assert_int_equal(pipe(answer), 0);
+  pid_t child = fork(); /* while there are no threads */
+  if (!child) change_budget(&d, ask[0], answer[1]);
+  pool *p = pool_at(&d, POOL_CREATE);
+  assert_ok(pool_create(p, "here", 0, &err));
+  assert_ok(pool_create(p, "other", 0, &err));
+  fill(p, "other", 0, 20000);
+  pool_usage usage;
+  assert_ok(pool_get_usage(&usage, p, &err));
+  assert_ok(pool_set_budget(p, usage.bytes + (1 << 20), &err));
+  assert_ok(pool_acquire(&s, p, "here", &err));
+  assert_int_equal(fill_up(s, &n, 200000, &err), QUOIN_ERR_NO_SPACE);
+  assert_ok(pool_store_release(s, &err));
+  assert_int_equal(write(ask[1], "", 1), 1);
+  assert_int_equal(read(answer[0], &byte, 1), 1);
+  assert_ok(pool_acquire(&s, p, "here", &err));
+  if (fill_up(s, &n, n + 4000, &err)) fail_msg("%s", err.message); /* there is room again */
+  assert_int_equal(write(ask[1], "", 1), 1);
+  assert_int_equal(read(answer[0], &byte, 1), 1);
+  assert_int_equal(fill_up(s, &n, n + 100000, &err), QUOIN_ERR_NO_SPACE); /* and less */
+  assert_non_null(strstr(err.message, "disk budget 1048576:"));
+  assert_ok(pool_store_release(s, &err));
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  for (unsigned i = 0; i < 2; i++)
+    close(ask[i]), close(answer[i]);
+  pool_close(p);
+  pool_dir_drop(&d);
+}
+
 /* ---- what is not a pool ---------------------------------------------------------------------- */
 
 static void
@@ -489,6 +565,7 @@ main(void)
       cmocka_unit_test(test_pool__temporary),
       cmocka_unit_test(test_pool__budget),
       cmocka_unit_test(test_pool__is_shared_by_processes),
+      cmocka_unit_test(test_pool__the_budget_is_that_of_all_processes),
       cmocka_unit_test(test_pool__hostile_descriptions),
       cmocka_unit_test(promise_m7_a_pool_under_eight_threads),
       cmocka_unit_test(promise_m7_switch_shows_one_store_or_the_other),
