@@ -63,19 +63,52 @@ quad_changes_add(quad_changes *c, const quad *q, bool remove, quoin_error *err)
   return QUOIN_OK;
 }
 
+/* By SPO(G), stably; nothing to do where they are. */
+static quoin_status
+sort_part(quad_changes *c, unsigned part, quoin_error *err)
+{
+  static const uint8_t spo[4] = {QUAD_S, QUAD_P, QUAD_O, QUAD_G};
+  quad_records *r = &c->part[part];
+  size_t i = 1;
+
+  while (i < r->n &&
+         quad_key_compare(r->data + (i - 1) * r->stride, r->data + i * r->stride, r->keys) <= 0)
+    i++;
+  if (i >= r->n) return QUOIN_OK;
+  quad_records_survey(r);
+  return quad_records_sort(r, spo, r->keys, c->mem, err);
+}
+
+quoin_status
+quad_changes_last(quad_changes *c, quoin_error *err)
+{
+  for (unsigned part = 0; part < QUAD_PARTS; part++) {
+    quad_records *r = &c->part[part];
+    size_t kept = 0;
+    quoin_status st = sort_part(c, part, err);
+    if (st) return st;
+    for (size_t i = 0; i < r->n; i++) {
+      const uint64_t *rec = r->data + i * r->stride;
+      if (i + 1 < r->n && quad_key_compare(rec, rec + r->stride, r->keys) == 0) continue;
+      if (kept != i) memcpy(r->data + kept * r->stride, rec, 8 * (size_t)r->stride);
+      kept++;
+    }
+    r->n = kept;
+  }
+  return QUOIN_OK;
+}
+
 static quoin_status
 net_part(uint64_t counts[2], quad_changes *c, const quad_version *v, unsigned part,
          quoin_error *err)
 {
-  static const uint8_t spo[4] = {QUAD_S, QUAD_P, QUAD_O, QUAD_G};
   quad_records *r = &c->part[part];
   size_t kept = 0, n = r->n;
   uint8_t few[64], *present = few;
   quoin_status st;
 
   if (!n) return QUOIN_OK;
-  quad_records_survey(r);
-  if ((st = quad_records_sort(r, spo, r->keys, c->mem, err))) return st;
+  if ((st = sort_part(c, part, err))) return st;
   if (n > sizeof few && !(present = base_new(c->mem, n, 1))) return base_fail_nomem(err);
   st = quad_version_present(present, v, part, r->data, n, r->stride, c->mem, err);
   for (size_t i = 0; !st && i < n; i++) {

@@ -5,7 +5,7 @@
 #include "quadstore/sort.h"
 #include "quadstore/store.h"
 
-/* Records carry their sign. Each quad is there once. */
+/* Records carry their sign. Each quad is there once, but for quad_changes_last. */
 typedef struct quad_changes {
   const base_alloc *mem;
   quad_records part[QUAD_PARTS];
@@ -20,6 +20,8 @@ quad_changes_count(const quad_changes *c)
 {
   return c->part[0].n + c->part[1].n;
 }
+/* Of changes that name a quad more than once: keep the last of each quad, sorted by SPO(G). */
+quoin_status quad_changes_last(quad_changes *c, quoin_error *err);
 /* Drop additions of what `v` has and removals of what it has not; counts the rest. */
 quoin_status quad_changes_net(uint64_t *added, uint64_t *removed, quad_changes *c,
                               const quad_version *v, quoin_error *err);

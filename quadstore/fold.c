@@ -281,6 +281,7 @@ make_part(quad_memory *m, tallies *t, unsigned part, uint32_t orders, const part
   unsigned last = last_step(orders, part);
   quoin_status st;
 
+  if (r) quad_records_survey(r);
   for (unsigned i = 0; m->room[part] && i <= last; i++) {
     const chain_step *c = &chain[i];
     if (r && r->n > 1 && c->n && (st = quad_records_sort(r, c->by, c->n, mem, err))) return st;

@@ -2,15 +2,23 @@
  *
  * A record says which id each of its terms had. Interning them again in the same order gives the
  * same ids as long as the atom store is deterministic; where it does not, a table maps the logged
- * id to the one it has now. Nothing outside the log has seen the old ones. */
+ * id to the one it has now. Nothing outside the log has seen the old ones.
+ *
+ * Many records become one run: of each quad the last record that names it says whether it is there
+ * afterwards. */
 #include "quadstore/changes.h"
 
 #include "base/poison.h"
 
+/* Changes that become a run: 20 MB, and twice that while they are sorted. */
+enum { BATCH_QUADS = 1 << 18 };
+
 typedef struct replay {
   const base_alloc *mem;
   atom_store *atoms;
-  quad_version *version; /* with what was replayed so far */
+  quad_version *version; /* with what was replayed so far, but for: */
+  quad_changes batch;
+  uint64_t records; /* in the batch */
   quad_id_map *map;
 } replay;
 
@@ -149,41 +157,49 @@ replay_quads(quad_changes *c, replay *p, reader *r, quoin_error *err)
   return r->at == r->end ? QUOIN_OK : bad_record(r, err);
 }
 
+/* The version after the batch. */
+static quoin_status
+apply_batch(replay *p, quoin_error *err)
+{
+  quad_version *next = NULL;
+  uint64_t added, removed;
+  quoin_status st;
+
+  if (!p->records) return QUOIN_OK;
+  if ((st = quad_changes_last(&p->batch, err))) return st;
+  if ((st = quad_changes_net(&added, &removed, &p->batch, p->version, err))) return st;
+  if (added || removed) {
+    st = quad_version_add_changes(&next, p->version, &p->batch, p->mem, err);
+  } else if (!(st = quad_version_like(&next, p->version, p->version->n_runs, p->mem, err))) {
+    for (size_t i = 0; i < p->version->n_runs; i++)
+      quad_version_push(next, p->version->runs[i]);
+  }
+  if (st) return st;
+  next->number += p->records;
+  next->terms = atom_store_terms(p->atoms);
+  quad_version_release(p->version);
+  p->version = next;
+  p->batch.part[0].n = p->batch.part[1].n = 0;
+  p->records = 0;
+  return QUOIN_OK;
+}
+
 static quoin_status
 replay_record(void *user, const uint8_t *payload, size_t len, const char *file, uint64_t offset,
               quoin_error *err)
 {
   replay *p = user;
-  const base_alloc *mem = p->mem;
   reader r = {payload, payload + len, file, offset, payload};
-  quad_changes changes;
-  quad_version *next = NULL;
-  uint64_t blanks, added, removed;
+  size_t before = quad_changes_count(&p->batch);
+  uint64_t blanks;
   quoin_status st;
 
-  quad_changes_init(&changes, mem);
-  if (!len || *r.at++ != 1 || !read_u64(&blanks, &r)) {
-    st = bad_record(&r, err);
-    goto done;
-  }
-  if (blanks >> 58) {
-    st = bad_record(&r, err);
-    goto done;
-  }
+  if (!len || *r.at++ != 1 || !read_u64(&blanks, &r) || blanks >> 58) return bad_record(&r, err);
   atom_blank_reserve(p->atoms, blanks);
-  if ((st = replay_terms(p, &r, err))) goto done;
-  if ((st = replay_quads(&changes, p, &r, err))) goto done;
-  if ((st = quad_changes_net(&added, &removed, &changes, p->version, err))) goto done;
-  if (!added && !removed) goto done;
-  if ((st = quad_version_add_changes(&next, p->version, &changes, mem, err))) goto done;
-  next->number++;
-  next->terms = atom_store_terms(p->atoms);
-  quad_version_release(p->version);
-  p->version = next;
-
-done:
-  quad_changes_clear(&changes);
-  return st;
+  if ((st = replay_terms(p, &r, err))) return st;
+  if ((st = replay_quads(&p->batch, p, &r, err))) return st;
+  p->records += quad_changes_count(&p->batch) != before;
+  return quad_changes_count(&p->batch) < BATCH_QUADS ? QUOIN_OK : apply_batch(p, err);
 }
 
 quoin_status
@@ -199,10 +215,13 @@ quad_replay(quad_version **out, quad_log_replay *result, quad_reading *reading,
   if (st) return st;
   for (size_t i = 0; i < from->n_runs; i++)
     quad_version_push(p.version, from->runs[i]);
+  quad_changes_init(&p.batch, mem);
   atom_store_writer_enter(p.atoms);
   st =
       quad_log_read(result, &place, dir, quad_manifest_log_lineage(m), replay_record, &p, mem, err);
+  if (!st) st = apply_batch(&p, err);
   atom_store_writer_leave(p.atoms);
+  quad_changes_clear(&p.batch);
   if (st) {
     quad_version_release(p.version);
     return st;

@@ -329,16 +329,17 @@ promise_h3_reads_see_the_latest_commits(void **unused)
 }
 
 /* Commits of one to three quads and few larger ones: most are merged with the runs before them, in
- * all orders, and cancel out what those say. */
+ * all orders, and cancel out what those say. Another store replays them all from the log. */
 static void
 test_store__small_commits_merge(void **unused)
 {
   quad_store_options options = {.create = true, .durability = QUAD_SYNC_OFF};
+  const quad_store_options reading = {.read_only = true};
   quoin_error err = QUOIN_ERROR_INIT;
   support_dir d;
   model m = {NULL, 0, 0};
-  quad_store *store;
-  quad_stats stats;
+  quad_store *store, *reader;
+  quad_stats stats, replayed;
 
   (void)unused;
   support_dir_make(&d);
@@ -350,6 +351,11 @@ test_store__small_commits_merge(void **unused)
     check_store(store, &m);
     assert_ok(quad_store_stats(&stats, store, &err));
     assert_true(stats.memory_runs <= 8);
+    reader = store_open(&d, &reading);
+    check_store(reader, &m);
+    assert_ok(quad_store_stats(&replayed, reader, &err));
+    assert_int_equal(replayed.modification, stats.modification);
+    store_close(reader);
     if (draw() % 8) continue;
     assert_ok(quad_checkpoint(store, &err));
     assert_ok(quad_store_check(store, NULL, NULL, NULL, &err)); /* counts by predicate, too */
