@@ -146,6 +146,11 @@ open_system(quad_scan **out, const quad_snapshot *snapshot, const vec_terms *ter
                         err);
 }
 
+/* Without vec:storage: bytes under cosine from so many dimensions on, else floats. Bytes find the
+ * same neighbours in half the time there; where lengths matter or numbers are few, one large number
+ * could drown the others (docs/adrs/0031-bytes-by-default.md). */
+enum { I8_LEAST = 64 };
+
 static void
 name_reading(reading *r, const vec_terms *terms)
 {
@@ -180,6 +185,7 @@ vec_declaration_find(vec_declaration *out, bool *found, const quad_snapshot *sna
   if (st != QUOIN_DONE) goto end;
   st = QUOIN_OK;
   *found = r.is_index;
+  if (!r.code && out->metric == VEC_COSINE && out->dimension >= I8_LEAST) out->code = VEC_I8;
   if (r.is_index && !r.dimension) st = fail(&r, err, "vec:dimension is missing");
   if (!r.is_index && (r.dimension || r.metric || r.code || r.m || r.ef))
     st = fail(&r, err, "it has options but is not said to be a vec:Index");

@@ -32,7 +32,7 @@ typedef struct vec_declaration {
   atom_id predicate;
   uint32_t dimension;
   vec_metric metric;        /* vec:metric; cosine */
-  vec_code code;            /* vec:storage; f32 */
+  vec_code code;            /* vec:storage; i8 under cosine from 64 dimensions, else f32 */
   uint32_t m;               /* vec:m; 16 */
   uint32_t ef_construction; /* vec:efConstruction; 200 */
   atom_id model;            /* vec:model, a string; 0: not said */

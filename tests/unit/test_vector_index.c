@@ -34,6 +34,33 @@ test_index__declarations_are_judged_at_commit(void **state)
   end(&w);
 }
 
+/* Bytes under cosine from 64 dimensions on, else floats; what is said counts. */
+static void
+test_index__the_code_follows_metric_and_dimension(void **state)
+{
+  static const struct {
+    const char *dimension, *metric;
+    bool said;
+    vec_code code;
+  } cases[] = {{"64", NULL, false, VEC_I8},
+               {"384", RDF_VEC "cosineMetric", false, VEC_I8},
+               {"63", NULL, false, VEC_F32},
+               {"384", RDF_VEC "l2Metric", false, VEC_F32},
+               {"384", RDF_VEC "dotMetric", false, VEC_F32},
+               {"384", NULL, true, VEC_F32}};
+  (void)state;
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    world w;
+    begin(&w);
+    good(declare(&w, P, cases[i].dimension, cases[i].metric));
+    if (cases[i].said)
+      good(change(&w, true, iri(P), RDF_VEC "storage", iri(RDF_VEC "f32Code"), VEC_SYSTEM_GRAPH));
+    look(&w);
+    assert_int_equal(declared(&w).code, cases[i].code);
+    end(&w);
+  }
+}
+
 static void
 test_index__vectors_are_judged_at_commit(void **state)
 {
@@ -197,6 +224,7 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_index__declarations_are_judged_at_commit),
+      cmocka_unit_test(test_index__the_code_follows_metric_and_dimension),
       cmocka_unit_test(test_index__vectors_are_judged_at_commit),
       cmocka_unit_test(test_index__a_graph_follows_the_quads),
       cmocka_unit_test(test_index__removed_and_late_vectors),
