@@ -123,35 +123,53 @@ find_locals(commit *c, quoin_error *err)
   return QUOIN_OK;
 }
 
-/* *out with stored ids; false when a term is not stored. */
-static bool
-translate(quad *out, const commit *c, const quad *q)
+bool
+quad_txn_translate(quad *out, const quad *q, const atom_id *ids)
 {
   for (unsigned k = 0; k < 4; k++) {
     out->term[k] = q->term[k];
     if (atom_id_kind(q->term[k]) != ATOM_LOCAL) continue;
-    assert(atom_id_payload(q->term[k]) - 1 < c->n_ids);
-    out->term[k] = c->scratch->ids[atom_id_payload(q->term[k]) - 1];
+    out->term[k] = ids[atom_id_payload(q->term[k]) - 1];
     if (!out->term[k].bits) return false;
   }
   return true;
 }
 
+static bool
+translate(quad *out, const commit *c, const quad *q)
+{
+  return quad_txn_translate(out, q, c->scratch->ids);
+}
+
 /* Whether a commit since the transaction began changed what it scanned. */
 static bool
-scans_touched(const commit *c)
+scans_touched(const quad_txn *txn, const atom_id *ids)
 {
-  const quad_txn *txn = c->txn;
   uint64_t since = txn->snapshot->version->number;
 
-  for (size_t i = 0; i < txn->n_scans && txn->n; i++) {
+  for (size_t i = 0; i < txn->n_scans; i++) {
     quad_pattern p = txn->scans[i];
     /* a term that still is unknown is in no quad */
-    if (translate(&p.match, c, &txn->scans[i].match) &&
-        quad_history_touches(c->store->history, since, &p, 1))
+    if (quad_txn_translate(&p.match, &txn->scans[i].match, ids) &&
+        quad_history_touches(txn->store->history, since, &p, 1))
       return true;
   }
   return false;
+}
+
+quoin_status
+quad_txn_check_scans(const quad_txn *txn, const quad_version *now, const atom_id *ids,
+                     quoin_error *err)
+{
+  if (now->number == txn->snapshot->version->number || (!txn->n && !txn->n_words)) return QUOIN_OK;
+  if (txn->rebased && txn->n_scans)
+    return base_fail(err, QUOIN_ERR_CONFLICT,
+                     "the store was cleared or compacted after this transaction began to read: try "
+                     "it again");
+  if (!txn->rebased && scans_touched(txn, ids))
+    return base_fail(err, QUOIN_ERR_CONFLICT,
+                     "a later commit changed what this transaction has read: try it again");
+  return QUOIN_OK;
 }
 
 /* CONFLICT when a pattern that was scanned has changed, or a quad that is removed was added or
@@ -160,15 +178,9 @@ static quoin_status
 find_conflict(const commit *c, quoin_error *err)
 {
   const quad_version *now = c->base, *then = c->txn->snapshot->version;
+  quoin_status checked = quad_txn_check_scans(c->txn, now, c->scratch->ids, err);
 
-  if (now->number == then->number) return QUOIN_OK;
-  if (c->txn->rebased && c->txn->n_scans && c->txn->n)
-    return base_fail(err, QUOIN_ERR_CONFLICT,
-                     "the store was cleared or compacted after this transaction began to read: try "
-                     "it again");
-  if (!c->txn->rebased && scans_touched(c))
-    return base_fail(err, QUOIN_ERR_CONFLICT,
-                     "a later commit changed what this transaction has read: try it again");
+  if (checked || now->number == then->number) return checked;
   for (size_t i = 0; i < c->txn->n; i++) {
     const quad_change *ch = &c->txn->changes[i];
     uint64_t rec[4];
@@ -480,7 +492,9 @@ quad_txn_commit(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *
   quad_request r = {.txn = txn, .err = err};
   uint64_t deadline = quad_store_patience(store);
 
-  if (txn->writer)
+  if (quad_txn_is_large(txn))
+    r.status = quad_txn_adopt(&r.added, &r.removed, txn, err);
+  else if (txn->writer)
     quad_store_maintain(store, serve(store, &r));
   else if (!(r.status = quad_store_delay(store, deadline, NULL, err)))
     queue_and_serve(store, &r, deadline);

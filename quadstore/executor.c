@@ -23,6 +23,7 @@
 enum { WISH_FLUSH = 1, WISH_FOLD = 2, WISH_MERGE = 4 };
 enum {
   WAITING_NS = 20 * 1000 * 1000,
+  IDLE_SLICE_NS = 20 * 1000 * 1000,
   RETRY_NS = 1000 * 1000 * 1000, /* a job that failed */
 };
 
@@ -480,7 +481,6 @@ quad_executor_stop(quad_store *store)
 quoin_status
 quad_store_enter_idle(quad_store *store, base_cancel *cancel, quoin_error *err)
 {
-  enum { SLICE = 20 * 1000 * 1000 };
   quad_executor *e = &store->executor;
   uint64_t deadline = quad_store_patience(store);
   quoin_status st;
@@ -489,10 +489,30 @@ quad_store_enter_idle(quad_store *store, base_cancel *cancel, quoin_error *err)
   st = quad_store_enter_within(store, cancel, err);
   while (!st && e->busy) {
     atom_store_writer_leave(store->atoms);
-    (void)base_cond_wait_until(&e->idle, &store->writer, base_clock_ns() + SLICE);
+    (void)base_cond_wait_until(&e->idle, &store->writer, base_clock_ns() + IDLE_SLICE_NS);
     atom_store_writer_enter(store->atoms);
     if ((st = quad_store_may_wait(deadline, cancel, err))) quad_store_leave(store);
   }
+  if (atomic_fetch_sub(&e->waiting, 1) == 1 && !st) base_cond_signal(&e->work);
+  return st;
+}
+
+quoin_status
+quad_store_wait_idle(quad_store *store, quoin_error *err)
+{
+  quad_executor *e = &store->executor;
+  uint64_t deadline = quad_store_patience(store);
+  quoin_status st = QUOIN_OK;
+
+  atomic_fetch_add(&e->waiting, 1);
+  store->reserved = true;
+  while (!st && e->busy) {
+    atom_store_writer_leave(store->atoms);
+    (void)base_cond_wait_until(&e->idle, &store->writer, base_clock_ns() + IDLE_SLICE_NS);
+    atom_store_writer_enter(store->atoms);
+    if (e->busy) st = quad_store_may_wait(deadline, NULL, err);
+  }
+  store->reserved = false;
   if (atomic_fetch_sub(&e->waiting, 1) == 1 && !st) base_cond_signal(&e->work);
   return st;
 }

@@ -402,11 +402,21 @@ quad_changes_bytes(const quad_changes *c, uint32_t orders)
   return (uint64_t)c->part[0].n * 24 * triples + (uint64_t)c->part[1].n * 32 * all;
 }
 
+size_t
+quad_version_fixed(const quad_version *v)
+{
+  size_t fixed = quad_version_disk(v) + v->frozen;
+
+  for (size_t i = v->n_runs; i > fixed; i--)
+    if (v->runs[i - 1]->disk) return i;
+  return fixed;
+}
+
 quoin_status
 quad_version_add_changes(quad_version **out, const quad_version *base, quad_changes *changes,
                          const base_alloc *mem, quoin_error *err)
 {
-  size_t fixed = quad_version_disk(base) + base->frozen, kept = base->n_runs;
+  size_t fixed = quad_version_fixed(base), kept = base->n_runs;
   uint64_t entries = quad_changes_count(changes), bytes = quad_changes_bytes(changes, base->orders);
   quad_run *run;
   quad_version *v;

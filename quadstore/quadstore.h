@@ -54,6 +54,9 @@ typedef struct quad_store_options {
   /* Of the runs in memory that take writes, before they freeze and go to disk; as much again may be
    * on its way there. 0: 64 MiB. */
   uint64_t memory_bytes;
+  /* What a transaction may hold in memory: more goes to files, and it is committed as a run file
+   * and a manifest instead of through the log. 0: 64 MiB. */
+  uint64_t txn_bytes;
   /* How long a commit, load, checkpoint, clear or compaction waits for other writers and for
    * maintenance before it fails with TIMEOUT, having done nothing; 0: as long as it takes. */
   uint64_t wait_ms;
@@ -160,7 +163,9 @@ void quad_scan_close(quad_scan *scan); /* NULL is fine */
 /* ---- transactions
  * ------------------------------------------------------------------------------------ */
 
-/* Any number may be open, each on the snapshot of its begin; one thread each. */
+/* Any number may be open, each on the snapshot of its begin; one thread each. Of any size: what
+ * exceeds txn_bytes lies in files of the store's directory (NO_SPACE, IO then end a call that would
+ * add to it, which changes nothing). */
 quoin_status quad_txn_begin(quad_txn **out, quad_store *store, quoin_error *err);
 /* As quad_txn_begin, being the writer from here to the end: commits of others and loads wait, so it
  * cannot conflict. All calls on it by this thread, which may not commit or load anything else

@@ -7,9 +7,8 @@
 
 #include "base/poison.h"
 
-/* A local id in place of a stored one. */
-static quoin_status
-localize(atom_id *id, quad_txn *txn, base_arena *arena, quoin_error *err)
+quoin_status
+quad_txn_localize(atom_id *id, quad_txn *txn, base_arena *arena, quoin_error *err)
 {
   rdf_term term;
   atom_kind kind = atom_id_kind(*id);
@@ -52,7 +51,7 @@ quad_txn_rebase(quad_txn *txn, quoin_error *err)
     quad_change *ch = &txn->changes[i];
     if (ch->remove) st = was_there(&ch->was, txn, &ch->q, err);
     for (unsigned k = 0; k < 4 && !st; k++)
-      st = localize(&ch->q.term[k], txn, &arena, err);
+      st = quad_txn_localize(&ch->q.term[k], txn, &arena, err);
     base_arena_reset(&arena);
   }
   txn->rebased = !st;

@@ -64,9 +64,16 @@ quad_store_enter_within(quad_store *store, base_cancel *cancel, quoin_error *err
   enum { SLICE_MS = 20 };
   uint64_t deadline = quad_store_patience(store);
 
-  while (!base_mutex_lock_within(&store->writer, SLICE_MS)) {
-    quoin_status st = quad_store_may_wait(deadline, cancel, err);
-    if (st) return st;
+  for (;;) {
+    quoin_status st;
+    if (base_mutex_lock_within(&store->writer, SLICE_MS)) {
+      if (!store->reserved) break;
+      (void)base_cond_wait_until(&store->executor.idle, &store->writer,
+                                 base_clock_ns() + SLICE_MS * 1000000);
+      if (!store->reserved) break;
+      base_mutex_unlock(&store->writer);
+    }
+    if ((st = quad_store_may_wait(deadline, cancel, err))) return st;
   }
   atom_store_writer_enter(store->atoms);
   return QUOIN_OK;
@@ -406,6 +413,7 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   store->read_only = options->read_only;
   store->durability = options->durability;
   store->memory_bytes = options->memory_bytes ? options->memory_bytes : (uint64_t)64 << 20;
+  store->txn_bytes = options->txn_bytes ? options->txn_bytes : (uint64_t)64 << 20;
   store->wait_ns = options->wait_ms * 1000000;
   store->log_line = options->log;
   store->log_user = options->log_user;

@@ -182,11 +182,12 @@ struct quad_store {
   bool read_only;
   quad_durability durability;
   quad_participant participant; /* self NULL: none */
-  uint64_t memory_bytes, wait_ns;
+  uint64_t memory_bytes, txn_bytes, wait_ns;
   void (*log_line)(void *user, const char *line);
   void *log_user;
 
   base_mutex writer;   /* being the writer */
+  bool reserved;       /* who has the role has lent it to the executor: nobody else takes it */
   base_rwlock publish; /* guards `version` */
   quad_version *version;
   /* What new ids come from; replaced by clear and compact, in quad_store_enter_idle. For
@@ -280,6 +281,8 @@ void quad_executor_stop(quad_store *store);
 /* As quad_store_enter_within, once no job is under way; none begins before the role is left. A
  * merge of files that is under way is given up. */
 quoin_status quad_store_enter_idle(quad_store *store, base_cancel *cancel, quoin_error *err);
+/* The same for who has the role already, and whom nobody may precede meanwhile. */
+quoin_status quad_store_wait_idle(quad_store *store, quoin_error *err);
 /* After a group that added `bytes` to the runs in memory, with the writer role: begins what has
  * become due. Never waits for a file. */
 void quad_store_maintain(quad_store *store, uint64_t bytes);
@@ -326,6 +329,9 @@ quoin_status quad_store_open_beside(quad_store *store, quoin_error *err);
 quoin_status quad_merge_runs(quad_sink *sink, quad_run *const *runs, size_t n, base_cancel *cancel,
                              const base_alloc *mem, quoin_error *err);
 
+/* How many runs are not to be merged with newer ones in memory: all up to the last frozen one, and
+ * the last file (in a version of a transaction there may be some behind those in memory). */
+size_t quad_version_fixed(const quad_version *v);
 /* Index of a run in memory that should be merged with the next one but is too large for a commit to
  * do so; SIZE_MAX when there is none. */
 size_t quad_version_foldable(const quad_version *v);

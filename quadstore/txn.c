@@ -1,7 +1,53 @@
 /* quadstore/txn.c - building transactions; commit.c applies them. */
 #include "quadstore/txn.h"
+#include "quadstore/words.h"
 
 #include "base/poison.h"
+
+/* Of a change in memory: itself, its slots, and what sorting it takes: two records, a row. */
+enum { CHANGE_BYTES = 40 + 16 + 80 + 33, CHANGES_LEAST = 16 };
+
+/* ---- the memory of new terms ----------------------------------------------------------------- */
+
+static bool
+has_room(void *user, uint64_t held, size_t bytes)
+{
+  const quad_txn *txn = user;
+
+  return held + bytes <= txn->bytes / 2;
+}
+
+static quoin_status
+make_file(base_file *out, void *user, quoin_error *err)
+{
+  quad_txn *txn = user;
+  char name[QUAD_SPILL_NAME];
+  quoin_status st;
+
+  (void)quad_spill_name(name, txn->store);
+  st = base_file_open(out, &txn->store->dir, name, BASE_FILE_CREATE_NEW, err);
+  if (!st) memcpy(txn->local_file, name, sizeof name);
+  return st;
+}
+
+static quoin_status
+make_local(quad_txn *txn, quoin_error *err)
+{
+  const base_disk_memory_rules rules = {txn->mem, has_room, NULL, make_file, txn};
+
+  base_disk_memory_init(&txn->local_memory, &rules);
+  return atom_local_new(&txn->local, &txn->local_memory.alloc, err);
+}
+
+static void
+free_local(quad_txn *txn)
+{
+  atom_local_free(txn->local);
+  base_disk_memory_clear(&txn->local_memory);
+  if (txn->local_file[0]) (void)base_dir_unlink(&txn->store->dir, txn->local_file, NULL);
+}
+
+/* ---- begin and abort ------------------------------------------------------------------------- */
 
 static quoin_status
 begin(quad_txn **out, quad_store *store, bool writer, base_cancel *cancel, quoin_error *err)
@@ -14,10 +60,11 @@ begin(quad_txn **out, quad_store *store, bool writer, base_cancel *cancel, quoin
   if (!(txn = base_new_zero(store->mem, 1, sizeof *txn))) return base_fail_nomem(err);
   txn->store = store;
   txn->mem = store->mem;
+  txn->bytes = store->txn_bytes;
   /* seq_cst, before the snapshot is taken: a commit that does not see this one makes a version
    * after the snapshot whose changes it does not keep, and says so (quad_history.from) */
   (void)atomic_fetch_add(&store->open_txns, 1);
-  if ((st = atom_local_new(&txn->local, store->mem, err))) goto done;
+  if ((st = make_local(txn, err))) goto done;
   if (writer) {
     if ((st = quad_store_delay(store, quad_store_patience(store), cancel, err))) goto done;
     if ((st = quad_store_enter_within(store, cancel, err))) goto done;
@@ -52,8 +99,11 @@ quad_txn_abort(quad_txn *txn)
   (void)atomic_fetch_sub(&txn->store->open_txns, 1);
   if (txn->writer) quad_store_leave(txn->store);
   quad_snapshot_release(txn->own);
+  quad_txn_drop_view(txn);
+  while (txn->n_words)
+    quad_spill_drop(txn->store, txn->words[--txn->n_words]);
   quad_snapshot_release(txn->snapshot);
-  atom_local_free(txn->local);
+  free_local(txn);
   base_release(txn->mem, txn->changes, txn->room, sizeof *txn->changes);
   base_release(txn->mem, txn->slots, txn->n_slots, sizeof *txn->slots);
   base_release(txn->mem, txn->scans, txn->scans_room, sizeof *txn->scans);
@@ -66,6 +116,8 @@ quad_txn_local(quad_txn *txn)
 {
   return txn->local;
 }
+
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static bool
 same_quad(const quad *a, const quad *b)
@@ -114,14 +166,76 @@ note_pending(quad_txn *txn, uint32_t i, quoin_error *err)
   return QUOIN_OK;
 }
 
+/* Files of words become fewer: as many of the newest as merges of run files would take. */
+static quoin_status
+merge_words(quad_txn *txn, quoin_error *err)
+{
+  size_t from = quad_merge_from(txn->words, txn->n_words);
+  quad_run *run;
+  quoin_status st = quad_words_merge(&run, txn->store, txn->words + from, txn->n_words - from, err);
+
+  if (st) return st;
+  while (txn->n_words > from)
+    quad_spill_drop(txn->store, txn->words[--txn->n_words]);
+  txn->words[txn->n_words++] = run;
+  if (txn->shown > from) txn->shown = from; /* some of it is shown already: that changes nothing */
+  return QUOIN_OK;
+}
+
+quoin_status
+quad_txn_spill(quad_txn *txn, quoin_error *err)
+{
+  static const uint8_t spo[4] = {QUAD_S, QUAD_P, QUAD_O, QUAD_G};
+  const uint32_t order = 1u << QUAD_SPO;
+  quad_changes changes;
+  quad_run *run = NULL;
+  quoin_status st = QUOIN_OK;
+
+  if (!txn->n) return QUOIN_OK;
+  if (txn->n_words == QUAD_WORDS_FILES && (st = merge_words(txn, err))) return st;
+  quad_changes_init(&changes, txn->mem);
+  for (size_t i = 0; !st && i < txn->n; i++)
+    st = quad_changes_add(&changes, &txn->changes[i].q, txn->changes[i].remove, err);
+  for (unsigned part = 0; !st && part < QUAD_PARTS; part++) {
+    quad_records *r = &changes.part[part];
+    quad_records_survey(r);
+    st = quad_records_sort(r, spo, r->keys, txn->mem, err);
+  }
+  if (!st) st = quad_run_make(&run, NULL, 0, &changes, order, txn->mem, err);
+  quad_changes_clear(&changes);
+  if (!st) st = quad_spill_runs(&txn->words[txn->n_words], txn->store, order, &run, 1, NULL, err);
+  quad_run_release(run);
+  if (st) return st;
+  txn->n_words++;
+  txn->n = txn->n_pending = 0; /* words[shown..] are pending */
+  memset(txn->slots, 0, txn->n_slots * sizeof *txn->slots);
+  if (txn->local_memory.open) base_map_drop(&txn->local_memory.map);
+  return QUOIN_OK;
+}
+
+bool
+quad_txn_is_large(const quad_txn *txn)
+{
+  return txn->n_words || (txn->n && atom_local_bytes(txn->local) > txn->bytes);
+}
+
+/* How many changes the table may have. */
+static size_t
+changes_most(const quad_txn *txn)
+{
+  uint64_t n = txn->bytes / CHANGE_BYTES;
+
+  if (n > UINT32_MAX / 2) n = UINT32_MAX / 2;
+  return n < CHANGES_LEAST ? CHANGES_LEAST : (size_t)n;
+}
+
 static quoin_status
 put(quad_txn *txn, const quad *q, bool remove, quoin_error *err)
 {
   uint32_t *slot;
   quoin_status st;
 
-  if (txn->n >= UINT32_MAX - 1)
-    return base_fail(err, QUOIN_ERR_LIMIT, "the transaction has too many changes: use a bulk load");
+  if (txn->n >= changes_most(txn) && (st = quad_txn_spill(txn, err))) return st;
   if ((txn->n + 1) * 2 > txn->n_slots && (st = grow_slots(txn, err))) return st;
   slot = find_slot(txn, q);
   if (*slot) {
@@ -219,40 +333,4 @@ quad_txn_scanned(quad_txn *txn, const quad_pattern *pattern, quoin_error *err)
   txn->scans = items;
   txn->scans[txn->n_scans++] = *pattern;
   return QUOIN_OK;
-}
-
-quoin_status
-quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *err)
-{
-  const quad_version *base = (txn->own ? txn->own : txn->snapshot)->version;
-  size_t n = txn->own ? txn->n_pending : txn->n;
-  quad_snapshot *next = NULL;
-  quad_version *v = NULL;
-  quad_changes changes;
-  uint64_t added, removed;
-  quoin_status st = QUOIN_OK;
-
-  *out = NULL;
-  quad_changes_init(&changes, txn->mem);
-  for (size_t i = 0; i < n; i++) {
-    const quad_change *ch = &txn->changes[txn->own ? txn->pending[i] : i];
-    if ((st = quad_changes_add(&changes, &ch->q, ch->remove, err))) goto done;
-  }
-  if ((st = quad_changes_net(&added, &removed, &changes, base, err))) goto done;
-  if (added || removed) {
-    if ((st = quad_version_add_changes(&v, base, &changes, txn->mem, err))) goto done;
-    if ((st = quad_snapshot_make(&next, v, txn->mem, err))) goto done;
-  } else {
-    next = quad_snapshot_retain(txn->own ? txn->own : txn->snapshot);
-  }
-  for (size_t i = 0; i < txn->n_pending; i++)
-    txn->changes[txn->pending[i]].pending = false;
-  txn->n_pending = 0;
-  quad_snapshot_release(txn->own);
-  txn->own = next;
-
-done:
-  quad_changes_clear(&changes);
-  if (!st) *out = quad_snapshot_retain(txn->own);
-  return st;
 }

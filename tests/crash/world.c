@@ -126,6 +126,17 @@ static const step compact_steps[] = {OPEN,
                                      {STEP_COMMIT, 80, 5, 3, 3},
                                      CLOSE};
 
+/* With room for 16 changes: the larger ones go to files, the last one with its terms. */
+static const step large_steps[] = {OPEN,
+                                   {STEP_COMMIT, 0, 10, 0, 0},
+                                   {STEP_COMMIT, 10, 30, 3, 12},
+                                   {STEP_COMMIT, 40, 5, 0, 0},
+                                   {STEP_COMMIT, 0, 0, 12, 25},
+                                   {STEP_COMMIT, 20, 60, 41, 3},
+                                   CLOSE};
+static const step large_wide_steps[] = {
+    OPEN, {STEP_COMMIT, 0, 400, 0, 0}, {STEP_COMMIT, 400, 10, 3, 200}, CLOSE};
+
 #define STEPS(list) .steps = list, .n_steps = sizeof list / sizeof list[0]
 const workload workloads[] = {
     {.name = "load", STEPS(load_steps)},
@@ -145,6 +156,12 @@ const workload workloads[] = {
     {.name = "checkpoint, off", STEPS(checkpoint_steps), .durability = QUAD_SYNC_OFF},
     {.name = "promise_m4: background growth", STEPS(big_growth_steps), .wide = true, .stride = 3},
     {.name = "spill", STEPS(spill_steps), .stride = 12},
+    {.name = "promise_o4: large transactions", STEPS(large_steps), .txn_bytes = 1},
+    {.name = "promise_o4: large transactions, wide",
+     STEPS(large_wide_steps),
+     .txn_bytes = 1,
+     .wide = true,
+     .stride = 5},
 };
 const unsigned n_workloads = sizeof workloads / sizeof workloads[0];
 
@@ -327,6 +344,15 @@ world_expect(const workload *w, uint64_t steps)
  */
 
 static quoin_status
+look(quad_txn *txn, quoin_error *err)
+{
+  quad_snapshot *own;
+  quoin_status st = quad_txn_snapshot(&own, txn, err);
+  if (!st) quad_snapshot_release(own);
+  return st;
+}
+
+static quoin_status
 run_commit(const workload *w, const step *s, quad_store *store, quoin_error *err)
 {
   quad_txn *txn;
@@ -338,10 +364,12 @@ run_commit(const workload *w, const step *s, quad_store *store, quoin_error *err
     make_quad(&q, w, i);
     st = quad_txn_remove(txn, (const rdf_term *)q.term, err);
   }
+  if (!st && w->txn_bytes) st = look(txn, err);
   for (uint32_t i = s->add; i < s->add + s->n_add && !st; i++) {
     make_quad(&q, w, i);
     st = quad_txn_add(txn, (const rdf_term *)q.term, err);
   }
+  if (!st && w->txn_bytes) st = look(txn, err);
   if (!st) return quad_txn_commit(NULL, NULL, txn, err);
   quad_txn_abort(txn);
   return st;
@@ -395,6 +423,7 @@ run_step(const workload *w, const step *s, quad_store **store, const char *path,
   const quad_store_options options = {.create = true,
                                       .durability = w->durability,
                                       .memory_bytes = w->memory_bytes,
+                                      .txn_bytes = w->txn_bytes,
                                       .inline_maintenance = true};
   quad_store *closing = *store;
   switch (s->kind) {

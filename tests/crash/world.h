@@ -32,6 +32,7 @@ typedef struct workload {
   const char *name;
   quad_durability durability;
   uint64_t memory_bytes; /* of memory runs */
+  uint64_t txn_bytes;    /* of a transaction; when not 0, each also looks at itself halfway */
   bool wide;             /* every quad has terms of its own */
   unsigned stride;       /* takes long: only every so many points are tried */
   unsigned crash;        /* the process died before this step, an opening; 0: never */
