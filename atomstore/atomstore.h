@@ -258,11 +258,29 @@ quoin_status atom_intern(atom_id *out, atom_store *store, const rdf_term *term, 
 quoin_status atom_intern_batch(atom_id *out, atom_store *store, const rdf_term *terms, size_t n,
                                quoin_error *err);
 
+/* What any thread can find out about a term before the writer interns it. */
+typedef struct atom_prepared {
+  atom_id id;     /* it is there; 0: it was not */
+  atom_kind kind; /* of its record; ATOM_NONE: nothing is known */
+  uint64_t datatype, hash;
+  quoin_span coded; /* the text as the record will have it, or no pointer */
+} atom_prepared;
+/* Prepare n terms with hashes as below. What was made lies in `arena`; `terms` and it are to stay
+ * until they are interned. Any thread, beside the writer. CORRUPT, NOMEM. */
+quoin_status atom_prepare(atom_prepared *out, base_arena *arena, atom_store *store,
+                          const rdf_term *terms, const uint64_t *hashes, size_t n,
+                          quoin_error *err);
+
 /* The same, with the hashes of the terms made before: hashes[i] of an IRI or of a literal without
  * datatype and language is atom_hash(&terms[i]); others are not looked at. No term is RDF_NONE; of
- * a blank node out[i] is left as it is. */
+ * a blank node out[i] is left as it is. `prepared`: by atom_prepare since the last rollback, or
+ * NULL. */
 quoin_status atom_intern_hashed(atom_id *out, atom_store *store, const rdf_term *terms,
-                                const uint64_t *hashes, size_t n, quoin_error *err);
+                                const uint64_t *hashes, const atom_prepared *prepared, size_t n,
+                                quoin_error *err);
+/* How many terms there will be in the end, at a guess that may change; 0: no idea. Larger tables
+ * are made in fewer steps then. Writer only. */
+void atom_store_expect(atom_store *store, uint64_t terms);
 /* A hash of the term, the same for equal terms. Any thread. */
 uint64_t atom_hash(const rdf_term *term);
 

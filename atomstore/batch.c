@@ -5,6 +5,7 @@
  * changes anything, in the order of the input, so that ids are those of single calls. What the
  * passes saw is a hint: a term that came in meanwhile is looked for again. */
 #include "atomstore/intern.h"
+#include "atomstore/symbols.h"
 #include "atomstore/vector.h"
 
 #include "base/poison.h"
@@ -37,7 +38,9 @@ typedef struct pending {
 typedef struct batch {
   atom_store *store; /* changed only where `add` is set */
   const rdf_term *terms;
-  const uint64_t *hashes; /* of the terms, or NULL */
+  const uint64_t *hashes;        /* of the terms, or NULL */
+  const atom_prepared *prepared; /* what is known of them already, or NULL */
+  atom_prepared *prepare;        /* where to note what comes out, or NULL */
   atom_id *out;
   bool add;
   uint64_t mark;
@@ -108,6 +111,20 @@ item_hash(batch *b, pending *item, size_t i, const atom_table *table, quoin_erro
   item->step = STEP_DONE;
   item->number = 0;
   if (b->hashes && term->kind == RDF_BLANK) return QUOIN_OK;
+  if (b->prepared && b->prepared[i].kind) {
+    const atom_prepared *known = &b->prepared[i];
+    b->out[i] = known->id;
+    if (known->id.bits) return QUOIN_OK;
+    item->key = (atom_key){.kind = known->kind,
+                           .datatype = known->datatype,
+                           .lang = term->lang,
+                           .value = term->value,
+                           .coded = known->coded,
+                           .hash = known->hash};
+    item->step = STEP_HASHED;
+    __builtin_prefetch(&table->slots[atom_slot_home(table, item->key.hash)]);
+    return QUOIN_OK;
+  }
   if (b->hashes && !term->datatype.len && !term->lang.len) { /* hashed, and listed once */
     atom_kind kind = term->kind == RDF_IRI ? ATOM_IRI : ATOM_STRING;
     item->key = (atom_key){.kind = kind, .value = term->value, .hash = b->hashes[i]};
@@ -115,7 +132,7 @@ item_hash(batch *b, pending *item, size_t i, const atom_table *table, quoin_erro
     __builtin_prefetch(&table->slots[atom_slot_home(table, item->key.hash)]);
     return QUOIN_OK;
   }
-  if (repeats(&item->same, b, i)) {
+  if (!b->hashes && repeats(&item->same, b, i)) {
     item->step = STEP_REPEAT;
     return QUOIN_OK;
   }
@@ -188,6 +205,17 @@ item_finish(batch *b, pending *item, size_t i, quoin_error *err)
   return atom_key_add(&b->out[i], b->store, &item->key, err);
 }
 
+/* What was found out about a term that will stand in a record. */
+static void
+item_note(const batch *b, const pending *item, size_t i)
+{
+  if (item->step != STEP_HASHED || item->key.kind == ATOM_VECTOR) return;
+  b->prepare[i] = (atom_prepared){.id = b->out[i],
+                                  .kind = item->key.kind,
+                                  .datatype = item->key.datatype,
+                                  .hash = item->key.hash};
+}
+
 static quoin_status
 group_run(batch *b, size_t from, size_t n, quoin_error *err)
 {
@@ -200,42 +228,55 @@ group_run(batch *b, size_t from, size_t n, quoin_error *err)
   for (size_t i = 0; i < n; i++)
     if (b->items[i].step == STEP_HASHED && b->items[i].number)
       atom_prefetch(b->store, atom_id_make(ATOM_IRI, b->items[i].number));
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
     if ((st = item_finish(b, &b->items[i], from + i, err))) return st;
+    if (b->prepare) item_note(b, &b->items[i], from + i);
+  }
   return QUOIN_OK;
 }
 
+/* The caller has set store, terms, hashes, out, add, mark and what was or is to be prepared. */
 static quoin_status
-batch_run(atom_id *out, atom_store *store, const rdf_term *terms, const uint64_t *hashes, size_t n,
-          bool add, uint64_t mark, quoin_error *err)
+batch_run(batch *b, size_t n, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
-  batch b;
-  b.store = store;
-  b.terms = terms;
-  b.hashes = hashes;
-  b.out = out;
-  b.add = add;
-  b.mark = mark;
-  base_arena_init(&b.vectors, store->mem);
+  base_arena_init(&b->vectors, b->store->mem);
   for (size_t i = 0; i < CACHE_SLOTS; i++)
-    b.cache.slots[i].number = 0;
+    b->cache.slots[i].number = 0;
   for (size_t from = 0; !st && from < n; from += GROUP) {
-    st = group_run(&b, from, n - from < GROUP ? n - from : GROUP, err);
-    base_arena_reset(&b.vectors);
+    st = group_run(b, from, n - from < GROUP ? n - from : GROUP, err);
+    base_arena_reset(&b->vectors);
   }
-  base_arena_clear(&b.vectors);
+  base_arena_clear(&b->vectors);
   return st;
+}
+
+static void
+batch_init(batch *b, atom_id *out, atom_store *store, const rdf_term *terms, uint64_t mark)
+{
+  b->store = store; /* the items are big and set one by one */
+  b->terms = terms;
+  b->hashes = NULL;
+  b->prepared = NULL;
+  b->prepare = NULL;
+  b->out = out;
+  b->add = false;
+  b->mark = mark;
 }
 
 quoin_status
 atom_intern_hashed(atom_id *out, atom_store *store, const rdf_term *terms, const uint64_t *hashes,
-                   size_t n, quoin_error *err)
+                   const atom_prepared *prepared, size_t n, quoin_error *err)
 {
+  batch b;
   atom_assert_writer(store, "atom_intern_batch");
   uint64_t before = atomic_load_explicit(&store->terms, memory_order_relaxed);
   atom_grow_reclaim(store);
-  quoin_status st = batch_run(out, store, terms, hashes, n, true, UINT64_MAX, err);
+  batch_init(&b, out, store, terms, UINT64_MAX);
+  b.hashes = hashes;
+  b.prepared = prepared;
+  b.add = true;
+  quoin_status st = batch_run(&b, n, err);
   if (st) atom_terms_rollback(store, before);
   return st;
 }
@@ -244,7 +285,7 @@ quoin_status
 atom_intern_batch(atom_id *out, atom_store *store, const rdf_term *terms, size_t n,
                   quoin_error *err)
 {
-  return atom_intern_hashed(out, store, terms, NULL, n, err);
+  return atom_intern_hashed(out, store, terms, NULL, NULL, n, err);
 }
 
 uint64_t
@@ -263,6 +304,58 @@ quoin_status
 atom_find_batch(atom_id *out, const atom_store *store, const rdf_term *terms, size_t n,
                 uint64_t mark, quoin_error *err)
 {
+  batch b;
   atom_assert_reader(store, "atom_find_batch");
-  return batch_run(out, (atom_store *)(uintptr_t)store, terms, NULL, n, false, mark, err);
+  batch_init(&b, out, (atom_store *)(uintptr_t)store, terms, mark);
+  return batch_run(&b, n, err);
+}
+
+/* ---- what can be done before --------------------------------------------------------------------
+ */
+
+/* Texts of terms that are new, as far as can be seen, in symbols. */
+static quoin_status
+prepare_texts(atom_prepared *out, base_arena *arena, const atom_symbols *symbols,
+              const rdf_term *terms, size_t n, quoin_error *err)
+{
+  size_t many = 0, bytes = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (!out[i].kind || out[i].id.bits || !atom_code_is_worth(out[i].kind, terms[i].value))
+      continue;
+    many++;
+    if (!base_add_size(&bytes, bytes, terms[i].value.len)) return base_fail_nomem(err);
+  }
+  if (!many) return QUOIN_OK;
+  quoin_span *spans = base_arena_new(arena, 2 * many, sizeof(*spans)), *coded = spans + many;
+  char *to = bytes <= SIZE_MAX / 2 ? base_arena_bytes(arena, 2 * bytes) : NULL;
+  if (!spans || !to) return base_fail_nomem(err);
+  many = 0;
+  for (size_t i = 0; i < n; i++)
+    if (out[i].kind && !out[i].id.bits && atom_code_is_worth(out[i].kind, terms[i].value))
+      spans[many++] = terms[i].value;
+  atom_symbols_encode_all(coded, to, symbols, spans, many);
+  many = 0;
+  for (size_t i = 0; i < n; i++)
+    if (out[i].kind && !out[i].id.bits && atom_code_is_worth(out[i].kind, terms[i].value))
+      out[i].coded = coded[many++];
+  return QUOIN_OK;
+}
+
+quoin_status
+atom_prepare(atom_prepared *out, base_arena *arena, atom_store *store, const rdf_term *terms,
+             const uint64_t *hashes, size_t n, quoin_error *err)
+{
+  batch b;
+  if (!n) return QUOIN_OK;
+  atom_id *ids = base_arena_new(arena, n, sizeof(*ids));
+  if (!ids) return base_fail_nomem(err);
+  memset(out, 0, n * sizeof(*out));
+  atom_store_pin(store);
+  batch_init(&b, ids, store, terms, atom_store_terms(store));
+  b.hashes = hashes;
+  b.prepare = out;
+  quoin_status st = batch_run(&b, n, err);
+  atom_store_unpin(store);
+  const atom_symbols *symbols = atomic_load(&store->symbols);
+  return st || !symbols ? st : prepare_texts(out, arena, symbols, terms, n, err);
 }

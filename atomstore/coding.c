@@ -119,27 +119,46 @@ done:
 /* ---- writing and reading ------------------------------------------------------------------------
  */
 
+bool
+atom_code_is_worth(atom_kind kind, quoin_span text)
+{
+  return atom_kind_is_text(kind) && text.len >= CODED_MIN;
+}
+
+/* The text in symbols, in the store's memory. */
+static quoin_status
+code_text(quoin_span *out, atom_store *store, const atom_symbols *symbols, quoin_span text,
+          quoin_error *err)
+{
+  store->coded.len = 0;
+  if (text.len > SIZE_MAX / 4 || !base_buffer_reserve(&store->coded, text.len * 2)) {
+    store->coded.failed = false;
+    return base_fail_nomem(err);
+  }
+  *out = (quoin_span){store->coded.data, atom_symbols_encode(store->coded.data, symbols, text)};
+  return QUOIN_OK;
+}
+
 quoin_status
-atom_record_code(atom_record *rec, atom_store *store, quoin_error *err)
+atom_record_code(atom_record *rec, atom_store *store, quoin_span coded, quoin_error *err)
 {
   quoin_status st;
-  if (!atom_kind_is_text(rec->kind) || rec->value.len < CODED_MIN) return QUOIN_OK;
+  if (!atom_code_is_worth(rec->kind, rec->value)) return QUOIN_OK;
   if (!atomic_load(&store->symbols) &&
       atomic_load_explicit(&store->term_end, memory_order_relaxed) >= store->train_at &&
       (st = train(store, err)))
     return st;
   const atom_symbols *symbols = atomic_load(&store->symbols);
   if (!symbols) return QUOIN_OK;
+  if (!coded.ptr && (st = code_text(&coded, store, symbols, rec->value, err))) return st;
   /* A rollback decodes it again, and must not fail for want of memory. */
-  store->coded.len = store->scratch.len = 0;
-  if (rec->value.len > SIZE_MAX / 4 || !base_buffer_reserve(&store->coded, rec->value.len * 2) ||
-      !base_buffer_reserve(&store->scratch, rec->value.len + SYMBOL_BYTES)) {
-    store->coded.failed = store->scratch.failed = false;
+  store->scratch.len = 0;
+  if (!base_buffer_reserve(&store->scratch, rec->value.len + SYMBOL_BYTES)) {
+    store->scratch.failed = false;
     return base_fail_nomem(err);
   }
-  size_t len = atom_symbols_encode(store->coded.data, symbols, rec->value);
-  if (len >= rec->value.len) return QUOIN_OK;
-  rec->value = (quoin_span){store->coded.data, len};
+  if (coded.len >= rec->value.len) return QUOIN_OK;
+  rec->value = coded;
   rec->coded = true;
   return QUOIN_OK;
 }

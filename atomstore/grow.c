@@ -4,9 +4,10 @@
  * When it is done the writer lets the new table follow, some dozen terms at a time, and at load
  * 0.75 swaps: nobody waits long, unless terms come in faster than the thread can put them. The
  * points depend on the count of terms alone, so that a build repeats. Tables of less than 2^14
- * slots are filled by the writer at 0.75, in a few milliseconds. A retired table stays mapped until
- * the writer sees no pin at all: whoever pins afterwards can only see the new one (pins and the
- * pointer to the table are sequentially consistent). */
+ * slots are filled by the writer at 0.75, in a few milliseconds. A load says how many terms it
+ * expects: then tables grow in larger steps, and one that will do is not followed by another. A
+ * retired table stays mapped until the writer sees no pin at all: whoever pins afterwards can only
+ * see the new one (pins and the pointer to the table are sequentially consistent). */
 #include "atomstore/store.h"
 
 #include <pthread.h>
@@ -47,6 +48,25 @@ table_drop(const atom_store *store, atom_table *table)
   (void)base_dir_unlink(store->dir, name, NULL);
 }
 
+void
+atom_store_expect(atom_store *store, uint64_t terms)
+{
+  atom_assert_writer(store, "atom_store_expect");
+  store->expected = terms;
+}
+
+/* What follows this table: one of twice its size, or what half the expected terms need, since a
+ * guess from the beginning of an input may be far too high, and a table never shrinks. */
+static unsigned
+next_bits(const atom_store *store, const atom_table *now)
+{
+  enum { STEP_MOST = 4 };
+  unsigned bits = now->bits + 1;
+  while (bits < now->bits + STEP_MOST && store->expected / 2 * 5 > (UINT64_C(3) << bits))
+    bits++;
+  return bits;
+}
+
 static void
 growth_start(atom_store *store, uint64_t terms)
 {
@@ -57,7 +77,8 @@ growth_start(atom_store *store, uint64_t terms)
   growth->store = store;
   growth->from = now;
   growth->upto = terms;
-  if (atom_table_create(&growth->table, store, now->number + 1, now->bits + 1, NULL)) goto failed;
+  if (atom_table_create(&growth->table, store, now->number + 1, next_bits(store, now), NULL))
+    goto failed;
   if (pthread_create(&growth->thread, NULL, growth_run, growth)) goto failed;
   store->growth = growth;
   store->growth_failed = false;
@@ -158,7 +179,7 @@ grow_now(atom_store *store, uint64_t terms, quoin_error *err)
   quoin_status st = QUOIN_OK;
   if (store->growth) table = growth_end(store, &done);
   if (!table) {
-    st = atom_table_create(&table, store, now->number + 1, now->bits + 1, err);
+    st = atom_table_create(&table, store, now->number + 1, next_bits(store, now), err);
     if (st) return st;
     st = atom_table_copy(table, now, done = terms, NULL, store->mem, err);
   }
@@ -181,6 +202,7 @@ atom_grow_room(atom_store *store, quoin_error *err)
   if ((terms + 1) * 5 <= slots * 3) return QUOIN_OK;
   if ((terms + 1) * 4 > slots * 3) return grow_now(store, terms, err);
   growth_follow(store, terms);
+  if (!store->growth && store->expected && store->expected * 4 <= slots * 3) return QUOIN_OK;
   if (!store->growth && !store->growth_failed && table->bits >= BACKGROUND_BITS)
     growth_start(store, terms);
   return QUOIN_OK;

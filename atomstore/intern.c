@@ -157,7 +157,7 @@ atom_key_add(atom_id *out, atom_store *store, const atom_key *key, quoin_error *
       return base_fail_nomem(err);
     }
   }
-  if (!store->overlay && (st = atom_record_code(&rec, store, err))) return st;
+  if (!store->overlay && (st = atom_record_code(&rec, store, key->coded, err))) return st;
   if (key->kind == ATOM_VECTOR && !store->overlay)
     rec.place = atomic_load_explicit(&store->vector_end, memory_order_relaxed) / ATOM_ROW;
   if (!atom_record_measure(&rec)) return base_fail_nomem(err);

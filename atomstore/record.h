@@ -29,6 +29,7 @@ typedef struct atom_key {
   atom_kind kind;
   uint64_t datatype; /* number, 0 for kinds without; the dimension of a vector */
   quoin_span lang, value;
+  quoin_span coded; /* the value in symbols if that was made before; else no pointer */
   uint64_t hash;
 } atom_key;
 

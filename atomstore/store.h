@@ -91,6 +91,7 @@ struct atom_store {
   atom_overlay *overlay;           /* read-only mode */
   atom_growth *growth;             /* a larger table in the making, or NULL */
   bool growth_failed;              /* in the background: tried again when it must be */
+  uint64_t expected;               /* terms there will be, at a guess; 0: no idea */
   bool soiled;                     /* the table on disk does not say that it was closed cleanly */
   atom_window *window;             /* see prefix.c */
   _Atomic(atom_symbols *) symbols; /* NULL: none yet; see coding.c */
@@ -165,9 +166,12 @@ quoin_status atom_key_spells(bool *out, const atom_store *store, uint64_t number
 
 /* Take the table of symbols from the file; hash 0: there is none. */
 quoin_status atom_symbols_open(atom_store *store, uint64_t hash, quoin_error *err);
+/* Whether a text is long enough to try. */
+bool atom_code_is_worth(atom_kind kind, quoin_span text);
 /* Put the text of a record to be added into symbols, if it is shorter so. May make the table. The
- * text is the store's until the next call. */
-quoin_status atom_record_code(atom_record *rec, atom_store *store, quoin_error *err);
+ * text is the store's until the next call, or `coded`, if somebody made that before. */
+quoin_status atom_record_code(atom_record *rec, atom_store *store, quoin_span coded,
+                              quoin_error *err);
 /* The text of a record as it was: in the mapping, in `scratch` or in `arena`. */
 quoin_status atom_record_text(quoin_span *out, base_buffer *scratch, const atom_store *store,
                               const atom_record *rec, quoin_error *err);

@@ -10,7 +10,7 @@
 
 #include "base/poison.h"
 
-enum { ROUNDS = 5, CODES = 512, NO_CODE = 256 };
+enum { ROUNDS = 5, CODES = 512, LANES = 4 };
 
 static const uint64_t masks[SYMBOL_BYTES + 1] = {0,
                                                  UINT64_C(0xff),
@@ -35,31 +35,36 @@ static void
 clear(atom_symbols *symbols)
 {
   memset(symbols, 0, sizeof(*symbols));
+  for (size_t i = 0; i < SYMBOLS_HASH; i++)
+    symbols->longer[i].text = UINT64_MAX;
   for (size_t i = 0; i < 65536; i++)
-    symbols->two[i] = NO_CODE;
-  for (size_t i = 0; i < 256; i++)
-    symbols->one[i] = NO_CODE;
+    symbols->shorter[i] = (atom_code){SYMBOLS_ESCAPE, 1};
 }
 
 /* False when there is no place for it, or it is there. */
 static bool
 add(atom_symbols *symbols, uint64_t text, uint8_t len)
 {
-  uint16_t code = (uint16_t)symbols->n;
+  atom_code code = {(uint8_t)symbols->n, len};
   if (symbols->n == SYMBOLS_MAX) return false;
   if (len == 1) {
-    if (symbols->one[text] != NO_CODE) return false;
-    symbols->one[text] = code;
+    bool there = false;
+    for (size_t i = text; i < 65536; i += 256) {
+      atom_code *at = &symbols->shorter[i];
+      if (at->len == 1 && at->code != SYMBOLS_ESCAPE) there = true;
+      if (at->len == 1 && at->code == SYMBOLS_ESCAPE) *at = code;
+    }
+    if (there) return false;
   } else if (len == 2) {
-    if (symbols->two[text] != NO_CODE) return false;
-    symbols->two[text] = code;
+    if (symbols->shorter[text].len == 2) return false;
+    symbols->shorter[text] = code;
   } else {
     atom_symbol *slot = &symbols->longer[slot_of(text)];
-    if (slot->len) return false;
-    *slot = (atom_symbol){.text = text, .code = code, .len = len};
+    if (slot->mask) return false;
+    *slot = (atom_symbol){.text = text, .mask = masks[len], .code = code};
   }
-  symbols->text[code] = text;
-  symbols->len[code] = len;
+  symbols->text[symbols->n] = text;
+  symbols->len[symbols->n] = len;
   symbols->n++;
   return true;
 }
@@ -74,21 +79,20 @@ next_word(const char *at, size_t left)
   return word;
 }
 
-/* The symbol that the text goes on with, of *len bytes; NO_CODE: only the byte itself. */
-static inline unsigned
-match(size_t *len, const atom_symbols *symbols, const char *at, size_t left)
+/* What to write next. */
+static inline atom_code
+match(const atom_symbols *symbols, const char *at, size_t left)
 {
   uint64_t word = next_word(at, left);
   const atom_symbol *slot = &symbols->longer[slot_of(word)];
-  if (slot->len && slot->len <= left && slot->text == (word & masks[slot->len])) {
-    *len = slot->len;
-    return slot->code;
-  }
-  unsigned code = left >= 2 ? symbols->two[word & 0xffff] : NO_CODE;
-  *len = 2;
-  if (code != NO_CODE) return code;
-  *len = 1;
-  return symbols->one[word & 0xff];
+  atom_code code = slot->code;
+  if (slot->text == (word & slot->mask) && code.len <= left) return code;
+  code = symbols->shorter[word & 0xffff];
+  if (code.len <= left) return code;
+  /* A pair of which only the first byte is there: what that byte has by itself. */
+  for (size_t i = word & 0xff; i < 65536; i += 256)
+    if (symbols->shorter[i].len == 1) return symbols->shorter[i];
+  return (atom_code){SYMBOLS_ESCAPE, 1};
 }
 
 /* ---- training
@@ -111,10 +115,10 @@ count(counts *c, const atom_symbols *symbols, quoin_span sample)
   unsigned before = CODES;
   memset(c, 0, sizeof(*c));
   for (size_t i = 0; i < sample.len;) {
-    size_t len;
     unsigned char byte = (unsigned char)sample.ptr[i];
-    unsigned code = match(&len, symbols, sample.ptr + i, sample.len - i);
-    code = code == NO_CODE ? byte : code + 256;
+    atom_code next = match(symbols, sample.ptr + i, sample.len - i);
+    unsigned code = next.code == SYMBOLS_ESCAPE ? byte : next.code + 256u;
+    size_t len = next.len;
     c->alone[code]++;
     if (before < CODES) c->pair[before][code]++;
     if (len > 1) { /* a byte counts by itself too, so that shorter symbols may come back */
@@ -249,20 +253,105 @@ atom_symbols_read(atom_symbols *out, quoin_span bytes)
 /* ---- writing and reading with it
  * ------------------------------------------------------------------------- */
 
+/* Write what the text goes on with; there are eight bytes or more of it. */
+static inline __attribute__((always_inline)) void
+encode_step(char **out, const char **at, const atom_symbols *symbols)
+{
+  uint64_t word = base_load_u64(*at);
+  const atom_symbol *slot = &symbols->longer[slot_of(word)];
+  atom_code code = symbols->shorter[word & 0xffff];
+  code = slot->text == (word & slot->mask) ? slot->code : code;
+  (*out)[0] = (char)code.code;
+  (*out)[1] = (char)word; /* counts after an escape alone */
+  *out += 1 + (code.code == SYMBOLS_ESCAPE);
+  *at += code.len;
+}
+
+static char *
+encode_rest(char *out, const atom_symbols *symbols, const char *at, const char *end)
+{
+  while (at < end) {
+    atom_code code = match(symbols, at, (size_t)(end - at));
+    *out++ = (char)code.code;
+    if (code.code == SYMBOLS_ESCAPE) *out++ = *at;
+    at += code.len;
+  }
+  return out;
+}
+
 size_t
 atom_symbols_encode(char *to, const atom_symbols *symbols, quoin_span text)
 {
+  if (text.len == 0) return 0;
   char *out = to;
-  for (size_t i = 0, len; i < text.len; i += len) {
-    unsigned code = match(&len, symbols, text.ptr + i, text.len - i);
-    if (code == NO_CODE) {
-      *out++ = (char)SYMBOLS_ESCAPE;
-      *out++ = text.ptr[i];
-    } else {
-      *out++ = (char)code;
+  const char *at = text.ptr, *end = at + text.len;
+  while (end - at >= SYMBOL_BYTES)
+    encode_step(&out, &at, symbols);
+  return (size_t)(encode_rest(out, symbols, at, end) - to);
+}
+
+/* A text that is being written. */
+typedef struct lane {
+  const char *at, *end;
+  char *out;
+  quoin_span *coded;
+} lane;
+
+static inline bool
+lane_goes_on(const lane *l)
+{
+  return l->end - l->at >= SYMBOL_BYTES;
+}
+
+/* Until one of them comes to its end. */
+static void
+encode_lanes(lane lanes[LANES], const atom_symbols *symbols)
+{
+  lane a = lanes[0], b = lanes[1], c = lanes[2], d = lanes[3];
+  while (lane_goes_on(&a) && lane_goes_on(&b) && lane_goes_on(&c) && lane_goes_on(&d)) {
+    encode_step(&a.out, &a.at, symbols);
+    encode_step(&b.out, &b.at, symbols);
+    encode_step(&c.out, &c.at, symbols);
+    encode_step(&d.out, &d.at, symbols);
+  }
+  lanes[0] = a, lanes[1] = b, lanes[2] = c, lanes[3] = d;
+}
+
+static void
+lane_finish(lane *l, const atom_symbols *symbols)
+{
+  while (lane_goes_on(l))
+    encode_step(&l->out, &l->at, symbols);
+  l->out = encode_rest(l->out, symbols, l->at, l->end);
+  l->coded->len = (size_t)(l->out - l->coded->ptr);
+}
+
+void
+atom_symbols_encode_all(quoin_span *coded, char *to, const atom_symbols *symbols,
+                        const quoin_span *texts, size_t n)
+{
+  lane lanes[LANES];
+  size_t next = 0, busy = 0;
+  for (;;) {
+    for (; busy < LANES && next < n; next++) {
+      assert(texts[next].len > 0);
+      coded[next] = (quoin_span){to, 0};
+      lanes[busy++] = (lane){texts[next].ptr, texts[next].ptr + texts[next].len, to, &coded[next]};
+      to += 2 * texts[next].len;
+    }
+    if (busy < LANES) break;
+    encode_lanes(lanes, symbols);
+    for (size_t k = 0; k < busy;) {
+      if (lane_goes_on(&lanes[k])) {
+        k++;
+        continue;
+      }
+      lane_finish(&lanes[k], symbols);
+      lanes[k] = lanes[--busy];
     }
   }
-  return (size_t)(out - to);
+  while (busy)
+    lane_finish(&lanes[--busy], symbols);
 }
 
 size_t

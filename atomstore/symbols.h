@@ -11,21 +11,26 @@
 
 enum { SYMBOLS_MAX = 255, SYMBOL_BYTES = 8, SYMBOLS_ESCAPE = 255, SYMBOLS_HASH = 2048 };
 
+/* What to write for the bytes at hand. */
+typedef struct atom_code {
+  uint8_t code; /* SYMBOLS_ESCAPE: the byte itself follows */
+  uint8_t len;  /* of the text that it stands for */
+} atom_code;
+
 typedef struct atom_symbol {
-  uint64_t text; /* little-endian; the bytes behind its end are 0 */
-  uint16_t code;
-  uint8_t len; /* 0: none */
+  uint64_t text; /* little-endian; the bytes behind its end are 0; UINT64_MAX: no symbol */
+  uint64_t mask; /* of the bytes that it has; none: 0 */
+  atom_code code;
 } atom_symbol;
 
 typedef struct atom_symbols {
   size_t n;
   uint64_t text[SYMBOLS_MAX + 1];
   uint8_t len[SYMBOLS_MAX + 1];
-  /* For writing: symbols of three bytes and more by a hash of their first three, one a slot; of two
-   * by their bytes; of one. Codes 256 and up: there is none. */
+  /* For writing: symbols of three bytes and more by a hash of their first three, one a slot; for
+   * any two bytes that begin none of these, what to write. */
   atom_symbol longer[SYMBOLS_HASH];
-  uint16_t two[65536];
-  uint16_t one[256];
+  atom_code shorter[65536];
 } atom_symbols;
 
 /* A table for texts like `sample`. NOMEM. */
@@ -39,6 +44,10 @@ bool atom_symbols_read(atom_symbols *out, quoin_span bytes);
 
 /* Write `text`: at most 2 * text.len bytes at `to`. How many. */
 size_t atom_symbols_encode(char *to, const atom_symbols *symbols, quoin_span text);
+/* The same for n texts, some at a time, since each by itself waits for the memory at every step:
+ * coded[i] is in `to`, where there is room for twice all the texts. */
+void atom_symbols_encode_all(quoin_span *coded, char *to, const atom_symbols *symbols,
+                             const quoin_span *texts, size_t n);
 /* Bytes of the text that `coded` says; SIZE_MAX: it is not well formed. */
 size_t atom_symbols_length(const atom_symbols *symbols, quoin_span coded);
 /* Write that text; behind it SYMBOL_BYTES may be overwritten. */

@@ -3,8 +3,8 @@
  * The caller's thread reads the input, because sources and callbacks are the caller's; one other
  * thread is the writer from the beginning of the bulk load to its end, because being the writer
  * belongs to a thread; further ones only parse. Whoever has nothing better to do parses the next
- * packet: the caller's thread when the ring is full, the writer when the next packet in the order
- * of the input is not parsed yet. With one thread it does each in turn.
+ * packet, and finds its terms: the caller's thread when the ring is full, the writer when the next
+ * packet in the order of the input is not parsed yet. With one thread it does each in turn.
  *
  * Until SMALL_QUADS are parsed there is no writer: a load that ends before goes through the log in
  * one commit, so that many small loads leave memory runs and no files of their own. */
@@ -76,7 +76,9 @@ parse_one(load_job *job)
   size_t at = job->claimed++ % RING;
   load_packet *packet = job->ring[at];
   base_mutex_unlock(&job->lock);
-  load_packet_scan(packet, job->options.graph, &job->options.read);
+  if (!packet->n_quads) /* else of rdfio_read, which scanned it */
+    load_packet_scan(packet, job->options.graph, &job->options.read);
+  if (job->begun) load_packet_prepare(packet, quad_store_atoms(job->store));
   base_mutex_lock(&job->lock);
   job->parsed[at] = true;
   base_cond_broadcast(&job->changed);
@@ -289,21 +291,17 @@ make_room(load_job *job, uint64_t most)
   recycle(job);
 }
 
-/* Give the packet to the others; it was parsed already, or is to be. */
+/* Give the packet to the others. */
 static quoin_status
-hand_over(load_job *job, load_packet *packet, bool parsed, quoin_error *err)
+hand_over(load_job *job, load_packet *packet, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   uint64_t most = 2 * (uint64_t)job->threads + 2;
 
   base_mutex_lock(&job->lock);
-  if (parsed) /* packets are claimed in order */
-    while (parse_one(job)) {
-    }
   job->ring[job->head % RING] = packet;
-  job->parsed[job->head % RING] = parsed;
+  job->parsed[job->head % RING] = false;
   job->head++;
-  if (parsed) job->claimed = job->head;
   base_cond_broadcast(&job->changed);
   if (!job->begun) {
     (void)parse_one(job);
@@ -361,7 +359,7 @@ read_lines(load_job *job, size_t source, bool quads, quoin_error *err)
       break;
     }
     job->result.bytes += rdfio_chunk_bytes(packet->chunk);
-    st = hand_over(job, packet, false, err);
+    st = hand_over(job, packet, err);
     report_progress(job, from);
   }
   rdfio_cutter_free(cutter);
@@ -379,7 +377,7 @@ take_quads(void *user, const rdfio_quad *quads, size_t n, quoin_error *err)
     if (job->copying && load_packet_is_full(job->copying)) {
       load_packet *full = job->copying;
       job->copying = NULL;
-      if ((st = hand_over(job, full, true, err))) return st;
+      if ((st = hand_over(job, full, err))) return st;
     }
     if (!job->copying) {
       if ((st = get_packet(&job->copying, job, err))) return st;
@@ -426,7 +424,7 @@ read_others(load_job *job, size_t source, quoin_error *err)
   load_packet *last = job->copying;
   job->copying = NULL;
   if (!last) return st;
-  if (!st) return hand_over(job, last, true, err);
+  if (!st) return hand_over(job, last, err);
   put_back(job, last);
   return st;
 }
@@ -444,6 +442,10 @@ read_all(load_job *job, size_t n, quoin_error *err)
       break;
     }
     job->progress_total += total;
+  }
+  for (size_t i = 0; i < n; i++) {
+    uint64_t text = rdfio_source_text_bytes(job->sources[i]);
+    job->w.text_total = text && (job->w.text_total || !i) ? job->w.text_total + text : 0;
   }
   for (size_t i = 0; i < n && !st; i++) {
     const char *name = rdfio_source_name(job->sources[i]);

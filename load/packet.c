@@ -34,6 +34,7 @@ load_packet_free(load_packet *packet)
   rdfio_chunk_free(packet->chunk);
   base_release(mem, packet->terms, packet->cap_terms, sizeof(*packet->terms));
   base_release(mem, packet->hashes, packet->cap_hashes, sizeof(*packet->hashes));
+  base_release(mem, packet->prepared, packet->cap_prepared, sizeof(*packet->prepared));
   base_release(mem, packet->quads, packet->cap_quads, sizeof(*packet->quads));
   base_release(mem, packet->slots, packet->n_slots, sizeof(*packet->slots));
   base_release(mem, packet->bad, packet->cap_bad, sizeof(*packet->bad));
@@ -47,7 +48,7 @@ load_packet_reset(load_packet *packet)
   base_arena_reset(&packet->text);
   packet->text_bytes = packet->n_terms = packet->n_quads = packet->n_bad = 0;
   packet->subject.bits = LOAD_REF_NONE;
-  packet->lines = false;
+  packet->lines = packet->is_prepared = false;
   packet->n_lines = 0;
   packet->status = QUOIN_OK;
   memset(packet->slots, 0, packet->n_slots * sizeof(*packet->slots));
@@ -242,4 +243,25 @@ load_packet_scan(load_packet *packet, const rdf_term *graph, const rdfio_read_op
   packet->n_lines = rdfio_chunk_line(packet->chunk) - 1;
   packet->status = st == QUOIN_DONE ? QUOIN_OK : st;
   packet->error = error;
+}
+
+void
+load_packet_prepare(load_packet *packet, atom_store *atoms)
+{
+  void *prepared = packet->prepared;
+  quoin_error error = QUOIN_ERROR_INIT;
+  quoin_status st;
+
+  if (packet->status) return;
+  if (base_reserve(packet->mem, &prepared, &packet->cap_prepared, packet->n_terms,
+                   sizeof(*packet->prepared))) {
+    packet->prepared = prepared;
+    st = atom_prepare(packet->prepared, &packet->text, atoms, packet->terms, packet->hashes,
+                      packet->n_terms, &error);
+  } else {
+    st = base_fail_nomem(&error);
+  }
+  packet->is_prepared = !st;
+  packet->status = st;
+  if (st) packet->error = error;
 }

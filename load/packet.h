@@ -37,7 +37,9 @@ typedef struct load_packet {
   size_t text_bytes;
   rdf_term *terms; /* in the order of first occurrence; blank nodes by label */
   uint64_t *hashes;
-  size_t n_terms, cap_terms, cap_hashes;
+  atom_prepared *prepared; /* of each term, where `is_prepared` */
+  bool is_prepared;
+  size_t n_terms, cap_terms, cap_hashes, cap_prepared;
   load_ref (*quads)[4];
   size_t n_quads, cap_quads;
   uint32_t *slots; /* hash table: 1 + index into terms; 0: empty */
@@ -71,5 +73,7 @@ quoin_status load_packet_add(load_packet *packet, const rdfio_quad *quad, const 
  * wrong is left in the packet: `status` with `error`, bad lines that are skipped in `bad`. Any
  * thread. */
 void load_packet_scan(load_packet *packet, const rdf_term *graph, const rdfio_read_options *read);
+/* Find the terms that the store has, and make of others what it will keep. As load_packet_scan. */
+void load_packet_prepare(load_packet *packet, atom_store *atoms);
 
 #endif /* QUOIN_LOAD_PACKET_H */

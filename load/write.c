@@ -68,6 +68,7 @@ make_quads(load_writer *w, const load_packet *packet)
 quoin_status
 load_writer_begin(load_writer *w, uint64_t memory_bytes, unsigned threads, quoin_error *err)
 {
+  w->terms_before = atom_store_terms(quad_store_atoms(w->store));
   return quad_bulk_begin(&w->bulk, w->store, memory_bytes, threads, err);
 }
 
@@ -102,6 +103,17 @@ number_blanks(load_writer *w, const load_packet *packet, atom_store *atoms, quoi
   return QUOIN_OK;
 }
 
+/* How many terms the whole input will give, if it goes on like this. */
+static void
+expect(load_writer *w, const load_packet *packet, atom_store *atoms)
+{
+  if (!w->text_total || !packet->lines) return;
+  w->text_taken += rdfio_chunk_bytes(packet->chunk);
+  double terms = (double)(atom_store_terms(atoms) - w->terms_before);
+  double all = terms * (double)w->text_total / (double)w->text_taken;
+  atom_store_expect(atoms, w->terms_before + (uint64_t)all);
+}
+
 quoin_status
 load_writer_take(load_writer *w, const load_packet *packet, quoin_error *err)
 {
@@ -110,8 +122,10 @@ load_writer_take(load_writer *w, const load_packet *packet, quoin_error *err)
 
   if (!st) st = number_blanks(w, packet, atoms, err);
   if (!st)
-    st = atom_intern_hashed(w->ids, atoms, packet->terms, packet->hashes, packet->n_terms, err);
+    st = atom_intern_hashed(w->ids, atoms, packet->terms, packet->hashes,
+                            packet->is_prepared ? packet->prepared : NULL, packet->n_terms, err);
   if (st) return st;
+  expect(w, packet, atoms);
   make_quads(w, packet);
   return quad_bulk_add(w->bulk, w->quads, packet->n_quads, err);
 }
@@ -122,6 +136,7 @@ load_writer_end(load_writer *w, bool commit, base_cancel *cancel, quoin_error *e
   quad_bulk *bulk = w->bulk;
 
   w->bulk = NULL;
+  atom_store_expect(quad_store_atoms(w->store), 0); /* still the writer */
   if (commit) return quad_bulk_finish(&w->added, bulk, cancel, err);
   quad_bulk_abort(bulk);
   return QUOIN_OK;

@@ -22,6 +22,8 @@ typedef struct load_writer {
   uint64_t blank_before; /* number of the load's blank node n is blank_before + n */
   uint64_t blanks_made;
   uint64_t added;
+  uint64_t text_total, text_taken; /* bytes of lines in all, or 0: unknown; and so far */
+  uint64_t terms_before;
 } load_writer;
 
 void load_writer_init(load_writer *w, quad_store *store, const base_alloc *mem);

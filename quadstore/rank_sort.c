@@ -11,7 +11,7 @@
 
 #include "base/poison.h"
 
-enum { PIECE_LEAST = 1 << 14, INSERTION_MOST = 24 };
+enum { PIECE_LEAST = 1 << 14, PIECES_MOST = 512, INSERTION_MOST = 24 };
 
 static quad_digit
 digit_of(const quad_ranks *r, unsigned by)
@@ -51,6 +51,7 @@ typedef struct group_sort {
   quad_ranks *r;
   unsigned first, second, third;
   size_t pieces;
+  size_t begin[PIECES_MOST + 1]; /* found before any piece is sorted */
 } group_sort;
 
 /* Order within a group: G is the last word of a record that has one. */
@@ -128,8 +129,7 @@ static inline __attribute__((always_inline)) void
 sort_piece_of(const group_sort *g, size_t piece, const unsigned words)
 {
   quad_ranks *r = g->r;
-  size_t at = group_begin(g, quad_team_cut(r->n, piece, g->pieces));
-  size_t end = group_begin(g, quad_team_cut(r->n, piece + 1, g->pieces));
+  size_t at = g->begin[piece], end = g->begin[piece + 1];
 
   while (at < end) {
     uint32_t *v = r->data + at * words;
@@ -161,8 +161,12 @@ quad_ranks_sort_groups(quad_ranks *r, unsigned first, unsigned second, unsigned 
   group_sort g = {.r = r, .first = first, .second = second, .third = third};
 
   g.pieces = r->threads > 1 ? r->n / PIECE_LEAST : 1;
-  if (g.pieces > 16 * (size_t)r->threads) g.pieces = 16 * (size_t)r->threads;
+  if (g.pieces > PIECES_MOST) g.pieces = PIECES_MOST;
   if (!g.pieces) g.pieces = 1;
+  for (size_t i = 1; i <= g.pieces; i++) { /* a large group is passed over once */
+    size_t cut = quad_team_cut(r->n, i, g.pieces);
+    g.begin[i] = cut < g.begin[i - 1] ? g.begin[i - 1] : group_begin(&g, cut);
+  }
   quad_team_run(r->threads, g.pieces, sort_piece, &g);
 }
 

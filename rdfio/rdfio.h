@@ -41,6 +41,8 @@ quoin_status rdfio_source_read(size_t *got, rdfio_source *source, void *data, si
                                quoin_error *err);
 /* Bytes taken from the file so far (compressed) and in all (0: unknown), for progress. */
 void rdfio_source_progress(uint64_t *taken, uint64_t *total, const rdfio_source *source);
+/* Bytes of text that the source has in all, where it is a file that is not compressed; else 0. */
+uint64_t rdfio_source_text_bytes(const rdfio_source *source);
 const char *rdfio_source_name(const rdfio_source *source);
 void rdfio_source_close(rdfio_source *source);
 

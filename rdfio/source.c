@@ -332,6 +332,12 @@ rdfio_source_progress(uint64_t *taken, uint64_t *total, const rdfio_source *s)
   *total = s->total;
 }
 
+uint64_t
+rdfio_source_text_bytes(const rdfio_source *s)
+{
+  return s->regular && rdfio_decoder_codec(s->decoder) == RDFIO_PLAIN ? s->total : 0;
+}
+
 const char *
 rdfio_source_name(const rdfio_source *s)
 {

@@ -163,6 +163,58 @@ test_intern__in_batches_gives_the_ids_of_single_calls(void **state)
   fixture_remove(&many);
 }
 
+/* The way of a load: batches prepared before those in front of them are interned, by a store that
+ * knows more or less how many terms there will be. Files are those of single calls but for the
+ * number of the table. */
+static void
+test_intern__of_prepared_terms_gives_the_ids_of_single_calls(void **state)
+{
+  (void)state;
+  enum { BATCH = 512, BATCHES = 120, AHEAD = 3 };
+  uint64_t seed = support_seed();
+  quoin_error err = QUOIN_ERROR_INIT;
+  fixture one, many;
+  base_arena arena[AHEAD];
+  static char text[AHEAD][BATCH][200];
+  static rdf_term terms[AHEAD][BATCH];
+  static uint64_t hashes[AHEAD][BATCH];
+  static atom_prepared prepared[AHEAD][BATCH];
+  static atom_id ids[BATCH];
+  atom_stats stats;
+
+  fixture_make(&one);
+  fixture_make(&many);
+  for (size_t i = 0; i < AHEAD; i++)
+    base_arena_init(&arena[i], base_alloc_default());
+  for (size_t round = 0; round < BATCHES + AHEAD - 1; round++) {
+    size_t at = round % AHEAD;
+    if (round < BATCHES) {
+      for (size_t i = 0; i < BATCH; i++) {
+        terms[at][i] = support_term(text[at][i], support_random(&seed) % 60000);
+        hashes[at][i] = atom_hash(&terms[at][i]);
+      }
+      base_arena_reset(&arena[at]);
+      assert_ok(
+          atom_prepare(prepared[at], &arena[at], many.store, terms[at], hashes[at], BATCH, &err));
+    }
+    if (round < AHEAD - 1) continue;
+    at = (round + 1) % AHEAD;
+    atom_store_expect(many.store, support_random(&seed) % 60000);
+    assert_ok(
+        atom_intern_hashed(ids, many.store, terms[at], hashes[at], prepared[at], BATCH, &err));
+    for (size_t i = 0; i < BATCH; i++)
+      assert_true(atom_id_equal(ids[i], intern(&one, terms[at][i])));
+  }
+  atom_store_stats(&stats, many.store);
+  assert_int_equal(stats.terms, atom_store_terms(one.store));
+  assert_true(stats.table_slots >= stats.terms * 4 / 3 && stats.table_slots < stats.terms * 8);
+  assert_ok(atom_check(many.store, NULL, &err));
+  for (size_t i = 0; i < AHEAD; i++)
+    base_arena_clear(&arena[i]);
+  fixture_remove(&one);
+  fixture_remove(&many);
+}
+
 static void
 test_intern__keeps_terms_of_any_length_and_content(void **state)
 {
@@ -461,6 +513,7 @@ main(void)
       cmocka_unit_test(test_intern__spellings_of_a_tag),
       cmocka_unit_test(test_intern__gives_one_id_to_each_of_200k_terms),
       cmocka_unit_test(test_intern__in_batches_gives_the_ids_of_single_calls),
+      cmocka_unit_test(test_intern__of_prepared_terms_gives_the_ids_of_single_calls),
       cmocka_unit_test(test_intern__keeps_terms_of_any_length_and_content),
       cmocka_unit_test(test_intern__says_the_datatype_without_the_text),
       cmocka_unit_test(test_intern__numbers_blank_nodes),

@@ -82,6 +82,35 @@ test_symbols__texts_come_back(void **state)
 }
 
 static void
+test_symbols__many_texts_at_once_as_each_alone(void **state)
+{
+  (void)state;
+  enum { TEXTS = 40 };
+  uint64_t seed = support_seed();
+  atom_symbols *symbols = malloc(sizeof(*symbols));
+  static char text[TEXTS][400], to[TEXTS * 800];
+  assert_non_null(symbols);
+  for (int round = 0; round < 100; round++) {
+    quoin_span texts[TEXTS], coded[TEXTS];
+    size_t n = 0, many = support_random(&seed) % TEXTS;
+    make_table(symbols, &seed);
+    while (n < many) {
+      size_t len = some_text(text[n], &seed);
+      texts[n] = (quoin_span){text[n], len};
+      n += len > 0;
+    }
+    atom_symbols_encode_all(coded, to, symbols, texts, n);
+    for (size_t i = 0; i < n; i++) {
+      char alone[800];
+      size_t len = atom_symbols_encode(alone, symbols, texts[i]);
+      assert_int_equal(coded[i].len, len);
+      assert_memory_equal(coded[i].ptr, alone, len);
+    }
+  }
+  free(symbols);
+}
+
+static void
 test_symbols__any_bytes_are_taken(void **state)
 {
   (void)state;
@@ -351,6 +380,7 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_symbols__texts_come_back),
+      cmocka_unit_test(test_symbols__many_texts_at_once_as_each_alone),
       cmocka_unit_test(test_symbols__any_bytes_are_taken),
       cmocka_unit_test(test_symbols__a_store_reads_what_it_was_given),
       cmocka_unit_test(test_symbols__builds_repeat),
