@@ -36,6 +36,45 @@ soak_note(soak_model *m, soak_kind kind)
   atomic_fetch_add_explicit(&m->count[kind], 1, memory_order_relaxed);
 }
 
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static void
+count(void *live, size_t more, size_t less)
+{
+  if (live)
+    atomic_fetch_add_explicit((_Atomic int64_t *)live, (int64_t)more - (int64_t)less,
+                              memory_order_relaxed);
+}
+
+static void *
+counted_new(void *live, size_t size)
+{
+  count(live, size, 0);
+  return malloc(size);
+}
+
+static void *
+counted_resize(void *live, void *at, size_t old, size_t size)
+{
+  count(live, size, old);
+  return realloc(at, size);
+}
+
+static void
+counted_release(void *live, void *at, size_t size)
+{
+  if (at) count(live, 0, size);
+  free(at);
+}
+
+quoin_alloc
+soak_alloc(const soak_run *run)
+{
+  return (quoin_alloc){counted_new, counted_resize, counted_release, (void *)(uintptr_t)run->live};
+}
+
+/* ---- saying what is wrong -------------------------------------------------------------------- */
+
 void
 soak_fail(soak_model *m, const char *format, ...)
 {

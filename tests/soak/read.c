@@ -162,12 +162,14 @@ void
 soak_read(const soak_run *run)
 {
   quoin_pool_options options = QUOIN_POOL_OPTIONS_INIT;
+  const quoin_alloc alloc = soak_alloc(run);
   quoin_error err = QUOIN_ERROR_INIT;
   static reader r;
 
   r.run = run;
   r.model = run->model;
   r.random = soak_mix(run->seed);
+  options.alloc = &alloc;
   options.mode = QUOIN_READ_ONLY;
   soak_good(run->model, quoin_pool_open(&r.pool, run->pool, &options, &err), &err,
             "reader: opening the pool");

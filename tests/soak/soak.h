@@ -77,8 +77,9 @@ typedef struct soak_model {
   soak_open_txn txn[SOAK_THREADS];
   _Atomic uint32_t live, live_next; /* which store `live` means, and will */
   _Atomic uint64_t count[SOAK_KINDS];
-  _Atomic bool stop;   /* the writing process ends by itself */
-  _Atomic bool broken; /* the first failure: */
+  _Atomic int64_t bytes[2]; /* bytes allocated by the writing process and the first reader */
+  _Atomic bool stop;        /* the writing process ends by itself */
+  _Atomic bool broken;      /* the first failure: */
   char message[1400];
 } soak_model;
 
@@ -88,6 +89,7 @@ typedef struct soak_run {
   const char *pool; /* its directory */
   const char *side; /* a directory for backups */
   uint64_t seed;
+  _Atomic int64_t *live; /* where to count what is allocated, or NULL */
 } soak_run;
 
 /* ---- model.c --------------------------------------------------------------------------------- */
@@ -96,6 +98,8 @@ uint64_t soak_mix(uint64_t x);
 /* The next number of a sequence. */
 uint64_t soak_draw(uint64_t *state);
 void soak_note(soak_model *m, soak_kind kind);
+/* An allocator that counts in run->live. */
+quoin_alloc soak_alloc(const soak_run *run);
 /* Say what is wrong and end the process. */
 _Noreturn void soak_fail(soak_model *m, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

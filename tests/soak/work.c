@@ -403,11 +403,13 @@ void
 soak_write(const soak_run *run)
 {
   quoin_pool_options options = QUOIN_POOL_OPTIONS_INIT;
+  const quoin_alloc alloc = soak_alloc(run);
   quoin_error err = QUOIN_ERROR_INIT;
   static worker w[SOAK_THREADS];
   pthread_t id[SOAK_THREADS];
   quoin_pool *pool;
 
+  options.alloc = &alloc;
   options.memory_bytes = 200000; /* flushes and merges now and then */
   options.lent_most = 3;
   options.durability = QUOIN_DURABILITY_RELAXED; /* what is killed is the process */
