@@ -105,10 +105,23 @@ bindings_in(sparql_binding **out, const quoin_query_options *o, base_arena *aren
 static quoin_status
 embed_text(float *out, uint32_t dimension, void *user, quoin_span text, quoin_error *err)
 {
-  const quoin_cursor *cursor = user;
+  const api_embed *embed = user;
   for (uint32_t i = 0; i < dimension; i++)
     out[i] = 0;
-  return api_status(cursor->embed(out, dimension, cursor->embed_user, text, err), err);
+  return api_status(embed->embed(out, dimension, embed->user, text, err), err);
+}
+
+void
+api_embed_init(api_embed *out, quoin_embed_fn embed, void *user, quoin_span model)
+{
+  *out = (api_embed){
+      .embed = embed, .user = user, .embedder = {.model = model, .embed = embed_text, .user = out}};
+}
+
+const sparql_embedder *
+api_embedder(const api_embed *embed)
+{
+  return embed->embed ? &embed->embedder : NULL;
 }
 
 static quoin_status
@@ -120,12 +133,9 @@ open_cursor(quoin_cursor *cursor, quoin_store *store, quoin_txn *txn, const quoi
   quoin_status st = bindings_in(&bindings, o, &cursor->arena, err);
 
   if (st) return st;
-  cursor->embed = o->embed;
-  cursor->embed_user = o->embed_user;
-  cursor->embedder =
-      (sparql_embedder){.model = o->embed_model, .embed = embed_text, .user = cursor};
+  api_embed_init(&cursor->embed, o->embed, o->embed_user, o->embed_model);
   const sparql_run_options run = {
-      .embedder = o->embed ? &cursor->embedder : NULL,
+      .embedder = api_embedder(&cursor->embed),
       .timeout_ms = o->timeout_ms,
       .memory_bytes = o->memory_bytes,
       .max_rows = o->max_rows,
@@ -272,6 +282,12 @@ quoin_cursor_name(const quoin_cursor *cursor, size_t col)
 {
   if (col >= cursor->columns) return (quoin_span){NULL, 0};
   return sparql_query_column(cursor->prepared->query, col);
+}
+
+const char *
+quoin_cursor_notice(const quoin_cursor *cursor)
+{
+  return cursor->cursor ? sparql_cursor_notice(cursor->cursor) : NULL;
 }
 
 quoin_outcome

@@ -18,6 +18,15 @@ typedef enum api_reading {
   API_WRITTEN
 } api_reading;
 
+/* The embedder of an options struct; must not move while it is used. */
+typedef struct api_embed {
+  quoin_embed_fn embed; /* NULL: none */
+  void *user;
+  sparql_embedder embedder;
+} api_embed;
+void api_embed_init(api_embed *out, quoin_embed_fn embed, void *user, quoin_span model);
+const sparql_embedder *api_embedder(const api_embed *embed); /* NULL: none */
+
 struct quoin_cursor {
   api_child child;
   quoin_prepared *prepared;
@@ -39,9 +48,7 @@ struct quoin_cursor {
   const quoin_value **value_columns;
   const uint64_t **id_columns;
 
-  quoin_embed_fn embed; /* for vec:embed */
-  void *embed_user;
-  sparql_embedder embedder;
+  api_embed embed; /* for vec:embed */
 
   const rdfio_quad *triples;
   size_t n_triples, triple;

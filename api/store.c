@@ -51,7 +51,8 @@ quoin_open(quoin_store **out, const char *path, const quoin_open_options *opts, 
   };
   /* The handle's own copy of the allocator lives as long as whatever the store keeps. */
   st = quad_store_open(&store->quads, path, &quads, &store->mem, err);
-  const vec_options vectors = {.read_only = quads.read_only, .mem = &store->mem};
+  const vec_options vectors = {
+      .read_only = quads.read_only, .unlinked = o.unlinked_vectors, .mem = &store->mem};
   if (!st && (st = vec_attach(store->quads, &vectors, err))) {
     (void)quad_store_close(store->quads, NULL);
     store->quads = NULL;
@@ -127,9 +128,11 @@ quoin_restore(const char *path, const char *backup, quoin_cancel *cancel, quoin_
   quad_store *store;
 
   if (!path || !backup) return base_fail(err, QUOIN_ERR_ARGUMENT, "path or backup is NULL");
+  const vec_options vectors = {.read_only = true};
   quoin_status st = quad_store_open(&store, backup, &options, NULL, err);
   if (st) return st;
-  st = quad_store_backup(store, path, &stop, err);
+  st = vec_attach(store, &vectors, err);
+  if (!st) st = quad_store_backup(store, path, &stop, err);
   const quoin_status closed = quad_store_close(store, st ? NULL : err);
   return st ? st : closed;
 }
@@ -259,6 +262,7 @@ quoin_store_stats(quoin_stats *out, quoin_store *store, bool graphs, quoin_error
   s.offset_bytes = q.atoms.offset_bytes;
   s.table_bytes = q.atoms.table_bytes;
   s.log_bytes = q.log_bytes;
+  s.vector_bytes = q.atoms.vector_bytes;
   s.modification = q.modification;
   s.saved = q.saved;
   s.changes = q.commits;

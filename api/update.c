@@ -1,11 +1,12 @@
 /* SPARQL updates. */
+#include "api/query.h"
 #include "api/txn.h"
 
 #include "base/poison.h"
 
 static quoin_status
-options_in(sparql_update_options *out, const quoin_store *store, quoin_span sparql,
-           const quoin_update_options *opts, quoin_error *err)
+options_in(sparql_update_options *out, api_embed *embed, const quoin_store *store,
+           quoin_span sparql, const quoin_update_options *opts, quoin_error *err)
 {
   quoin_update_options o = QUOIN_UPDATE_OPTIONS_INIT;
 
@@ -14,6 +15,7 @@ options_in(sparql_update_options *out, const quoin_store *store, quoin_span spar
   if (st) return st;
   if (!o.base.ptr && o.base.len)
     return base_fail(err, QUOIN_ERR_ARGUMENT, "base of the options is NULL");
+  api_embed_init(embed, o.embed, o.embed_user, o.embed_model);
   *out = (sparql_update_options){
       .base = o.base,
       .timeout_ms = o.timeout_ms,
@@ -23,6 +25,7 @@ options_in(sparql_update_options *out, const quoin_store *store, quoin_span spar
       .load_dir = o.allow_load,
       .services = o.allow_service,
       .cancel = o.cancel ? &o.cancel->flag : NULL,
+      .embedder = api_embedder(embed),
   };
   return QUOIN_OK;
 }
@@ -32,10 +35,11 @@ quoin_update(quoin_update_result *out, quoin_store *store, quoin_span sparql,
              const quoin_update_options *opts, quoin_error *err)
 {
   sparql_update_options options;
+  api_embed embed;
   sparql_update_result got = {0};
 
   if (!store) return base_fail(err, QUOIN_ERR_ARGUMENT, "store is NULL");
-  quoin_status st = options_in(&options, store, sparql, opts, err);
+  quoin_status st = options_in(&options, &embed, store, sparql, opts, err);
   if (st || (st = api_enter(store, err))) return st;
   st = sparql_update_run(&got, store->quads, sparql, &options, &store->mem, err);
   (void)api_leave_counted(store, API_OP_UPDATE, st);
@@ -48,12 +52,13 @@ quoin_txn_update(quoin_txn *txn, quoin_span sparql, const quoin_update_options *
                  quoin_error *err)
 {
   sparql_update_options options;
+  api_embed embed;
   quoin_error why = QUOIN_ERROR_INIT;
 
   if (!txn) return base_fail(err, QUOIN_ERR_ARGUMENT, "txn is NULL");
   quoin_store *store = txn->child.store;
   quoin_status st = api_txn_usable(txn, err);
-  if (st || (st = options_in(&options, store, sparql, opts, err))) return st;
+  if (st || (st = options_in(&options, &embed, store, sparql, opts, err))) return st;
   if ((st = quoin_update_check(sparql, options.base, err))) return st;
   if ((st = api_enter(store, err))) return st;
   st = sparql_update_run_in(txn->txn, &txn->scope, store->quads, sparql, &options, &store->mem,

@@ -9,8 +9,8 @@ struct quoin_vectors {
   quoin_store *store;
   quoin_span predicate; /* owned */
   uint32_t dimension;
-  base_mutex lock;         /* of the two below */
-  const atom_store *atoms; /* whose id it is: another one after clear and compact */
+  base_mutex lock;     /* of the two below */
+  uint64_t generation; /* of the atoms whose id it is: another one after clear and compact */
   atom_id id;
 };
 
@@ -36,9 +36,10 @@ find_index(vec_declaration *out, quoin_vectors *v, const quad_snapshot *snapshot
   base_mutex_lock(&v->lock);
   const rdf_term term = {.kind = RDF_IRI, .value = v->predicate};
   quoin_status st = QUOIN_OK;
-  if (v->atoms != quad_snapshot_atoms(snapshot) || !v->id.bits) {
+  uint64_t generation = atom_store_generation(quad_snapshot_atoms(snapshot));
+  if (v->generation != generation || !v->id.bits) {
     st = terms.find(&v->id, terms.user, &term, err);
-    v->atoms = quad_snapshot_atoms(snapshot);
+    v->generation = generation;
   }
   id = v->id;
   base_mutex_unlock(&v->lock);
@@ -289,6 +290,39 @@ quoin_vectors_settle(quoin_store *store, quoin_cancel *cancel, quoin_error *err)
   quad_snapshot_release(snapshot);
   api_leave(store);
   return st;
+}
+
+quoin_status
+quoin_vectors_count(quoin_vectors_stats *out, quoin_vectors *vectors, quoin_cancel *cancel,
+                    quoin_error *err)
+{
+  base_cancel stop = api_cancel(cancel);
+  quad_snapshot *snapshot = NULL;
+  vec_declaration index;
+  vec_counts got;
+  if (!out || !vectors) return base_fail(err, QUOIN_ERR_ARGUMENT, "out or vectors is NULL");
+  if (out->struct_size != sizeof(*out))
+    return base_fail(err, QUOIN_ERR_ARGUMENT,
+                     "struct_size of the statistics is none that there is");
+  quoin_store *store = vectors->store;
+  quoin_status st = api_enter(store, err);
+  if (st) return st;
+  st = quad_snapshot_acquire(&snapshot, store->quads, err);
+  if (!st) st = find_index(&index, vectors, snapshot, err);
+  if (!st) st = vec_index_count(&got, snapshot, &index, &stop, err);
+  quad_snapshot_release(snapshot);
+  api_leave(store);
+  if (st) return st;
+  *out = (quoin_vectors_stats){.struct_size = sizeof(*out),
+                               .statements = got.statements,
+                               .others = got.others,
+                               .vectors = got.vectors,
+                               .linked = got.linked,
+                               .unlinked = got.unlinked,
+                               .removed = got.removed,
+                               .bytes = got.bytes,
+                               .file_bytes = got.file_bytes};
+  return QUOIN_OK;
 }
 
 quoin_status

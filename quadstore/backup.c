@@ -119,6 +119,21 @@ take_runs(backup *b, quoin_error *err)
   return st ? st : write_memory(b, disk, err);
 }
 
+/* ---- what is kept beside the quads ------------------------------------------------------------
+ */
+
+/* Before the snapshot is taken: it then has all that the copied files were made from. */
+static quoin_status
+take_participant(base_buffer *section, uint64_t *generation, backup *b, quad_store *store,
+                 quoin_error *err)
+{
+  const quad_participant *p = &store->participant;
+  *generation = 0;
+  if (!p->backup) return QUOIN_OK;
+  quoin_status st = p->backup(section, generation, p->self, &b->to, b->cancel, err);
+  return st ? st : section->failed ? base_fail_nomem(err) : QUOIN_OK;
+}
+
 /* ---- the rest -------------------------------------------------------------------------------- */
 
 static quoin_status
@@ -167,20 +182,27 @@ take_back(backup *b, bool made, const char *path)
 quoin_status
 quad_store_backup(quad_store *store, const char *path, base_cancel *cancel, quoin_error *err)
 {
-  backup b = {.from = &store->dir, .cancel = cancel, .mem = store->mem};
-  quad_snapshot *snapshot;
+  backup b = {.from = &store->dir, .to = BASE_DIR_NONE, .cancel = cancel, .mem = store->mem};
+  quad_snapshot *snapshot = NULL;
+  base_buffer section;
+  uint64_t generation;
   bool made = false, ours = false;
-  quoin_status st = quad_snapshot_acquire(&snapshot, store, err);
+  quoin_status st;
 
-  if (st) return st;
-  b.v = snapshot->version;
-  b.to = BASE_DIR_NONE;
+  base_buffer_init(&section, store->mem);
   if ((st = make_directory(&b.to, &made, path, err))) goto done;
   ours = true;
+  if ((st = take_participant(&section, &generation, &b, store, err))) goto done;
+  if ((st = quad_snapshot_acquire(&snapshot, store, err))) goto done;
+  b.v = snapshot->version;
   b.m.generation = 1;
   b.m.version = b.v->number;
   b.m.orders = b.v->orders;
   b.m.log_first = 1;
+  if (generation && generation == atom_store_generation(b.v->atoms->store)) {
+    b.m.section = (uint8_t *)section.data;
+    b.m.section_len = section.len;
+  }
   if ((st = take_runs(&b, err))) goto done;
   if ((st = take_atoms(&b, err))) goto done;
   if ((st = base_dir_sync_parent(&b.to, err))) goto done;
@@ -190,6 +212,7 @@ quad_store_backup(quad_store *store, const char *path, base_cancel *cancel, quoi
 done:
   if (st && ours) take_back(&b, made, path);
   if (b.m.runs) base_release(b.mem, b.m.runs, b.v->n_runs + 1, sizeof *b.m.runs);
+  base_buffer_clear(&section);
   base_dir_close(&b.to);
   quad_snapshot_release(snapshot);
   return st;

@@ -31,6 +31,11 @@ typedef struct quad_participant {
   /* Make durable what there is, and write the section that names it. By the thread that makes the
    * checkpoint, before the manifest. May be NULL: no section. */
   quoin_status (*checkpoint)(base_buffer *section, void *self, quoin_error *err);
+  /* Copy the files that the last checkpoint named into the directory, and write a section for them
+   * there. *generation: of the atoms whose ids it holds (0: there is nothing). Any thread, beside
+   * all else. May be NULL: a backup has no section. */
+  quoin_status (*backup)(base_buffer *section, uint64_t *generation, void *self, const base_dir *to,
+                         base_cancel *cancel, quoin_error *err);
   /* Would checkpoint write something new? May be NULL: no. */
   bool (*is_unsaved)(void *self);
   /* A file of the directory: is it the participant's, and named by no section since the attach? */

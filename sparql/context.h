@@ -44,6 +44,8 @@ struct sparql_context {
   uint64_t random;        /* state for RAND, UUID, BNODE */
   uint64_t blank_counter; /* BNODE(), CONSTRUCT, DESCRIBE; from options->blank_scope on */
   void **expr_cache;      /* [query->n_exprs]: owned by expr.c */
+  const char *notice;     /* what a reader of the answer should know, or NULL */
+  const void *notice_of;  /* the operator that says so */
   sparql_exists_fn exists;
   void *exists_state; /* of the executor */
 };

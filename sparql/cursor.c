@@ -109,6 +109,12 @@ done:
   return st;
 }
 
+const char *
+sparql_cursor_notice(const sparql_cursor *cursor)
+{
+  return cursor->ctx.notice;
+}
+
 void
 sparql_cursor_close(sparql_cursor *cursor)
 {

@@ -97,6 +97,8 @@ quoin_status sparql_cursor_vector(const float **out, uint32_t *dimension, sparql
 /* The plan as indented text, with estimates; with options.profile after the end also what was
  * measured. */
 quoin_status sparql_cursor_explain(base_buffer *out, const sparql_cursor *cursor, quoin_error *err);
+/* After the end: one line that explains an answer that may surprise, or NULL. */
+const char *sparql_cursor_notice(const sparql_cursor *cursor);
 /* The query that the cursor runs. */
 const sparql_query *sparql_cursor_query(const sparql_cursor *cursor);
 void sparql_cursor_close(sparql_cursor *cursor); /* NULL is fine */
@@ -104,15 +106,16 @@ void sparql_cursor_close(sparql_cursor *cursor); /* NULL is fine */
 /* ---- updates --------------------------------------------------------------------------------- */
 
 typedef struct sparql_update_options {
-  quoin_span base;          /* base IRI; may be empty */
-  uint64_t timeout_ms;      /* of waiting for other writers and all operations; 0: none */
-  uint64_t memory_bytes;    /* budget of the WHERE of each operation; 0: 1 GiB */
-  unsigned threads;         /* 0: all cores */
-  bool union_default_graph; /* of WHERE: the default graph is the union of all graphs */
-  bool plain;               /* optimiser off: for tests */
-  const char *load_dir;     /* LOAD reads file: IRIs below this directory; NULL: none */
-  const char *services;     /* as in sparql_run_options */
-  const atomic_int *cancel; /* non-zero: stop; may be NULL */
+  quoin_span base;                 /* base IRI; may be empty */
+  uint64_t timeout_ms;             /* of waiting for other writers and all operations; 0: none */
+  uint64_t memory_bytes;           /* budget of the WHERE of each operation; 0: 1 GiB */
+  unsigned threads;                /* 0: all cores */
+  bool union_default_graph;        /* of WHERE: the default graph is the union of all graphs */
+  bool plain;                      /* optimiser off: for tests */
+  const char *load_dir;            /* LOAD reads file: IRIs below this directory; NULL: none */
+  const char *services;            /* as in sparql_run_options */
+  const atomic_int *cancel;        /* non-zero: stop; may be NULL */
+  const sparql_embedder *embedder; /* NULL: none */
 } sparql_update_options;
 
 typedef struct sparql_update_result {

@@ -367,6 +367,7 @@ participant_applied(void *self)
   bool moved = set && set->n && !vec_index_is_of(set->index[0], snapshot);
   /* A store that is only read moves on to graphs that another process has saved. */
   quoin_span section = ix->read_only ? quad_store_section(ix->store) : (quoin_span){NULL, 0};
+  if (ix->read_only) ix->saved_version = vec_section_version(section);
   if (ix->declarations || moved || ix->read_only)
     ix->declarations = refresh(ix, snapshot, section, NULL) != QUOIN_OK;
   quad_snapshot_release(snapshot);
@@ -581,6 +582,7 @@ take_up(vec_indexes *ix, quoin_error *err)
     if ((st = quad_snapshot_acquire(&snapshot, ix->store, err))) return st;
     ix->known = quad_snapshot_atom_mark(snapshot);
     ix->next_id = vec_section_next_id(section);
+    ix->saved_version = vec_section_version(section);
     st = refresh(ix, snapshot, section, err);
     quad_snapshot_release(snapshot);
     if (st != QUOIN_ERR_NOT_FOUND || !ix->read_only) return st;
@@ -611,6 +613,7 @@ vec_attach(quad_store *store, const vec_options *options, quoin_error *err)
                                         .judge = participant_judge,
                                         .applied = participant_applied,
                                         .checkpoint = participant_checkpoint,
+                                        .backup = vec_backup,
                                         .is_unsaved = participant_is_unsaved,
                                         .is_stale = participant_is_stale,
                                         .stop = participant_stop,

@@ -60,7 +60,9 @@ typedef struct vec_index {
   _Atomic uint64_t verify_wanted, verified;
   _Atomic bool loading;
   bool unsaved;   /* under the lock of the graphs */
-  hnsw_root root; /* of the last checkpoint */
+  hnsw_root root; /* of the last checkpoint, and what the section said then of the mark: */
+  uint64_t saved_mark;
+  bool saved_uncertain;
   _Atomic(hnsw_searcher *) idle[VEC_SEARCHERS];
   struct vec_index *next; /* of those that wait to be freed */
 } vec_index;
@@ -86,10 +88,11 @@ typedef struct vec_indexes {
   _Atomic(vec_index_set *) set;
   vec_epoch users; /* of the set */
   uint64_t next_id;
-  uint64_t known;    /* atoms of the version published last: the writer's */
-  bool declarations; /* the writer's: a commit on its way changes them */
-  base_mutex graphs; /* being the writer of the graphs */
-  base_mutex signal; /* of these */
+  uint64_t saved_version; /* of the last checkpoint; under the lock of the graphs */
+  uint64_t known;         /* atoms of the version published last: the writer's */
+  bool declarations;      /* the writer's: a commit on its way changes them */
+  base_mutex graphs;      /* being the writer of the graphs */
+  base_mutex signal;      /* of these */
   base_cond work, rested;
   bool due, stop;
   vec_retired limbo, waiting; /* `waiting` until the users are those of its epoch no more */
@@ -164,5 +167,15 @@ quoin_status vec_section_write(base_buffer *out, vec_indexes *indexes, uint64_t 
 quoin_status vec_section_open(vec_index *index, vec_indexes *indexes, quoin_span section,
                               const quad_snapshot *snapshot, quoin_error *err);
 uint64_t vec_section_next_id(quoin_span section);
+uint64_t vec_section_version(quoin_span section);
+/* Its parts, from what the last checkpoint left; with the lock of the graphs. */
+void vec_section_head(base_buffer *out, const vec_indexes *indexes, size_t n);
+void vec_section_entry(base_buffer *out, const vec_index *index);
+
+/* ---- backup.c ---- */
+
+/* quad_participant.backup. */
+quoin_status vec_backup(base_buffer *section, uint64_t *generation, void *indexes,
+                        const base_dir *to, base_cancel *cancel, quoin_error *err);
 
 #endif /* QUOIN_VECTOR_INDEX_H */

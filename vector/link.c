@@ -423,20 +423,44 @@ vec_link_thread(void *indexes)
 /* ---- the section of the manifest --------------------------------------------------------------
  */
 
+void
+vec_section_head(base_buffer *out, const vec_indexes *ix, size_t n)
+{
+  base_buffer_text(out, "QUOINVEC");
+  base_buffer_u32(out, SECTION_FORMAT);
+  base_buffer_u32(out, (uint32_t)n);
+  base_buffer_u64(out, ix->saved_version);
+  base_buffer_u64(out, ix->next_id);
+}
+
+void
+vec_section_entry(base_buffer *out, const vec_index *index)
+{
+  const vec_declaration *d = &index->declared;
+  base_buffer_u64(out, d->predicate.bits);
+  base_buffer_u32(out, d->dimension);
+  base_buffer_u32(out, (uint32_t)d->metric | (uint32_t)d->code << 8 |
+                           (index->saved_uncertain ? 1u << 16 : 0));
+  base_buffer_u32(out, d->m);
+  base_buffer_u32(out, d->ef_construction);
+  base_buffer_u64(out, index->id);
+  base_buffer_u64(out, index->saved_mark);
+  base_buffer_u64(out, index->root.generation);
+  base_buffer_u64(out, index->root.offset);
+  base_buffer_u64(out, index->root.length);
+  base_buffer_u64(out, index->root.checksum);
+}
+
 quoin_status
 vec_section_write(base_buffer *out, vec_indexes *ix, uint64_t version, quoin_error *err)
 {
   uint64_t entered = vec_epoch_enter(&ix->users);
   const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
   quoin_status st = QUOIN_OK;
-  base_buffer_text(out, "QUOINVEC");
-  base_buffer_u32(out, SECTION_FORMAT);
-  base_buffer_u32(out, set ? (uint32_t)set->n : 0);
-  base_buffer_u64(out, version);
-  base_buffer_u64(out, ix->next_id);
+  ix->saved_version = version;
+  vec_section_head(out, ix, set ? set->n : 0);
   for (size_t i = 0; !st && set && i < set->n; i++) {
     vec_index *index = set->index[i];
-    const vec_declaration *d = &index->declared;
     /* The mark before the graph: what it covers is in what is saved. */
     uint64_t mark = atomic_load(&index->mark);
     hnsw_root root = index->root;
@@ -447,20 +471,11 @@ vec_section_write(base_buffer *out, vec_indexes *ix, uint64_t version, quoin_err
     if (st) break;
     index->root = root;
     index->unsaved = false;
-    bool late = atomic_load(&index->late.done) < atomic_load(&index->late.count) ||
-                atomic_load(&index->verified) != atomic_load(&index->verify_wanted) ||
-                atomic_load(&index->leaving);
-    base_buffer_u64(out, d->predicate.bits);
-    base_buffer_u32(out, d->dimension);
-    base_buffer_u32(out, (uint32_t)d->metric | (uint32_t)d->code << 8 | (late ? 1u << 16 : 0));
-    base_buffer_u32(out, d->m);
-    base_buffer_u32(out, d->ef_construction);
-    base_buffer_u64(out, index->id);
-    base_buffer_u64(out, mark);
-    base_buffer_u64(out, root.generation);
-    base_buffer_u64(out, root.offset);
-    base_buffer_u64(out, root.length);
-    base_buffer_u64(out, root.checksum);
+    index->saved_mark = mark;
+    index->saved_uncertain = atomic_load(&index->late.done) < atomic_load(&index->late.count) ||
+                             atomic_load(&index->verified) != atomic_load(&index->verify_wanted) ||
+                             atomic_load(&index->leaving);
+    vec_section_entry(out, index);
   }
   vec_epoch_leave(&ix->users, entered);
   return st;
@@ -472,6 +487,12 @@ is_section(quoin_span s)
   return s.len >= SECTION_HEAD && memcmp(s.ptr, "QUOINVEC", 8) == 0 &&
          base_load_u32(s.ptr + 8) == SECTION_FORMAT &&
          (s.len - SECTION_HEAD) / SECTION_ENTRY == base_load_u32(s.ptr + 12);
+}
+
+uint64_t
+vec_section_version(quoin_span section)
+{
+  return is_section(section) ? base_load_u64(section.ptr + 16) : 0;
 }
 
 uint64_t
@@ -513,8 +534,10 @@ vec_section_open(vec_index *index, vec_indexes *ix, quoin_span section,
                                 &options, ix->mem, err);
     if (st) return st;
     index->root = root;
-    atomic_store(&index->mark, base_load_u64(at + 32));
-    if (!clean || (base_load_u32(at + 12) >> 16 & 1)) atomic_store(&index->verify_wanted, 1);
+    index->saved_mark = base_load_u64(at + 32);
+    index->saved_uncertain = base_load_u32(at + 12) >> 16 & 1;
+    atomic_store(&index->mark, index->saved_mark);
+    if (!clean || index->saved_uncertain) atomic_store(&index->verify_wanted, 1);
     return QUOIN_OK;
   }
   return QUOIN_OK;

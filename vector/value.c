@@ -1,9 +1,13 @@
 /* vector/value.c - the floats that a term stands for, and the vectors of a subject. */
+#include "vector/tensor.h"
 #include "vector/vector.h"
 
 #include "base/poison.h"
 
-#define CDT_LIST "http://w3id.org/awslabs/neptune/SPARQL-CDTs/List"
+/* Of other systems: their text may be an array of numbers, as that of vec:f32. */
+static const char *const arrays[] = {RDF_NS "JSON",
+                                     "http://w3id.org/awslabs/neptune/SPARQL-CDTs/List",
+                                     "https://mdb.imfd.cl/type#tensorFloat"};
 
 static const float *
 floats_of(const rdf_term *vector, uint32_t *dimension)
@@ -12,10 +16,15 @@ floats_of(const rdf_term *vector, uint32_t *dimension)
   return (const float *)(const void *)vector->value.ptr;
 }
 
-/* Is the text an array? These datatypes have no base64 form. */
+/* Is the text of the literal one of these arrays? They have no base64 form. */
 static bool
-is_array(quoin_span text)
+is_array(const rdf_term *literal)
 {
+  quoin_span text = literal->value;
+  bool ours = false;
+  for (size_t k = 0; k < sizeof(arrays) / sizeof(*arrays); k++)
+    ours = ours || base_span_is(literal->datatype, arrays[k]);
+  if (!ours) return false;
   size_t i = 0;
   while (i < text.len && memchr(" \t\r\n", text.ptr[i], 4))
     i++;
@@ -30,12 +39,16 @@ vec_of_term(const float **out, uint32_t *dimension, const rdf_term *term, base_a
   *out = NULL;
   *dimension = 0;
   if (term->kind == RDF_LITERAL) {
+    quoin_span text = term->value;
+    uint64_t said = 0;
+    bool tensor =
+        base_span_is(term->datatype, VEC_TENSOR) && vec_tensor_data(&text, &said, term->value);
     bool ours = base_span_is(term->datatype, RDF_VEC_F32);
-    bool array =
-        base_span_is(term->datatype, RDF_NS "JSON") || base_span_is(term->datatype, CDT_LIST);
-    if (!ours && !(array && is_array(term->value))) return QUOIN_OK;
-    quoin_status st = rdf_vector_parse(&vector, term->value, arena, err);
-    if (st) return st;
+    if (!ours && !tensor && !is_array(term)) return QUOIN_OK;
+    quoin_status st = rdf_vector_parse(&vector, text, arena, ours ? err : NULL);
+    if (st == QUOIN_ERR_LIMIT && !ours) return QUOIN_OK; /* too many to be a vector */
+    if (st) return st == QUOIN_ERR_NOMEM && !ours ? base_fail_nomem(err) : st;
+    if (tensor && vector.value.len != said * sizeof(float)) return QUOIN_OK;
   }
   if (vector.kind == RDF_VECTOR) *out = floats_of(&vector, dimension);
   return QUOIN_OK;
@@ -116,6 +129,33 @@ vec_graphs_have(const vec_graphs *graphs, atom_id graph)
     }
   }
   return low < graphs->n_merged && atom_id_equal(graphs->merged[low], graph);
+}
+
+quoin_status
+vec_graphs_any(bool *out, const quad_snapshot *snapshot, const vec_graphs *graphs,
+               atom_id predicate, quoin_error *err)
+{
+  quad_pattern all = {.scope = graphs->scope, .match.term[QUAD_P] = predicate};
+  uint64_t n = 0, skipped = 0;
+  quoin_status st = QUOIN_OK;
+  *out = false;
+  if (graphs->empty) return QUOIN_OK;
+  if (graphs->scope == QUAD_NAMED) all.match.term[QUAD_G] = graphs->graph;
+  if (!graphs->merged) {
+    if ((st = quad_count(&n, snapshot, &all, err))) return st;
+    all.scope = QUAD_NAMED;
+    all.match.term[QUAD_G] = graphs->skip;
+    if (n && graphs->skip.bits) st = quad_count(&skipped, snapshot, &all, err);
+    *out = n > skipped;
+    return st;
+  }
+  all.scope = QUAD_NAMED;
+  for (size_t i = 0; !st && !*out && i < graphs->n_merged; i++) {
+    all.match.term[QUAD_G] = graphs->merged[i];
+    st = quad_count(&n, snapshot, &all, err);
+    *out = n > 0;
+  }
+  return st;
 }
 
 quoin_status

@@ -68,6 +68,9 @@ vec_graphs_merge(const vec_graphs *graphs)
 
 /* Of a merge: is this graph in it? */
 bool vec_graphs_have(const vec_graphs *graphs, atom_id graph);
+/* Do these graphs have quads of the index's predicate? Counted without reading them. */
+quoin_status vec_graphs_any(bool *out, const quad_snapshot *snapshot, const vec_graphs *graphs,
+                            atom_id predicate, quoin_error *err);
 /* Subjects and objects of the quads that match, and of a merge the graphs: by object where the
  * store has such an order. */
 quoin_status vec_quads_open(quad_scan **out, const quad_snapshot *snapshot,
@@ -76,8 +79,9 @@ quoin_status vec_quads_open(quad_scan **out, const quad_snapshot *snapshot,
 /* ---- vectors as terms ------------------------------------------------------------------------
  */
 
-/* The floats of a term: of a vec:f32 literal, or of a cdt:List or rdf:JSON array of numbers. NULL
- * in *out: it is no vector. In `arena`, or as long as the term. */
+/* The floats of a term: of a vec:f32 literal, or of an array of numbers as cdt:List, rdf:JSON or
+ * tensorFloat, or of a NumericDataTensor of one dimension (vector/tensor.h). NULL in *out: it is no
+ * vector. In `arena`, or as long as the term. */
 quoin_status vec_of_term(const float **out, uint32_t *dimension, const rdf_term *term,
                          base_arena *arena, quoin_error *err);
 /* The floats of a stored or local id, likewise; those of a stored vec:f32 are in the atom store's
@@ -185,6 +189,20 @@ typedef struct vec_stats {
 /* Of the index as it is at the snapshot; all 0 when it has no graph. */
 void vec_index_stats(vec_stats *out, const quad_snapshot *snapshot,
                      const vec_declaration *declared);
+
+typedef struct vec_counts {
+  uint64_t statements;       /* quads with the predicate, in all graphs */
+  uint64_t others;           /* of them: those whose object is no vector of the index */
+  uint64_t vectors;          /* distinct */
+  uint64_t linked, unlinked; /* of the vectors: nodes of the graph, and not */
+  uint64_t removed;          /* nodes whose vector nobody has any more */
+  uint64_t bytes;            /* of the graph in memory or mapped */
+  uint64_t file_bytes;       /* of its file */
+} vec_counts;
+/* Reads all quads of the predicate. `cancel` may be NULL. */
+quoin_status vec_index_count(vec_counts *out, const quad_snapshot *snapshot,
+                             const vec_declaration *declared, base_cancel *cancel,
+                             quoin_error *err);
 
 typedef struct vec_check_report {
   uint64_t nodes, links, unreachable, repaired;

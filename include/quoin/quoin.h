@@ -150,11 +150,14 @@ typedef struct quoin_open_options {
   uint64_t wait_ms; /**< How long a commit, load or other change waits for other writers and for
                          maintenance before it fails with TIMEOUT, having done nothing; 0: as long
                          as it takes. */
+  uint64_t unlinked_vectors; /**< Vectors of all indexes that may wait to be linked into their
+                                graphs; from three quarters of it on commits are slowed down.
+                                0: 100,000. */
 } quoin_open_options;
 #define QUOIN_OPEN_OPTIONS_INIT                                                                    \
   {                                                                                                \
     sizeof(quoin_open_options), QUOIN_READ_WRITE, QUOIN_DURABILITY_FULL, 0, 0, 0, NULL, NULL,      \
-        NULL, 0                                                                                    \
+        NULL, 0, 0                                                                                 \
   }
 
 /**
@@ -209,7 +212,8 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_compact(quoin_store *store,
 /** Write the store as it is now into the directory `path`, which must be new or empty, as a store
  * of its own, and verify every byte of that. Reading and writing go on meanwhile, here and in other
  * processes; the store may be open for reading only. Files that never change are linked where the
- * file system can, the others copied: what happens to one of the two never touches the other.
+ * file system can, the others copied, the graphs of vector indexes as of the last checkpoint: what
+ * happens to one of the two never touches the other.
  * After a failure nothing of it is left. @param cancel  May be NULL.
  * Errors: EXISTS (there is something in `path`), NO_SPACE, IO, CORRUPT, CANCELLED. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_backup(quoin_store *store, const char *path,
@@ -253,16 +257,17 @@ typedef struct quoin_stats {
   uint64_t refreshes;   /**< quoin_store_refresh(). */
   uint64_t backups;     /**< quoin_backup(). */
   /* Of the store's own work since it was opened. */
-  uint64_t changes;   /**< Commits, of updates too, that changed something. */
-  uint64_t log_syncs; /**< Syncs of the log; one serves all commits that wait for it. */
-  uint64_t flushes;   /**< Changes in memory that went to disk in the background. */
-  uint64_t merges;    /**< Run files made of several in the background. */
-  uint64_t delayed;   /**< Commits that were slowed down since those two were behind. */
+  uint64_t changes;      /**< Commits, of updates too, that changed something. */
+  uint64_t log_syncs;    /**< Syncs of the log; one serves all commits that wait for it. */
+  uint64_t flushes;      /**< Changes in memory that went to disk in the background. */
+  uint64_t merges;       /**< Run files made of several in the background. */
+  uint64_t delayed;      /**< Commits that were slowed down since those two were behind. */
+  uint64_t vector_bytes; /**< Of the numbers of vectors. */
 } quoin_stats;
 #define QUOIN_STATS_INIT                                                                           \
   {                                                                                                \
     sizeof(quoin_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,   \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                            \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                         \
   }
 /** @param[in,out] out  struct_size is read, the rest is filled. On a store that was shut down the
  * call fails with QUOIN_ERR_CLOSED, and fills the counts of calls all the same.
@@ -656,6 +661,10 @@ typedef enum quoin_outcome {
   QUOIN_OUTCOME_FAILED = 3       /**< It ended early with a failure. */
 } quoin_outcome;
 QUOIN_API quoin_outcome quoin_cursor_outcome(const quoin_cursor *cursor);
+/** After the end of a query: one line for whoever reads the answer, when it may surprise: the
+ * active graph of a vec:nearest has no vectors of the index, while other graphs have. Else NULL.
+ * Valid until close. */
+QUOIN_API const char *quoin_cursor_notice(const quoin_cursor *cursor);
 
 /** What a value is, for reading it without text. */
 typedef enum quoin_type {
@@ -817,6 +826,28 @@ QUOIN_API const float *quoin_cursor_vector(size_t *n, quoin_cursor *cursor, size
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_vectors_settle(quoin_store *store,
                                                             quoin_cancel *cancel, quoin_error *err);
 
+typedef struct quoin_vectors_stats {
+  size_t struct_size;
+  uint64_t statements; /**< Quads with the predicate, in all graphs. */
+  uint64_t others;     /**< Of them: those whose object is no vector, and not indexed. */
+  uint64_t vectors;    /**< Distinct vectors. */
+  uint64_t linked;     /**< Of them: nodes of the graph. */
+  uint64_t unlinked;   /**< Of them: not in the graph, searched one by one. */
+  uint64_t removed;    /**< Nodes of the graph whose vector nobody has any more. */
+  uint64_t bytes;      /**< Of the graph, in memory or mapped. */
+  uint64_t file_bytes; /**< Of the graph's file as of the last checkpoint. */
+} quoin_vectors_stats;
+#define QUOIN_VECTORS_STATS_INIT                                                                   \
+  {                                                                                                \
+    sizeof(quoin_vectors_stats), 0, 0, 0, 0, 0, 0, 0, 0                                            \
+  }
+/** What an index has, as of now; reads all quads of its predicate. @param[in,out] out  struct_size
+ * is read, the rest is filled. @param cancel  May be NULL. Errors: NOT_FOUND, CANCELLED, CORRUPT.
+ */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_vectors_count(quoin_vectors_stats *out,
+                                                           quoin_vectors *vectors,
+                                                           quoin_cancel *cancel, quoin_error *err);
+
 typedef struct quoin_vectors_report {
   size_t struct_size;
   uint64_t nodes;       /**< Vectors in the graph. */
@@ -850,10 +881,16 @@ typedef struct quoin_update_options {
   const char *allow_load;    /**< LOAD may read file: IRIs below this directory; NULL: none. */
   quoin_cancel *cancel;      /**< May be NULL. Not looked at once the commit has begun. */
   const char *allow_service; /**< As in quoin_query_options. */
+  quoin_embed_fn embed;      /**< Likewise. */
+  void *embed_user;
+  quoin_span embed_model; /**< Likewise. */
 } quoin_update_options;
 #define QUOIN_UPDATE_OPTIONS_INIT                                                                  \
   {                                                                                                \
-    sizeof(quoin_update_options), {NULL, 0}, 0, 0, 0, false, NULL, NULL, NULL                      \
+    sizeof(quoin_update_options), {NULL, 0}, 0, 0, 0, false, NULL, NULL, NULL, NULL, NULL,         \
+    {                                                                                              \
+      NULL, 0                                                                                      \
+    }                                                                                              \
   }
 
 /** What an update came to: net changes, so a quad removed and added again counts in neither. */

@@ -39,6 +39,7 @@ typedef struct nearest_operator {
   bool searched;
   vec_report report;
   uint64_t searches;
+  bool some; /* an active graph that was searched has vectors of the index */
   /* What is being given. */
   size_t next_row;  /* of op->rows */
   size_t n_in, at;  /* rows of the batch in work, and the next of them */
@@ -209,7 +210,8 @@ query_vectors(const float *const **out, size_t *n, nearest_operator *op, const v
   if (sparql_id_is_stored(ctx, id) && !graphs->empty &&
       (st = vec_of_subject(out, n, ctx->snapshot, index, graphs, terms, id, arena, err)))
     return st;
-  if (*n || !constant) return QUOIN_OK;
+  /* Inside GRAPH ?g each graph is asked, and those that do not have it give nothing. */
+  if (*n || !constant || op->options.graph->graph.var != SPARQL_NO_VAR) return QUOIN_OK;
   return fail_query(op, QUOIN_ERR_NOT_FOUND, "is a resource without a vector in the active graph",
                     err);
 }
@@ -285,6 +287,27 @@ search_one(nearest_operator *op, const vec_graphs *graphs, const nearest_pair *p
   return st;
 }
 
+/* Nothing was found: is it that the active graph has no vectors, while others have? Inside GRAPH ?g
+ * none of them may have any. */
+static quoin_status
+explain_nothing(nearest_operator *op, const vec_graphs *graphs, quoin_error *err)
+{
+  sparql_context *ctx = op->head.ctx;
+  quoin_status st = QUOIN_OK;
+  if (op->some) return QUOIN_OK;
+  op->some = op->n_found > 0;
+  if (!op->some)
+    st = vec_graphs_any(&op->some, ctx->snapshot, graphs, op->options.index.predicate, err);
+  if (st) return st;
+  if (op->some && ctx->notice_of == op) {
+    ctx->notice = NULL;
+  } else if (!op->some && op->options.vectors) {
+    ctx->notice = "vec:nearest: the active graph has no vectors of the index, other graphs have";
+    ctx->notice_of = op;
+  }
+  return QUOIN_OK;
+}
+
 static quoin_status
 search(nearest_operator *op, quoin_error *err)
 {
@@ -302,6 +325,7 @@ search(nearest_operator *op, quoin_error *err)
       if (!atom_id_equal(op->pairs[i].query, op->pairs[end].query)) break;
     st = search_one(op, &graphs, op->pairs + i, end - i, err);
   }
+  if (!st) st = explain_nothing(op, &graphs, err);
   if (!st) op->searched = true;
   return st;
 }
@@ -460,11 +484,10 @@ nearest_explain(base_buffer *out, const sparql_operator *base)
                        op->free_item || said->whole_index ? "all" : "those of the group");
     return;
   }
-  base_buffer_printf(out,
-                     "; %s, %" PRIu64 " search%s, %" PRIu64 " candidates, %" PRIu64 " visits%s",
-                     vec_choice_name(op->report.choice), op->searches,
-                     op->searches == 1 ? "" : "es", op->report.candidates, op->report.visits,
-                     op->report.visits ? "" : ": no vectors in the active graph");
+  base_buffer_printf(
+      out, "; %s, %" PRIu64 " search%s, %" PRIu64 " candidates, %" PRIu64 " visits%s",
+      vec_choice_name(op->report.choice), op->searches, op->searches == 1 ? "" : "es",
+      op->report.candidates, op->report.visits, op->some ? "" : ": no vectors in the active graph");
 }
 
 static const sparql_operator_class nearest_class = {.name = "nearest",

@@ -274,6 +274,7 @@ where_options(sparql_run_options *out, update_run *run, quoin_error *err)
       .plain = o->plain,
       .cancel = o->cancel,
       .services = o->services,
+      .embedder = o->embedder,
       .local = run->local,
       .txn = run->txn,
       .blank_scope = run->operation,

@@ -140,6 +140,66 @@ test_nearest__graphs(void **state)
   world_close(&w);
 }
 
+#define TENSOR(text) "'''" text "'''^^<https://w3id.org/rdf-tensor/datatypes#NumericDataTensor> "
+
+/* Vectors of other systems count on a predicate that is declared; what is none is any object. */
+static void
+test_nearest__other_datatypes(void **state)
+{
+  world w;
+  (void)state;
+  world_open(
+      &w,
+      "@prefix vec: <urn:x-quoin:vec#> . "
+      "@prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> . "
+      "<urn:x-quoin:system> { :v a vec:Index ; vec:dimension 2 ; vec:metric vec:l2Metric } "
+      ":a :v '[0, 0]'^^<http://w3id.org/awslabs/neptune/SPARQL-CDTs/List> . "
+      ":b :v ' [1, 0] '^^rdf:JSON . :c :v '[2,0]'^^<https://mdb.imfd.cl/type#tensorFloat> . "
+      ":d :v " TENSOR(
+          "{\"type\": \"float32\", \"shape\": [2], \"data\": [3, 0.0]}") ". "
+                                                                         ":e :v " TENSOR(
+                                                                             "{\"data\":[4e0,0] "
+                                                                             ",\"x\":{\"data\":[\"]"
+                                                                             "\",9]},\"shape\":[2],"
+                                                                             "\"type\":\"int16\"}") ". "
+                                                                                                    ":f :v '[5,0]'^^vec:f32 . "
+                                                                                                    ":x :v " TENSOR("{\"type\":\"float32\",\"shape\":[1,2],\"data\":[0,0]}") ", " TENSOR("{\"type\":\"float32\",\"shape\":[3],\"data\":[0,0]}") ", " TENSOR("{\"type\":\"string\",\"shape\":[2],\"data\":[0,0]}") ", " TENSOR("{\"type\":\"float32\",\"shape\":[2],\"data\":[0,0]") ", " TENSOR("{\"type\":\"float32\",\"shape\":[2],\"data\":[0,0]}}") ", " TENSOR(
+                                                                                                        "{\"type\":\"float32\",\"data\":[0,0]}") ", " TENSOR("[0,0]") ", " TENSOR("{\"type\":\"float32\",\"shape\":[2],\"data\":[0,\"0\"]}") ", "
+                                                                                                                                                                                                                                             "'[\"a\", \"b\"]'^^rdf:JSON, '{}'^^rdf:JSON, 'b64:AAAAAAAAAAA='^^rdf:JSON, 7, :a .");
+  for (int exact = 0; exact < 2; exact++)
+    EXPECT_ORDER(&w,
+                 exact ? "SELECT ?p { (?p ?d) vec:nearest (:v " ZERO " 99 vec:exact true) }"
+                       : "SELECT ?p { (?p ?d) vec:nearest (:v " ZERO " 99) }",
+                 ":a\n:b\n:c\n:d\n:e\n:f\n");
+  EXPECT_ORDER(&w, "SELECT ?p { (?p ?d) vec:nearest (:v :d 2) }", ":d\n:c\n");
+  EXPECT(
+      &w,
+      "SELECT (vec:dim(" TENSOR("{\"type\":\"int32\",\"shape\":[2],\"data\":[1,1]}") ") AS ?n) {}",
+      "2\n");
+  FAILS(&w,
+        "SELECT * { (?p ?d) vec:nearest (:v '[1,2,3]'^^<https://mdb.imfd.cl/type#tensorFloat> 1) }",
+        QUOIN_ERR_CONSTRAINT, "dimension");
+  world_close(&w);
+}
+
+/* A constant resource that only some of the graphs know gives nothing in the others. */
+static void
+test_nearest__a_resource_in_each_graph(void **state)
+{
+  world w;
+  (void)state;
+  world_open(&w, SMALL);
+  EXPECT(&w, "SELECT ?g ?p ?d { GRAPH ?g { (?p ?d) vec:nearest (:v :y 1) } }", ":g1 :y " E0 "\n");
+  EXPECT(&w, "SELECT ?g ?p ?d { GRAPH ?g { (?p ?d) vec:nearest (:v :x 1) } }",
+         ":g1 :x " E0 "\n:g2 :x " E0 "\n");
+  EXPECT(&w,
+         "SELECT ?g ?q ?p { GRAPH ?g { VALUES ?q { :x :y :a } (?p ?d) vec:nearest (:v ?q 1) } }",
+         ":g1 :x :x\n:g1 :y :y\n:g2 :x :x\n");
+  FAILS(&w, "SELECT * { GRAPH :g2 { (?p ?d) vec:nearest (:v :y 1) } }", QUOIN_ERR_NOT_FOUND,
+        "without a vector");
+  world_close(&w);
+}
+
 static void
 test_nearest__functions(void **state)
 {
@@ -417,6 +477,120 @@ try_group(world *w, const char *metric, bool exact)
   base_buffer_clear(&query);
 }
 
+/* A second one keeps the k nearest of what the first has left. */
+static void
+try_two(world *w, const char *metric, bool exact)
+{
+  static const char *const open[] = {"", "GRAPH :g1 {", "GRAPH ?g {"};
+  char buffer[512];
+  base_buffer near, meaning, first, second;
+  unsigned where = pick(3), k = 1 + pick(20), l = 1 + pick(8);
+  const sparql_run_options options = {.plain = pick(4) == 0};
+  const char *pattern = group(buffer), *graph = open[where], *close = graph[0] ? "}" : "";
+  base_buffer_init(&near, base_alloc_default());
+  base_buffer_init(&meaning, base_alloc_default());
+  base_buffer_init(&first, base_alloc_default());
+  base_buffer_init(&second, base_alloc_default());
+  base_buffer_printf(&first, "(?s ?first) vec:nearest (:v ");
+  put_vector(&first, "vec:f32");
+  base_buffer_printf(&first, "%u vec:exact true)", k);
+  base_buffer_byte(&first, '\0');
+  put_vector(&second, "vec:f32");
+  base_buffer_byte(&second, '\0');
+  base_buffer_printf(&near,
+                     "SELECT ?s ?g ?d (COUNT(*) AS ?count) { %s %s %s . (?s ?d) vec:nearest (:v %s "
+                     "%u %s) %s } GROUP BY ?s ?g ?d",
+                     graph, pattern, first.data, second.data, l, exact ? "vec:exact true" : "",
+                     close);
+  base_buffer_byte(&near, '\0');
+  base_buffer_printf(&meaning,
+                     "SELECT ?s ?g (MIN(vec:%sDistance(?vv, %s)) AS ?d) "
+                     "(xsd:integer(COUNT(*) / COUNT(DISTINCT ?vv)) AS ?count) "
+                     "{ %s { %s %s } ?s :v ?vv %s } GROUP BY ?s ?g",
+                     metric, second.data, graph, pattern, first.data, close);
+  base_buffer_byte(&meaning, '\0');
+  answer got = run(w, near.data, &options), all = run(w, meaning.data, &options);
+  line *got_lines, *all_lines;
+  size_t n_got = read_lines(&got_lines, &got), n_all = read_lines(&all_lines, &all);
+  check_lines(got_lines, n_got, all_lines, n_all, l, near.data);
+  free(got_lines);
+  free(all_lines);
+  answer_free(&got);
+  answer_free(&all);
+  base_buffer_clear(&near);
+  base_buffer_clear(&meaning);
+  base_buffer_clear(&first);
+  base_buffer_clear(&second);
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Two queries have the same rows. */
+static void
+expect_same(world *w, const char *one, const char *other, const sparql_run_options *options)
+{
+  answer a = run(w, one, options), b = run(w, other, options);
+  if (a.n) qsort(a.rows, a.n, sizeof(*a.rows), compare_rows);
+  if (b.n) qsort(b.rows, b.n, sizeof(*b.rows), compare_rows);
+  if (a.n != b.n)
+    fail_msg("seed %llu: %zu rows of %s, %zu of %s", (unsigned long long)seed, a.n, one, b.n,
+             other);
+  for (size_t i = 0; i < a.n; i++)
+    if (strcmp(a.rows[i], b.rows[i]))
+      fail_msg("seed %llu: %s is in %s, %s in %s", (unsigned long long)seed, a.rows[i], one,
+               b.rows[i], other);
+  answer_free(&a);
+  answer_free(&b);
+}
+
+/* Wherever it stands, its group is that of the braces around it; and a query that a group binds is
+ * asked by itself. */
+static void
+try_place(world *w)
+{
+  static const char *const places[] = {"?s :n ?m OPTIONAL { %s }", "{ %s } UNION { ?s :o ?m }",
+                                       "?s :n ?m MINUS { %s }",    "?s :n ?m { %s }",
+                                       "OPTIONAL { %s } ?s a ?m",  "GRAPH ?g { ?s :n ?m { %s } }"};
+  char buffer[512], one[2048], other[2048], bare[1024], wrapped[1200];
+  const sparql_run_options options = {.plain = pick(4) == 0};
+  const char *pattern = group(buffer);
+  unsigned k = 1 + pick(9), place = pick(sizeof(places) / sizeof(*places));
+  base_buffer query[2];
+  for (int i = 0; i < 2; i++) {
+    base_buffer_init(&query[i], base_alloc_default());
+    put_vector(&query[i], "vec:f32");
+    base_buffer_byte(&query[i], '\0');
+  }
+  (void)snprintf(bare, sizeof(bare), "%s (?s ?d) vec:nearest (:v %s %u vec:exact true)", pattern,
+                 query[0].data, k);
+  (void)snprintf(wrapped, sizeof(wrapped), "{ SELECT * { %s } }", bare);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* of the table above */
+  int n = sprintf(one, "SELECT * { "), m = sprintf(other, "SELECT * { ");
+  (void)snprintf(one + n, sizeof(one) - 8 - (size_t)n, places[place], bare);
+  (void)snprintf(other + m, sizeof(other) - 8 - (size_t)m, places[place], wrapped);
+#pragma GCC diagnostic pop
+  strcat(one, " }");
+  strcat(other, " }");
+  expect_same(w, one, other, &options);
+  (void)snprintf(
+      one, sizeof(one),
+      "SELECT ?q ?s ?d { VALUES ?q { %s %s } %s (?s ?d) vec:nearest (:v ?q %u vec:exact true) }",
+      query[0].data, query[1].data, pattern, k);
+  (void)snprintf(
+      other, sizeof(other),
+      "SELECT ?q ?s ?d { { { %s (?s ?d) vec:nearest (:v %s %u vec:exact true) } BIND(%s AS ?q) }"
+      " UNION { { %s (?s ?d) vec:nearest (:v %s %u vec:exact true) } BIND(%s AS ?q) } }",
+      pattern, query[0].data, k, query[0].data, pattern, query[1].data, k, query[1].data);
+  if (strcmp(query[0].data, query[1].data)) expect_same(w, one, other, &options);
+  base_buffer_clear(&query[0]);
+  base_buffer_clear(&query[1]);
+}
+
 static void
 test_nearest__random_groups_as_defined(void **state)
 {
@@ -436,6 +610,10 @@ test_nearest__random_groups_as_defined(void **state)
     base_buffer_clear(&trig);
     for (int i = 0; i < 60; i++)
       try_group(&w, metric, i % 2 == 0);
+    for (int i = 0; i < 20; i++) {
+      try_two(&w, metric, i % 2 == 0);
+      try_place(&w);
+    }
     world_close(&w);
   }
 }
@@ -448,6 +626,8 @@ main(void)
       cmocka_unit_test(test_nearest__of_the_matches),
       cmocka_unit_test(test_nearest__queries),
       cmocka_unit_test(test_nearest__graphs),
+      cmocka_unit_test(test_nearest__other_datatypes),
+      cmocka_unit_test(test_nearest__a_resource_in_each_graph),
       cmocka_unit_test(test_nearest__functions),
       cmocka_unit_test(test_nearest__errors),
       cmocka_unit_test(test_nearest__explain),

@@ -1,0 +1,366 @@
+/* Vector indexes of stores as a whole: counted, backed up, seen by a reader beside the writer; and
+ * updates that make vectors of texts. */
+#include "fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { DIM = 16, MANY = 3000 };
+#define P "http://x/v"
+#define VEC "PREFIX vec: <urn:x-quoin:vec#> "
+
+static void
+update(quoin_store *store, const char *what)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  good(quoin_update(NULL, store, text(what), NULL, &err), &err);
+}
+
+static void
+declare(quoin_store *store)
+{
+  update(store, VEC "INSERT DATA { GRAPH <urn:x-quoin:system> { <" P
+                    "> a vec:Index ; vec:dimension 16 } }");
+}
+
+static void
+make_vector(float out[DIM], unsigned seed)
+{
+  uint64_t s = seed * 0x9E3779B97F4A7C15u + 99;
+  for (int i = 0; i < DIM; i++) {
+    s = s * 6364136223846793005u + 1442695040888963407u;
+    out[i] = (float)(s >> 40) / 8388608.0f - 1.0f;
+  }
+}
+
+static void
+add_many(quoin_store *store, unsigned from, unsigned n)
+{
+  quoin_txn *txn;
+  quoin_error err = QUOIN_ERROR_INIT;
+  good(quoin_txn_begin(&txn, store, &err), &err);
+  for (unsigned i = from; i < from + n; i++) {
+    char name[64];
+    float values[DIM];
+    make_vector(values, i);
+    snprintf(name, sizeof(name), "http://x/s%u", i);
+    const quoin_term subject = iri(name);
+    good(quoin_txn_add_vector(txn, &subject, text(P), NULL, values, DIM, &err), &err);
+  }
+  good(quoin_txn_commit(NULL, NULL, txn, &err), &err);
+}
+
+static void
+settle(quoin_store *store)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  good(quoin_vectors_settle(store, NULL, &err), &err);
+  good(quoin_checkpoint(store, &err), &err);
+}
+
+static quoin_vectors_stats
+count(quoin_store *store)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_vectors_stats stats = QUOIN_VECTORS_STATS_INIT;
+  quoin_vectors *v;
+  good(quoin_vectors_open(&v, store, text(P), &err), &err);
+  good(quoin_vectors_count(&stats, v, NULL, &err), &err);
+  quoin_vectors_close(v);
+  return stats;
+}
+
+/* Of subjects [from, from + n) every 37th is the nearest to its own vector, or is not there. */
+static void
+expect_found(quoin_store *store, unsigned from, unsigned n, bool there)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_vectors *v;
+  good(quoin_vectors_open(&v, store, text(P), &err), &err);
+  for (unsigned i = from; i < from + n; i += 37) {
+    quoin_hits *hits;
+    quoin_search_options options = QUOIN_SEARCH_OPTIONS_INIT;
+    float values[DIM];
+    make_vector(values, i);
+    options.k = 1;
+    good(quoin_vectors_search(&hits, v, values, 1, &options, &err), &err);
+    const double distance = quoin_hits_count(hits, 0) ? quoin_hits_distance(hits, 0, 0) : 2;
+    if ((distance < 1e-9) != there) fail_msg("s%u: the nearest is at %g", i, distance);
+    quoin_hits_close(hits);
+  }
+  quoin_vectors_close(v);
+}
+
+static quoin_store *
+open_at(const char *path, quoin_mode mode)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_open_options options = QUOIN_OPEN_OPTIONS_INIT;
+  quoin_store *store;
+  options.mode = mode;
+  good(quoin_open(&store, path, &options, &err), &err);
+  return store;
+}
+
+/* ---- counts ---------------------------------------------------------------------------------- */
+
+static void
+test_vector_stores__counts(void **state)
+{
+  fixture *f = *state;
+  quoin_stats all = QUOIN_STATS_INIT;
+  quoin_error err = QUOIN_ERROR_INIT;
+  declare(f->store);
+  quoin_vectors_stats s = count(f->store);
+  assert_int_equal(s.statements + s.vectors + s.linked + s.unlinked + s.removed, 0);
+  add_many(f->store, 0, 200);
+  update(f->store, VEC "INSERT { GRAPH <http://x/g> { <http://x/other> <" P "> ?v } } WHERE { "
+                       "<http://x/s7> <" P "> ?v }");
+  update(f->store, "INSERT DATA { <http://x/text> <" P "> \"no vector\" , 7 }");
+  settle(f->store);
+  s = count(f->store);
+  assert_int_equal(s.statements, 203);
+  assert_int_equal(s.others, 2);
+  assert_int_equal(s.vectors, 200);
+  assert_int_equal(s.linked, 200);
+  assert_int_equal(s.unlinked, 0);
+  assert_int_equal(s.removed, 0);
+  assert_true(s.bytes > 0 && s.file_bytes > 0);
+  update(f->store, "DELETE WHERE { <http://x/s3> <" P "> ?v }");
+  update(f->store, "DELETE WHERE { <http://x/s7> <" P "> ?v }"); /* another subject has it */
+  s = count(f->store);
+  assert_int_equal(s.vectors, 199);
+  assert_int_equal(s.linked, 199);
+  assert_true(s.removed <= 1);
+  good(quoin_store_stats(&all, f->store, false, &err), &err);
+  assert_true(all.vector_bytes >= 200 * DIM * sizeof(float));
+  assert_int_equal(quoin_vectors_count(&s, NULL, NULL, &err), QUOIN_ERR_ARGUMENT);
+}
+
+/* ---- backup ---------------------------------------------------------------------------------- */
+
+/* Opened for reading nothing is linked: what is linked came with the backup. */
+static void
+expect_graph(const char *path, uint64_t linked, uint64_t unlinked)
+{
+  quoin_store *store = open_at(path, QUOIN_READ_ONLY);
+  const quoin_vectors_stats s = count(store);
+  assert_int_equal(s.linked, linked);
+  assert_int_equal(s.unlinked, unlinked);
+  expect_found(store, 0, (unsigned)(linked + unlinked), true);
+  quoin_close(store);
+}
+
+static void
+test_vector_stores__a_backup_has_the_graph(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  char path[3][96];
+  for (int i = 0; i < 3; i++)
+    snprintf(path[i], sizeof(path[i]), "%s/backup%d", f->dir, i);
+  declare(f->store);
+  add_many(f->store, 0, MANY);
+  settle(f->store);
+  good(quoin_backup(f->store, path[0], NULL, &err), &err);
+  expect_graph(path[0], MANY, 0);
+  /* What no checkpoint has saved is in the quads of the backup. */
+  add_many(f->store, MANY, 50);
+  quoin_store *reader = open_at(f->path, QUOIN_READ_ONLY);
+  good(quoin_backup(reader, path[1], NULL, &err), &err);
+  quoin_close(reader);
+  expect_graph(path[1], MANY, 50);
+  /* Neither touches the other. */
+  update(f->store, "DELETE WHERE { ?s <" P "> ?v }");
+  settle(f->store);
+  good(quoin_restore(path[2], path[1], NULL, &err), &err);
+  expect_graph(path[2], MANY, 50);
+  quoin_store *writer = open_at(path[2], QUOIN_READ_WRITE);
+  settle(writer);
+  assert_int_equal(count(writer).linked, MANY + 50);
+  quoin_vectors *v;
+  quoin_vectors_report report = QUOIN_VECTORS_REPORT_INIT;
+  good(quoin_vectors_open(&v, writer, text(P), &err), &err);
+  good(quoin_vectors_check(&report, v, false, NULL, &err), &err);
+  assert_int_equal(report.nodes, MANY + 50);
+  assert_int_equal(report.unreachable, 0);
+  quoin_vectors_close(v);
+  quoin_close(writer);
+  expect_graph(path[1], MANY, 50);
+}
+
+typedef struct beside {
+  quoin_store *store;
+  atomic_bool stop;
+  unsigned added;
+} beside;
+
+static void *
+write_beside(void *user)
+{
+  beside *b = user;
+  quoin_error err = QUOIN_ERROR_INIT;
+  for (b->added = 500; !atomic_load(&b->stop) && b->added < 5000; b->added += 20) {
+    add_many(b->store, b->added, 20);
+    if (b->added % 100 == 0) good(quoin_checkpoint(b->store, &err), &err);
+  }
+  return NULL;
+}
+
+/* Each is one state of the store, whole, while vectors are added, linked and saved. */
+static void
+test_vector_stores__backups_beside_a_writer(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  beside b = {.store = f->store};
+  pthread_t thread;
+  declare(f->store);
+  add_many(f->store, 0, 500);
+  settle(f->store);
+  assert_int_equal(pthread_create(&thread, NULL, write_beside, &b), 0);
+  for (int i = 0; i < 5; i++) {
+    char path[96];
+    snprintf(path, sizeof(path), "%s/b%d", f->dir, i);
+    good(quoin_backup(f->store, path, NULL, &err), &err);
+    quoin_store *copy = open_at(path, QUOIN_READ_WRITE);
+    good(quoin_vectors_settle(copy, NULL, &err), &err);
+    const quoin_vectors_stats s = count(copy);
+    assert_int_equal(s.statements % 20, 0);
+    assert_int_equal(s.linked, s.vectors);
+    assert_int_equal(s.removed, 0);
+    expect_found(copy, 0, (unsigned)s.vectors, true);
+    quoin_close(copy);
+  }
+  atomic_store(&b.stop, true);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* ---- a reader beside the writer -------------------------------------------------------------- */
+
+static void
+test_vector_stores__a_reader_moves_on(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  declare(f->store);
+  add_many(f->store, 0, 500);
+  quoin_store *reader = open_at(f->path, QUOIN_READ_ONLY);
+  expect_found(reader, 0, 500, true);
+  add_many(f->store, 500, 500);
+  expect_found(reader, 500, 500, false);
+  good(quoin_store_refresh(NULL, reader, &err), &err);
+  expect_found(reader, 0, 1000, true);
+  assert_int_equal(count(reader).vectors, 1000);
+  /* The graph of a checkpoint, and the log above it. */
+  add_many(f->store, 1000, MANY - 1000);
+  settle(f->store);
+  add_many(f->store, MANY, 100);
+  good(quoin_store_refresh(NULL, reader, &err), &err);
+  quoin_vectors_stats s = count(reader);
+  assert_int_equal(s.linked, MANY);
+  assert_int_equal(s.unlinked, 100);
+  expect_found(reader, 0, MANY + 100, true);
+  /* Removed, and added again. */
+  update(f->store, "DELETE WHERE { ?s <" P "> ?v }");
+  add_many(f->store, 0, 100);
+  expect_found(reader, 0, MANY, true);
+  good(quoin_store_refresh(NULL, reader, &err), &err);
+  expect_found(reader, 0, 100, true);
+  expect_found(reader, 100, MANY, false);
+  settle(f->store);
+  good(quoin_store_refresh(NULL, reader, &err), &err);
+  expect_found(reader, 0, 100, true);
+  assert_int_equal(count(reader).vectors, 100);
+  quoin_close(reader);
+}
+
+/* ---- updates that embed, answers that are explained -------------------------------------------
+ */
+
+static quoin_status
+embed(float *out, size_t n, void *user, quoin_span what, quoin_error *err)
+{
+  int *calls = user;
+  (void)err;
+  ++*calls;
+  for (size_t i = 0; i < n; i++)
+    out[i] = i < what.len ? (float)what.ptr[i] : 1;
+  return QUOIN_OK;
+}
+
+static void
+test_vector_stores__an_update_embeds(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_update_options options = QUOIN_UPDATE_OPTIONS_INIT;
+  quoin_txn *txn;
+  int calls = 0;
+  const char *request = VEC "INSERT { ?s <" P "> ?v } WHERE { ?s <http://x/t> ?t "
+                            "BIND(vec:embed(<" P ">, ?t) AS ?v) }";
+  declare(f->store);
+  update(f->store, VEC "INSERT DATA { <http://x/a> <http://x/t> \"one\" . <http://x/b> "
+                       "<http://x/t> \"two\" . GRAPH <urn:x-quoin:system> { <" P
+                       "> vec:model \"letters\" } }");
+  assert_int_equal(quoin_update(NULL, f->store, text(request), NULL, &err), QUOIN_ERR_NOT_FOUND);
+  assert_non_null(strstr(err.message, "vec:embed: no embedder"));
+  assert_true(err.line == 1 && err.column > 1);
+  options.embed = embed;
+  options.embed_user = &calls;
+  options.embed_model = text("numbers");
+  assert_int_equal(quoin_update(NULL, f->store, text(request), &options, &err),
+                   QUOIN_ERR_NOT_FOUND);
+  assert_non_null(strstr(err.message, "another model"));
+  options.embed_model = text("letters");
+  good(quoin_update(NULL, f->store, text(request), &options, &err), &err);
+  assert_int_equal(calls, 2);
+  assert_int_equal(count(f->store).vectors, 2);
+  update(f->store, "INSERT DATA { <http://x/c> <http://x/t> \"three\" }");
+  good(quoin_txn_begin(&txn, f->store, &err), &err);
+  good(quoin_txn_update(txn, text(request), &options, &err), &err);
+  good(quoin_txn_commit(NULL, NULL, txn, &err), &err);
+  assert_int_equal(count(f->store).vectors, 3);
+}
+
+static void
+test_vector_stores__an_empty_answer_is_explained(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  declare(f->store);
+  update(f->store, "INSERT DATA { GRAPH <http://x/g> { <http://x/a> <http://x/n> 1 } }");
+  const char *const queries[] = {
+      VEC "SELECT ?s { GRAPH <http://x/g> { (?s ?d) vec:nearest (<" P "> ?q 3) VALUES ?q { "
+          "<http://x/s1> } } }",
+      VEC "SELECT ?s { (?s ?d) vec:nearest (<" P "> <http://x/s1> 3) }",
+      VEC "SELECT ?s { ?s <http://x/none> 1 . (?s ?d) vec:nearest (<" P "> <http://x/s1> 3) }"};
+  for (int round = 0; round < 2; round++) {
+    for (size_t i = 0; round && i < 3; i++) {
+      quoin_cursor *cursor;
+      quoin_status st;
+      good(quoin_query(&cursor, f->store, text(queries[i]), NULL, &err), &err);
+      while (!(st = quoin_cursor_next(cursor, &err)))
+        ;
+      assert_int_equal(st, QUOIN_DONE);
+      assert_int_equal(quoin_cursor_notice(cursor) != NULL, i == 0);
+      quoin_cursor_close(cursor);
+    }
+    if (!round) add_many(f->store, 0, 5);
+  }
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_vector_stores__##name, setup, teardown)
+  const struct CMUnitTest tests[] = {
+      TEST(counts),
+      TEST(a_backup_has_the_graph),
+      TEST(backups_beside_a_writer),
+      TEST(a_reader_moves_on),
+      TEST(an_update_embeds),
+      TEST(an_empty_answer_is_explained),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,98 @@
+/* vector/backup.c - the graphs of a backup: the files of the last checkpoint, copied as far as its
+ * roots go. What came later is in the quads of the backup, and linked when it is opened. */
+#include "vector/index.h"
+#include "vector/pages_file.h"
+
+#include "base/poison.h"
+
+typedef struct copying {
+  vec_index *index;
+  base_file file;
+  char name[64];
+} copying;
+
+/* Open the files, so that they stay whatever becomes of their names. A graph that has none, or
+ * whose file a writer beside this process has replaced, is left out: it is made again. */
+static quoin_status
+open_files(copying *out, size_t *n, vec_indexes *ix, const vec_index_set *set, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  for (size_t i = 0; !st && set && i < set->n; i++) {
+    copying *c = &out[*n];
+    *c = (copying){.index = set->index[i], .file = BASE_FILE_NONE};
+    if (!c->index->root.generation || atomic_load(&c->index->broken)) continue;
+    vec_file_name(c->name, c->index->id, c->index->root.generation);
+    st = base_file_open(&c->file, quad_store_dir(ix->store), c->name, BASE_FILE_READ, err);
+    if (!st)
+      ++*n;
+    else if (st == QUOIN_ERR_NOT_FOUND)
+      base_error_clear(err), st = QUOIN_OK;
+  }
+  return st;
+}
+
+static quoin_status
+copy_file(const copying *c, const hnsw_root *root, const base_dir *to, quoin_error *err)
+{
+  base_file file = BASE_FILE_NONE;
+  quoin_status st = base_file_open(&file, to, c->name, BASE_FILE_CREATE_NEW, err);
+  if (!st) st = base_file_copy(&file, &c->file, root->offset + root->length, err);
+  if (!st) st = base_file_sync(&file, err);
+  base_file_close(&file);
+  return st;
+}
+
+/* Every page and link of the copy. */
+static quoin_status
+verify(const vec_declaration *d, uint64_t id, const hnsw_root *root, const base_dir *to,
+       base_cancel *cancel, const base_alloc *mem, quoin_error *err)
+{
+  const hnsw_options options = {.dims = d->dimension,
+                                .metric = d->metric,
+                                .code = d->code,
+                                .m = d->m,
+                                .ef_construction = d->ef_construction};
+  hnsw_check_report report;
+  hnsw *graph = NULL;
+  quoin_status st = hnsw_open(&graph, to, id, root, &options, mem, err);
+  if (!st) st = hnsw_check(&report, graph, false, cancel, err);
+  hnsw_close(graph);
+  return st;
+}
+
+quoin_status
+vec_backup(base_buffer *section, uint64_t *generation, void *indexes, const base_dir *to,
+           base_cancel *cancel, quoin_error *err)
+{
+  vec_indexes *ix = indexes;
+  size_t n = 0;
+  copying *list = NULL;
+  hnsw_root *roots = NULL;
+  *generation = 0;
+  base_mutex_lock(&ix->graphs);
+  uint64_t entered = vec_epoch_enter(&ix->users);
+  const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
+  size_t most = set ? set->n : 0;
+  quoin_status st = QUOIN_OK;
+  if (most && (!(list = base_new_zero(ix->mem, most, sizeof(*list))) ||
+               !(roots = base_new_zero(ix->mem, most, sizeof(*roots)))))
+    st = base_fail_nomem(err);
+  if (!st) st = open_files(list, &n, ix, set, err);
+  if (!st && n) vec_section_head(section, ix, n);
+  for (size_t i = 0; !st && i < n; i++) {
+    roots[i] = list[i].index->root;
+    vec_section_entry(section, list[i].index);
+    *generation = list[i].index->generation;
+  }
+  base_mutex_unlock(&ix->graphs);
+  for (size_t i = 0; !st && i < n; i++) {
+    if ((st = copy_file(&list[i], &roots[i], to, err))) break;
+    st = verify(&list[i].index->declared, list[i].index->id, &roots[i], to, cancel, ix->mem, err);
+  }
+  vec_epoch_leave(&ix->users, entered);
+  for (size_t i = 0; i < n; i++)
+    base_file_close(&list[i].file);
+  base_release(ix->mem, list, most, sizeof(*list));
+  base_release(ix->mem, roots, most, sizeof(*roots));
+  return st;
+}
