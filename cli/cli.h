@@ -56,6 +56,7 @@ typedef enum cli_option {
   OPT_EXACT,
   OPT_SAMPLE,
   OPT_REPAIR,
+  OPT_UNLINKED,
   OPT_NO_SYSTEM,
   OPT_POOL,
   OPT_NAME,

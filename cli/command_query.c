@@ -108,29 +108,12 @@ cli_explain(quoin_cursor *cursor, bool run, cli_output *out, quoin_error *err)
   return st ? st : cli_output_write(out, text.ptr, text.len, err);
 }
 
-/* The program of --embed-command, started by the first text. */
-typedef struct embedder {
-  const char *command;
-  vector_child child;
-  bool open;
-} embedder;
-
-static quoin_status
-embed(float *out, size_t n, void *user, quoin_span text, quoin_error *err)
-{
-  embedder *em = user;
-  (void)err; /* what is wrong is said already */
-  if (!em->open && vector_child_open(&em->child, em->command)) return QUOIN_ERR_IO;
-  em->open = true;
-  return vector_child_ask(&em->child, text.ptr, text.len, out, n) ? QUOIN_ERR_IO : QUOIN_OK;
-}
-
 static int
 answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args,
        const cli_request *request)
 {
   quoin_query_options options = cli_query_options(args);
-  embedder em = {.command = args->option[OPT_EMBED_COMMAND].text};
+  vector_embedder em = {.command = args->option[OPT_EMBED_COMMAND].text};
   const cli_value *format = &args->option[OPT_RESULTS];
   quoin_error err = QUOIN_ERROR_INIT, flush = QUOIN_ERROR_INIT;
   quoin_cursor *cursor = NULL;
@@ -138,7 +121,7 @@ answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args,
 
   if (!cli_output_open(&out)) return EXIT_LIMIT;
   if (em.command) {
-    options.embed = embed;
+    options.embed = vector_embed_text;
     options.embed_user = &em;
     options.embed_model = cli_span(args->option[OPT_MODEL].text);
   }
@@ -150,6 +133,8 @@ answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args,
                             format->given ? (quoin_results)format->number
                                           : cli_default_results(quoin_prepared_form(prepared)),
                             cli_output_write, &out, &err);
+  if (!st && cursor && quoin_cursor_notice(cursor))
+    fprintf(stderr, "%s: note: %s\n", request->name, quoin_cursor_notice(cursor));
   quoin_cursor_close(cursor);
   if (em.open) (void)vector_child_close(&em.child);
   /* What was written before a failure goes out too; that it is cut shows in its form. */

@@ -1,5 +1,5 @@
 /* update. */
-#include "cli/cli.h"
+#include "cli/vector.h"
 
 #include <stdlib.h>
 
@@ -22,7 +22,8 @@ cli_update_options(const cli_args *args)
 static int
 execute(const cli_args *args, const cli_request *request)
 {
-  const quoin_update_options options = cli_update_options(args);
+  quoin_update_options options = cli_update_options(args);
+  vector_embedder em = {.command = args->option[OPT_EMBED_COMMAND].text};
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_update_result result = {0};
   quoin_store *store = NULL;
@@ -30,12 +31,18 @@ execute(const cli_args *args, const cli_request *request)
 
   int status = cli_open(&store, args, QUOIN_READ_WRITE);
   if (status) return status;
+  if (em.command) {
+    options.embed = vector_embed_text;
+    options.embed_user = &em;
+    options.embed_model = cli_span(args->option[OPT_MODEL].text);
+  }
   const double started = cli_now();
   if (quoin_update(&result, store, request->text, &options, &err))
     status = cli_report_request(&err, request);
   else
     fprintf(stderr, "%s quads added, %s removed in %.2f s\n", cli_count(added, result.added),
             cli_count(removed, result.removed), cli_now() - started);
+  if (em.open) (void)vector_child_close(&em.child);
   quoin_close(store);
   return status;
 }

@@ -72,6 +72,10 @@ static const option_row options[OPT_COUNT] = {
     [OPT_EXACT] = {"exact", NULL, "search all vectors", FLAG},
     [OPT_SAMPLE] = {"sample", "N", "measure recall with so many of the vectors (check)", COUNT},
     [OPT_REPAIR] = {"repair", NULL, "link what cannot be reached (check)", FLAG},
+    [OPT_UNLINKED] = {"unlinked", "N",
+                      "vectors that may wait to be linked before commits are slowed, 100,000 if\n"
+                      "not given",
+                      COUNT},
     [OPT_POOL] = {"pool", "DIR", "the directory of a pool of stores", TEXT},
     [OPT_NAME] = {"name", "NAME", "the store of the pool; the active one if not given", TEXT},
     [OPT_BUDGET] = {"budget", "BYTES", "disk for all stores, with K, M, G or T (create, budget)",
@@ -100,7 +104,7 @@ const cli_command cli_commands[] = {
      "- is standard input (with --format). Each file is a blank node scope of its own.\n",
      "quoin load --store S data.ttl more.nq.zst",
      STORE | BIT(OPT_FORMAT) | BIT(OPT_BASE) | BIT(OPT_GRAPH) | BIT(OPT_LENIENT) | BIT(OPT_MEMORY) |
-         BIT(OPT_THREADS) | BIT(OPT_DURABILITY),
+         BIT(OPT_THREADS) | BIT(OPT_DURABILITY) | BIT(OPT_UNLINKED),
      1, SIZE_MAX, cli_load},
     {"query", "QUERY", "Answer a SPARQL query.",
      "Reads beside a writer, and any number at a time.\n",
@@ -115,13 +119,15 @@ const cli_command cli_commands[] = {
      "\"old\" }'",
      STORE | BIT(OPT_UPDATE_FILE) | BIT(OPT_CHECK) | BIT(OPT_BASE) | BIT(OPT_TIMEOUT) |
          BIT(OPT_MEMORY) | BIT(OPT_THREADS) | BIT(OPT_UNION) | BIT(OPT_ALLOW_LOAD) |
-         BIT(OPT_ALLOW_SERVICE) | BIT(OPT_DURABILITY),
+         BIT(OPT_ALLOW_SERVICE) | BIT(OPT_DURABILITY) | BIT(OPT_EMBED_COMMAND) | BIT(OPT_MODEL) |
+         BIT(OPT_UNLINKED),
      0, 1, cli_update},
     {"dump", "", "Write every statement to standard output.",
      "The default graph first, then graph by graph.\n", "quoin dump --store S | sort > all.nq",
      STORE | BIT(OPT_DUMP_FORMAT) | BIT(OPT_NO_SYSTEM), 0, 0, cli_dump},
-    {"stats", "", "Print what a store holds, and the bytes it takes.", "", "quoin stats --store S",
-     STORE, 0, 0, cli_stats},
+    {"stats", "", "Print what a store holds, and the bytes it takes.",
+     "With --results json as one object.\n", "quoin stats --store S", STORE | BIT(OPT_RESULTS), 0,
+     0, cli_stats},
     {"check", "", "Verify every byte of a store (exit 5 on a fault).", "Changes nothing.\n",
      "quoin check --store S", STORE, 0, 0, cli_check},
     {"compact", "", "Rewrite a store without what nothing uses.",
@@ -153,7 +159,7 @@ const cli_command cli_commands[] = {
          BIT(OPT_EF_CONSTRUCTION) | BIT(OPT_MODEL) | BIT(OPT_TERMS) | BIT(OPT_PREDICATE) |
          BIT(OPT_EMBED_COMMAND) | BIT(OPT_K) | BIT(OPT_EF) | BIT(OPT_EXACT) | BIT(OPT_SAMPLE) |
          BIT(OPT_REPAIR) | BIT(OPT_GRAPH) | BIT(OPT_LENIENT) | BIT(OPT_MEMORY) | BIT(OPT_THREADS) |
-         BIT(OPT_RESULTS) | BIT(OPT_TIMEOUT),
+         BIT(OPT_RESULTS) | BIT(OPT_TIMEOUT) | BIT(OPT_UNLINKED),
      1, 2, cli_vector},
     {"pool", "VERB [NAME...]",
      "Pools of named stores: create, list, activate, switch, clear, delete, budget.",
@@ -175,7 +181,7 @@ const cli_command cli_commands[] = {
      "quoin shell --store S",
      STORE | BIT(OPT_RESULTS) | BIT(OPT_BASE) | BIT(OPT_TIMEOUT) | BIT(OPT_MEMORY) |
          BIT(OPT_MAX_ROWS) | BIT(OPT_THREADS) | BIT(OPT_UNION) | BIT(OPT_ALLOW_LOAD) |
-         BIT(OPT_ALLOW_SERVICE) | BIT(OPT_DURABILITY),
+         BIT(OPT_ALLOW_SERVICE) | BIT(OPT_DURABILITY) | BIT(OPT_UNLINKED),
      0, 0, cli_shell},
     {"help", "[COMMAND]", "Show all commands, or one with its options.", "", "quoin help load", 0,
      0, 1, cli_show_help},

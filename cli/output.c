@@ -29,9 +29,11 @@ print_error(const quoin_error *err, const char *name, const char *word)
 {
   const char *file = err->file[0] ? err->file : name;
 
-  if (err->line)
+  if (err->line && err->column)
     fprintf(stderr, "%s:%llu:%llu: ", file, (unsigned long long)err->line,
             (unsigned long long)err->column);
+  else if (err->line)
+    fprintf(stderr, "%s:%llu: ", file, (unsigned long long)err->line);
   else
     fprintf(stderr, "%s: ", file);
   fprintf(stderr, "%s: %s", word, err->message[0] ? err->message : quoin_status_name(err->status));
@@ -333,5 +335,6 @@ cli_open(quoin_store **out, const cli_args *args, quoin_mode mode)
   options.mode = mode;
   options.durability = (quoin_durability)args->option[OPT_DURABILITY].number;
   options.log = log_line;
+  options.unlinked_vectors = args->option[OPT_UNLINKED].number;
   return quoin_open(out, path, &options, &err) ? cli_report(&err, path) : EXIT_DONE;
 }

@@ -62,24 +62,56 @@ vector_put_string(vector_text *to, const char *value, size_t len)
   vector_put(to, "\"", 1);
 }
 
+/* Bytes of the character of UTF-8 at `at` (RFC 3629); 0: it is none. */
+static size_t
+utf8_length(const unsigned char *at, size_t len)
+{
+  const size_t n = at[0] < 0x80 ? 1 : at[0] < 0xC2 ? 0 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : 4;
+  if (!n || n > len || at[0] > 0xF4) return 0;
+  for (size_t i = 1; i < n; i++)
+    if ((at[i] & 0xC0) != 0x80) return 0;
+  if ((at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xED && at[1] > 0x9F) ||
+      (at[0] == 0xF0 && at[1] < 0x90) || (at[0] == 0xF4 && at[1] > 0x8F))
+    return 0;
+  return n;
+}
+
 bool
-vector_put_iri(vector_text *to, const char *iri, size_t len)
+vector_append_iri(vector_text *to, const char *iri, size_t len)
 {
   if (len >= 2 && iri[0] == '<' && iri[len - 1] == '>') {
     iri++;
     len -= 2;
   }
-  bool good = len > 0 && memchr(iri, ':', len);
-  for (size_t i = 0; i < len; i++)
-    good = good && (unsigned char)iri[i] > 0x20 && !strchr("<>\"{}|^`\\", iri[i]);
-  if (!good) {
-    cli_complain("\"%.*s\" is not an absolute IRI", (int)(len < 200 ? len : 200), iri);
-    return false;
-  }
+  const unsigned char *at = (const unsigned char *)iri;
+  const char *colon = len ? memchr(iri, ':', len) : NULL;
+  if (!colon || colon == iri) return false;
+  for (size_t i = 0, n; i < len; i += n)
+    if (!(n = utf8_length(at + i, len - i)) || at[i] <= 0x20 || at[i] == 0x7F ||
+        strchr("<>\"{}|^`\\", iri[i]))
+      return false;
   vector_put(to, "<", 1);
   vector_put(to, iri, len);
   vector_put(to, ">", 1);
   return true;
+}
+
+bool
+vector_put_iri(vector_text *to, const char *iri, size_t len)
+{
+  if (vector_append_iri(to, iri, len)) return true;
+  cli_complain("\"%.*s\" is not an absolute IRI", (int)(len < 200 ? len : 200), iri);
+  return false;
+}
+
+bool
+vector_is_label(const char *label, size_t len)
+{
+  for (size_t i = 0; i < len; i++)
+    if (!((label[i] | 0x20) >= 'a' && (label[i] | 0x20) <= 'z') &&
+        !(label[i] >= '0' && label[i] <= '9') && !(i && label[i] && strchr("-_.", label[i])))
+      return false;
+  return len > 0 && label[len - 1] != '.';
 }
 
 void
@@ -120,8 +152,8 @@ out_of_memory(void)
   return EXIT_LIMIT;
 }
 
-static int
-run_update(quoin_store *store, const cli_args *args, const vector_text *text)
+int
+vector_update(quoin_store *store, const cli_args *args, const vector_text *text)
 {
   quoin_update_options options = QUOIN_UPDATE_OPTIONS_INIT;
   quoin_error err = QUOIN_ERROR_INIT;
@@ -234,7 +266,7 @@ create(quoin_store *store, const cli_args *args)
     vector_put_string(&text, given[OPT_MODEL].text, strlen(given[OPT_MODEL].text));
   }
   vector_printf(&text, " } }");
-  const int status = run_update(store, args, &text);
+  const int status = vector_update(store, args, &text);
   free(text.data);
   return status;
 }
@@ -243,10 +275,10 @@ static int
 list(quoin_store *store, const cli_args *args)
 {
   static const char query[] = PREFIX
-      "SELECT ?index ?dimension ?metric ?storage ?model ?vectors {"
+      "SELECT ?index ?dimension ?metric ?storage ?model ?vectors ?recall {"
       " GRAPH " SYSTEM " { ?index a vec:Index ; vec:dimension ?dimension"
       "  OPTIONAL { ?index vec:metric ?metric } OPTIONAL { ?index vec:storage ?storage }"
-      "  OPTIONAL { ?index vec:model ?model } }"
+      "  OPTIONAL { ?index vec:model ?model } OPTIONAL { ?index vec:recall ?recall } }"
       " { SELECT ?index (COUNT(?v) AS ?vectors) {"
       "   GRAPH " SYSTEM " { ?index a vec:Index }"
       "   OPTIONAL { { ?s ?index ?v } UNION { GRAPH ?g { ?s ?index ?v } } } } GROUP BY ?index } }"
@@ -268,7 +300,7 @@ drop(quoin_store *store, const cli_args *args)
   vector_printf(&text, "DELETE WHERE { GRAPH " SYSTEM " { ");
   (void)vector_put_iri(&text, index.predicate, strlen(index.predicate));
   vector_printf(&text, " ?p ?o } }");
-  status = run_update(store, args, &text);
+  status = vector_update(store, args, &text);
   free(text.data);
   return status;
 }

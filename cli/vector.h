@@ -14,8 +14,11 @@ void vector_put(vector_text *to, const void *data, size_t len);
 void vector_printf(vector_text *to, const char *fmt, ...) QUOIN_PRINTF(2, 3);
 /* `value` between quotes, escaped for SPARQL and N-Quads. */
 void vector_put_string(vector_text *to, const char *value, size_t len);
-/* <iri>; false after a complaint when it cannot be one. */
+/* <iri>; false, the second after a complaint, when it cannot be one. */
+bool vector_append_iri(vector_text *to, const char *iri, size_t len);
 bool vector_put_iri(vector_text *to, const char *iri, size_t len);
+/* Is it a label of a blank node, of ASCII? */
+bool vector_is_label(const char *label, size_t len);
 /* The line "term <predicate> "b64:..."^^vec:f32 [graph] ." */
 void vector_put_quad(vector_text *to, const char *term, size_t term_len, const char *predicate,
                      const char *graph, const float *values, size_t n);
@@ -26,6 +29,8 @@ typedef struct vector_index {
   uint64_t dimension;
   bool cosine;
 } vector_index;
+/* Run an update that is not the user's; complains, and gives the exit status. */
+int vector_update(quoin_store *store, const cli_args *args, const vector_text *text);
 /* Complains, and gives the exit status, when there is none. */
 int vector_find(vector_index *out, quoin_store *store, const cli_args *args);
 
@@ -39,20 +44,34 @@ int vector_load(uint64_t *added, quoin_store *store, const cli_args *args, vecto
  * At most `cap` are written. */
 size_t vector_numbers(float *out, size_t cap, const char *text, size_t len);
 
+/* Why these numbers cannot be a vector of the index; NULL: they can. */
+const char *vector_refuse(const vector_index *index, const float *values);
+
 int vector_import(quoin_store *store, const cli_args *args, const char *file);
 int vector_embed(quoin_store *store, const cli_args *args);
 int vector_check(quoin_store *store, const cli_args *args);
 
 /* A child process that makes vectors of lines. */
 typedef struct vector_child {
-  FILE *to, *from;
+  FILE *to;
+  int from;
   long pid;
-  char *line;
-  size_t cap;
+  char *line; /* what was read and not taken yet: len of cap, of malloc */
+  size_t len, cap;
 } vector_child;
 int vector_child_open(vector_child *child, const char *command); /* complains */
 /* One text in, `n` numbers out; complains. */
 int vector_child_ask(vector_child *child, const char *text, size_t len, float *out, size_t n);
 int vector_child_close(vector_child *child);
+
+/* The program of --embed-command for vec:embed, started by the first text. */
+typedef struct vector_embedder {
+  const char *command;
+  vector_child child;
+  bool open;
+} vector_embedder;
+/* A quoin_embed_fn. */
+quoin_status vector_embed_text(float *out, size_t n, void *embedder, quoin_span text,
+                               quoin_error *err);
 
 #endif /* QUOIN_CLI_VECTOR_H */

@@ -89,6 +89,22 @@ nearest(double out[CHECK_K], size_t *n, quoin_store *store, const cli_args *args
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }
 
+/* Keep what was measured beside the declaration, for stats. */
+static int
+note_recall(double recall, quoin_store *store, const cli_args *args, const vector_index *index)
+{
+  vector_text text = {0};
+  vector_printf(&text, "PREFIX vec: <urn:x-quoin:vec#> WITH <urn:x-quoin:system> DELETE { ");
+  (void)vector_put_iri(&text, index->predicate, strlen(index->predicate));
+  vector_printf(&text, " vec:recall ?old } INSERT { ?index vec:recall %.4f } WHERE { ", recall);
+  vector_printf(&text, "VALUES ?index { ");
+  (void)vector_put_iri(&text, index->predicate, strlen(index->predicate));
+  vector_printf(&text, " } ?index a vec:Index OPTIONAL { ?index vec:recall ?old } }");
+  const int status = vector_update(store, args, &text);
+  free(text.data);
+  return status;
+}
+
 /* The share of the k nearest that a search finds: those not further than the last of them. */
 static int
 measure(const sample *s, quoin_store *store, const cli_args *args, const vector_index *index)
@@ -107,8 +123,9 @@ measure(const sample *s, quoin_store *store, const cli_args *args, const vector_
   }
   printf("vectors      %" PRIu64 "\n", s->seen);
   printf("sample       %zu\n", s->n);
-  printf("recall@%d    %.4f\n", CHECK_K, there ? (double)found / (double)there : 1.0);
-  return EXIT_DONE;
+  const double recall = there ? (double)found / (double)there : 1.0;
+  printf("recall@%d    %.4f\n", CHECK_K, recall);
+  return s->n ? note_recall(recall, store, args, index) : EXIT_DONE;
 }
 
 /* The graph: every page and link, and what no search comes to. */

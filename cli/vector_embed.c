@@ -3,92 +3,12 @@
  * it was. */
 #include "cli/vector.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* Committed at a time: a second or two of a sentence model. */
 enum { EMBED_PIECE = 2000 };
-
-/* ---- the child ------------------------------------------------------------------------------- */
-
-static int
-fail_child(const char *what)
-{
-  cli_complain("--embed-command: %s%s%s", what, errno ? ": " : "", errno ? strerror(errno) : "");
-  return EXIT_DATA;
-}
-
-int
-vector_child_open(vector_child *child, const char *command)
-{
-  int in[2], out[2] = {-1, -1};
-
-  *child = (vector_child){.pid = -1};
-  if (pipe(in)) return fail_child("no pipe");
-  if (pipe(out) || (child->pid = fork()) < 0) {
-    for (int i = 0; i < 2; i++) {
-      close(in[i]);
-      if (out[i] >= 0) close(out[i]);
-    }
-    return fail_child("cannot be started");
-  }
-  if (child->pid == 0) {
-    if (dup2(in[0], STDIN_FILENO) < 0 || dup2(out[1], STDOUT_FILENO) < 0) _exit(127);
-    for (int i = 0; i < 2; i++) {
-      close(in[i]);
-      close(out[i]);
-    }
-    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-    _exit(127);
-  }
-  close(in[0]);
-  close(out[1]);
-  child->to = fdopen(in[1], "w");
-  child->from = fdopen(out[0], "r");
-  if (child->to && child->from) return EXIT_DONE;
-  const int status = fail_child("no memory");
-  (void)vector_child_close(child);
-  return status;
-}
-
-int
-vector_child_ask(vector_child *child, const char *text, size_t len, float *out, size_t n)
-{
-  errno = 0;
-  for (size_t i = 0; i < len; i++)
-    fputc(text[i] == '\n' || text[i] == '\r' ? ' ' : text[i], child->to);
-  if (fputc('\n', child->to) == EOF || fflush(child->to)) return fail_child("takes no more text");
-  const ssize_t got = getline(&child->line, &child->cap, child->from);
-  if (got < 0) return fail_child("ended without an answer");
-  const size_t found = vector_numbers(out, n, child->line, (size_t)got);
-  if (found == n) return EXIT_DONE;
-  if (found == SIZE_MAX)
-    cli_complain("--embed-command: expected a JSON array of numbers, found \"%.*s\"",
-                 (int)(got < 60 ? got : 60), child->line);
-  else
-    cli_complain("--embed-command: found %zu numbers, expected %zu", found, n);
-  return EXIT_DATA;
-}
-
-int
-vector_child_close(vector_child *child)
-{
-  int how = 0;
-  if (child->to) fclose(child->to);
-  if (child->from) fclose(child->from);
-  free(child->line);
-  if (child->pid > 0)
-    while (waitpid((pid_t)child->pid, &how, 0) < 0 && errno == EINTR)
-      ;
-  errno = 0;
-  const bool failed = child->pid > 0 && how != 0;
-  *child = (vector_child){.pid = -1};
-  return failed ? fail_child("ended with a failure") : EXIT_DONE;
-}
 
 /* ---- the verb -------------------------------------------------------------------------------- */
 
@@ -98,45 +18,66 @@ typedef struct embedder {
   vector_child child;
   quoin_cursor *cursor;
   float *values;
-  uint64_t made, piece;
-  bool end;
+  uint64_t made, skipped, piece;
+  bool end, held; /* held: the row that the cursor is on is of the next piece */
+  char *subject;  /* of the last text, of malloc */
+  size_t subject_len;
   cli_progress progress;
   uint64_t total;
 } embedder;
 
-/* The subject of the row as it stands in N-Quads; a blank node by its stored number. */
+/* The row's text. EXIT_DONE with *done at the end of the piece: texts of one subject stay together,
+ * since one that has a vector is passed over the next time. */
 static int
-put_subject(vector_text *to, quoin_cursor *cursor)
+next_text(quoin_term *text, embedder *em, bool *done)
 {
-  const quoin_span text = quoin_cursor_text(cursor, 0);
-  vector_put(to, text.ptr, text.len);
-  return EXIT_DONE;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_status st = QUOIN_OK;
+
+  if (!em->held) st = quoin_cursor_next(em->cursor, &err);
+  em->held = false;
+  if ((*done = em->end = st == QUOIN_DONE)) return EXIT_DONE;
+  if (st) return cli_report(&err, "vector");
+  const quoin_span subject = quoin_cursor_text(em->cursor, 0);
+  const bool same = em->subject && em->subject_len == subject.len &&
+                    memcmp(em->subject, subject.ptr, subject.len) == 0;
+  if ((*done = em->held = em->piece >= EMBED_PIECE && !same)) return EXIT_DONE;
+  if (!same) {
+    free(em->subject);
+    if (!(em->subject = malloc(subject.len ? subject.len : 1))) {
+      cli_complain("out of memory");
+      return EXIT_LIMIT;
+    }
+    memcpy(em->subject, subject.ptr, subject.len);
+    em->subject_len = subject.len;
+  }
+  return quoin_cursor_term(text, em->cursor, 1, &err) ? cli_report(&err, "vector") : EXIT_DONE;
 }
 
 static int
 next_vector(void *user, vector_text *to, bool *done)
 {
   embedder *em = user;
-  quoin_error err = QUOIN_ERROR_INIT;
   quoin_term text;
-  vector_text subject = {0};
 
-  if ((*done = em->piece == EMBED_PIECE)) return EXIT_DONE;
-  quoin_status st = quoin_cursor_next(em->cursor, &err);
-  if ((*done = em->end = st == QUOIN_DONE)) return EXIT_DONE;
-  if (!st) st = quoin_cursor_term(&text, em->cursor, 1, &err);
-  if (st) return cli_report(&err, "vector");
-  int status = vector_child_ask(&em->child, text.value.ptr, text.value.len, em->values,
-                                (size_t)em->index.dimension);
-  if (!status) status = put_subject(&subject, em->cursor);
-  if (!status)
-    vector_put_quad(to, subject.data, subject.len, em->index.predicate,
-                    em->args->option[OPT_GRAPH].text, em->values, (size_t)em->index.dimension);
-  free(subject.data);
+  int status = next_text(&text, em, done);
+  if (status || *done) return status;
   em->piece++;
+  status = vector_child_ask(&em->child, text.value.ptr, text.value.len, em->values,
+                            (size_t)em->index.dimension);
+  if (status) return status;
+  const char *wrong = vector_refuse(&em->index, em->values);
+  if (wrong) {
+    fprintf(stderr, "--embed-command: error: %s (for %.*s)\n", wrong,
+            (int)(em->subject_len < 200 ? em->subject_len : 200), em->subject);
+    em->skipped++;
+    return em->args->option[OPT_LENIENT].given ? EXIT_DONE : EXIT_DATA;
+  }
+  vector_put_quad(to, em->subject, em->subject_len, em->index.predicate,
+                  em->args->option[OPT_GRAPH].text, em->values, (size_t)em->index.dimension);
   em->made++;
-  cli_progress_show(&em->progress, em->made, em->made, em->total);
-  return status;
+  cli_progress_show(&em->progress, em->made, em->made + em->skipped, em->total);
+  return EXIT_DONE;
 }
 
 static int
@@ -228,9 +169,12 @@ vector_embed(quoin_store *store, const cli_args *args)
     const double seconds = cli_progress_end(&em.progress);
     const int closed = vector_child_close(&em.child);
     status = status ? status : closed;
-    fprintf(stderr, "%s vectors made in %.2f s\n", cli_count(count, em.made), seconds);
+    fprintf(stderr, "%s vectors made in %.2f s", cli_count(count, em.made), seconds);
+    if (em.skipped) fprintf(stderr, "; %s texts passed over", cli_count(count, em.skipped));
+    fprintf(stderr, "\n");
   }
   free(em.values);
+  free(em.subject);
   free(pattern.data);
   return status;
 }

@@ -27,10 +27,10 @@ printf 'http://x/d\n' >d.txt
 run 0 vector import $on --terms d.txt v.fvecs
 printf '{"term":"http://x/e","vector":[1]}\n' >bad.jsonl
 run 1 vector import $on bad.jsonl
-err_has 'row 1: found 1 numbers, expected 2'
+err_has '^bad.jsonl:1: error: found 1 numbers, expected 2'
 printf 'x\t1 2\n' >bad.tsv
 run 1 vector import $on bad.tsv
-err_has 'not an absolute IRI'
+err_has '^bad.tsv:1: error: expected an absolute IRI or a blank node'
 run 2 vector import $on v.fvecs
 run 0 vector search $on --k 3 --results csv '[1,0]'
 out_is "$(printf 'item,distance\r\nhttp://x/a,0.0E0\r\nhttp://x/d,1.0E0\r\nhttp://x/b,1.4142135623730951E0\r\n')"
@@ -81,4 +81,20 @@ out_has '^7'
 "$QUOIN_SOURCE/examples/semantic-search/run.sh" "$quoin" "$tmp/E" >out 2>err
 note $? 'the example failed'
 out_has 'schema:Restaurant\|schema.org/Restaurant'
+# The README's commands and its table of answers.
+cd "$QUOIN_SOURCE" || exit
+sed -n 's/^    quoin \(load\|vector create\|vector import\) *--store S\(.*schemaorg.*\|.*--dimension 384\)$/\1 --store S\2/p' README.md >"$tmp/commands"
+while read -r line; do
+  # shellcheck disable=SC2086
+  "$quoin" $(echo "$line" | sed "s|--store S|--store $tmp/README|") >"$tmp/out" 2>"$tmp/err"
+  note $? "README: $line"
+done <"$tmp/commands"
+[ "$(wc -l <"$tmp/commands")" = 3 ]
+note $? 'the README has other commands'
+sed -n '/^```sparql/,/^```/p' README.md | grep -v '```' >"$tmp/README.rq"
+sed -n '/^    class  /,/^$/s/^    //p' README.md | sed 's/ *$//' >"$tmp/expected"
+cd "$tmp" || exit
+run 0 query --store README --results table --query-file README.rq
+grep -v '^(' out | sed 's/ *$//' >found
+check cmp expected found
 finish
