@@ -1,11 +1,18 @@
 #!/usr/bin/env python3
-"""Quoin's vector graph beside hnswlib, usearch and faiss (PyPI), in one run, over the same vectors.
+"""Quoin's vectors beside hnswlib, usearch and faiss (PyPI), in one run, over the same vectors.
 
-    bench/vector_peers.py --build build/release DATA [--metric cosine] [--only curve,filter,...] [--plot DIR]
+    bench/vector_peers.py --build build/release DATA [--metric cosine] [--only build,curve,...] [--curves TSV]
 
 DATA: a folder with base*.npy, query*.npy and neighbours100*.npy (bench/vector_data.py makes one). M 16,
-efConstruction 200, k 10. Queries per second are 1 / processor time of the thread, so that other work on the
-machine counts less; batches on one thread: peers get all queries in one call. Prints Markdown.
+efConstruction 200, k 10. Tables, each with the command line that gives it alone:
+  build    vectors a second on one thread (processor time) and two (the clock), bytes on disk, time to open
+  curve    queries a second at equal recall, one thread, processor time; peers get all queries in one call
+  single   microseconds of single calls at effort 80, p50 and p99, by the clock
+  threads  queries a second of two threads at recall 0.95, by the clock
+  filter   queries a second at the recall in 50, 10, 1 and 0.1 % of the vectors, random and correlated
+"Quoin" is the graph in process; "store" a store through the public interface, terms and snapshots included.
+Rates by processor time bear others on the machine, those by the clock do not. --kept FOLDER keeps the indexes
+of the peers for the next table. Prints Markdown.
 """
 import argparse, glob, os, subprocess, sys, tempfile, time
 import numpy as np
@@ -17,6 +24,7 @@ K, M, EFC = 10, 16, 200
 EFS = [10, 16, 24, 32, 48, 64, 96, 160, 256]
 TARGETS = [0.90, 0.95, 0.99, 0.995]
 SHARES = [0.5, 0.1, 0.01, 0.001]
+CODES = ["f32", "f16", "i8"]
 
 
 def recall(found, truth):
@@ -49,9 +57,9 @@ class Hnswlib:
         self.index.add_items(base, num_threads=threads)
         self.index.set_num_threads(1)
 
-    def search(self, query, ef):
+    def search(self, query, ef, threads=1):
         self.index.set_ef(ef)
-        return self.index.knn_query(query, K, num_threads=1)[0]
+        return self.index.knn_query(query, K, num_threads=threads)[0]
 
     def filtered(self, query, ef, allowed):
         self.index.set_ef(ef)
@@ -59,6 +67,12 @@ class Hnswlib:
 
     def save(self, path):
         self.index.save_index(path)
+
+    def load(self, path, metric, dims):
+        import hnswlib
+        self.index = hnswlib.Index(space={"cosine": "cosine", "l2": "l2"}[metric], dim=dims)
+        self.index.load_index(path)
+        self.index.set_num_threads(1)
 
 
 class Faiss:
@@ -84,9 +98,13 @@ class Faiss:
         self.index.add(base)
         faiss.omp_set_num_threads(1)
 
-    def search(self, query, ef):
+    def search(self, query, ef, threads=1):
         self.index.hnsw.efSearch = ef
-        return self.index.search(self.prepare(query), K)[1]
+        if threads == 1: return self.index.search(self.prepare(query), K)[1]
+        self.faiss.omp_set_num_threads(threads)
+        found = self.index.search(self.prepare(query), K)[1]
+        self.faiss.omp_set_num_threads(1)
+        return found
 
     def filtered(self, query, ef, allowed):
         bits = np.packbits(allowed, bitorder="little")
@@ -96,6 +114,12 @@ class Faiss:
 
     def save(self, path):
         self.faiss.write_index(self.index, path)
+
+    def load(self, path, metric, dims):
+        import faiss
+        self.faiss, self.metric = faiss, metric
+        faiss.omp_set_num_threads(1)
+        self.index = faiss.read_index(path)
 
 
 class Usearch:
@@ -108,19 +132,25 @@ class Usearch:
                            connectivity=M, expansion_add=EFC)
         self.index.add(np.arange(len(base)), base, threads=threads)
 
-    def search(self, query, ef):
+    def search(self, query, ef, threads=1):
         self.index.expansion_search = ef
-        return self.index.search(query, K, threads=1).keys
+        return self.index.search(query, K, threads=threads).keys
 
     def save(self, path):
         self.index.save(path)
 
+    def load(self, path, metric, dims):
+        from usearch.index import Index
+        self.index = Index.restore(path, view=True)
 
-def quoin(args, files, code, *commands):
-    program = os.path.join(args.build, "bench", "quoin-bench-vector")
-    out = subprocess.run([program, *files, args.metric, code, *map(str, commands)], capture_output=True,
-                         text=True, check=True).stdout
-    return [line.split("\t") for line in out.splitlines()]
+
+def quoin(args, files, code, *commands, store=None):
+    """Lines of quoin-bench-vector, or with a folder for it of quoin-bench-vector-store."""
+    program = os.path.join(args.build, "bench", "quoin-bench-vector" + ("-store" if store else ""))
+    out = subprocess.run([program, *files, args.metric, code, *([store] if store else []), *map(str, commands)],
+                         capture_output=True, text=True)
+    if out.returncode: sys.exit(f"{program}: {out.stderr.strip()}")
+    return [line.split("\t") for line in out.stdout.splitlines()]
 
 
 def at_recall(curve, target):
@@ -148,92 +178,181 @@ def find(folder, what):
     return sorted(glob.glob(os.path.join(folder, what + "*.npy")))[0]
 
 
+def unit(args, x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True) if args.metric == "cosine" else x
+
+
+def ready(args, folder, peers, base, threads):
+    """Peers with their indexes, built or taken from the folder; a row of the table of builds for each."""
+    rows = []
+    for peer in peers:
+        path = os.path.join(folder, peer.name.replace(" ", "-"))
+        cells = ["-", "-"]
+        if not os.path.exists(path) or "build" in args.only:
+            if "build" in args.only:
+                start = time.perf_counter()
+                peer.build(base, args.metric, threads)
+                cells[1] = number(len(base) / (time.perf_counter() - start))
+            start = time.process_time()
+            peer.build(base, args.metric, 1)
+            cells[0] = number(len(base) / (time.process_time() - start))
+            peer.save(path)
+        start = time.perf_counter()
+        peer.load(path, args.metric, base.shape[1])
+        opened = time.perf_counter() - start
+        rows.append((peer.name, *cells, f"{os.path.getsize(path) / len(base):.0f}", f"{1000 * opened:.1f}"))
+    return rows
+
+
+def builds(args, files, folder, base, rows):
+    for code in CODES:
+        lines = quoin(args, files, code, "build", 2, "build", 1, "open", folder, 64)
+        two, one = [l for l in lines if l[0] == "build"]
+        opened = next(l for l in lines if l[0] == "open")
+        rows.append(("Quoin " + code, number(len(base) / float(one[4])), number(float(two[3])),
+                     f"{int(opened[3]) / len(base):.0f}", f"{1000 * float(opened[2]):.2f}"))
+    table("Build: vectors a second on one thread (processor time) and on two (the clock), bytes a vector on disk, ms to open",
+          ["", "1 thread", "2 threads", "bytes", "open"], rows)
+
+
+def curves_of(args, files, folder, query, truth, peers):
+    curves = {}
+    for peer in peers:
+        curves[peer.name] = []
+        for ef in EFS:
+            found, seconds = timed(lambda: peer.search(query, ef))
+            curves[peer.name].append((recall(found, truth), len(query) / seconds))
+    for code in CODES:
+        lines = quoin(args, files, code, "build", 2, "curve", *EFS)
+        curves["Quoin " + code] = [(float(l[2]), float(l[3])) for l in lines if l[0] == "curve"]
+    lines = quoin(args, files, "i8", "curve", *EFS, store=folder)
+    curves["store i8"] = [(float(l[2]), float(l[3])) for l in lines if l[0] == "curve"]
+    rows = []
+    for target in TARGETS:
+        values = {name: at_recall(points, target) for name, points in curves.items()}
+        best = max((v for n, v in values.items() if v and n in [p.name for p in peers]), default=None)
+        f32 = max((v for n, v in values.items() if v and n in [p.name for p in peers] and "f32" in n), default=None)
+        ours = max((v for n, v in values.items() if v and n.startswith("Quoin")), default=None)
+        rows.append([target, *(number(v) for v in values.values()),
+                     f"{ours / best:.2f}" if ours and best else "-",
+                     f"{values['Quoin f32'] / f32:.2f}" if f32 and values["Quoin f32"] else "-"])
+    table("Queries a second at equal recall@10, one thread",
+          ["recall", *curves, "best ours / best peer", "f32 / best f32 peer"], rows)
+    if args.curves:
+        with open(args.curves, "w") as out:
+            out.write("recall@10\t" + "\t".join(curves) + "\n")
+            for i, points in enumerate(curves.values()):
+                for r, q in points:
+                    out.write(f"{r:.5f}" + "\t" * (i + 1) + f"{q:.0f}" + "\t" * (len(curves) - 1 - i) + "\n")
+
+
+def singles(args, files, folder, query, truth, peers):
+    def cells(r, p50, p99):
+        return f"{r:.4f}", f"{p50:.0f}", f"{p99:.0f}"
+    rows = []
+    for peer in peers:
+        times, found = [], []
+        for q in query:
+            start = time.perf_counter()
+            found.append(peer.search(q[None], 80)[0])
+            times.append(1e6 * (time.perf_counter() - start))
+        rows.append((peer.name, *cells(recall(found, truth), *np.percentile(times, [50, 99]))))
+    for code in CODES:
+        line = next(l for l in quoin(args, files, code, "build", 2, "curve", 80) if l[0] == "curve")
+        rows.append(("Quoin " + code, *cells(*map(float, (line[2], line[5], line[6])))))
+    line = next(l for l in quoin(args, files, "i8", "curve", 80, store=folder) if l[0] == "curve")
+    rows.append(("store i8", *cells(*map(float, (line[2], line[4], line[5])))))
+    table("Single calls at effort 80, microseconds (peers: with the call from Python, a few microseconds)",
+          ["", "recall", "p50", "p99"], rows)
+
+
+def threads_of(args, files, folder, query, truth, peers):
+    def row(name, points):
+        rows.append((name, number(at_recall(points, 0.95))))
+    rows, many = [], np.tile(query, (10, 1))
+    for peer in peers:
+        points = []
+        for ef in EFS:
+            best = 0
+            for _ in range(3):
+                start = time.perf_counter()
+                found = peer.search(many, ef, threads=2)
+                best = max(best, len(many) / (time.perf_counter() - start))
+            points.append((recall(found[:len(query)], truth), best))
+        row(peer.name, points)
+    for code in CODES:
+        lines = quoin(args, files, code, "build", 2, "threads", 2, *EFS)
+        row("Quoin " + code, [(float(l[2]), float(l[3])) for l in lines if l[0] == "threads"])
+    lines = quoin(args, files, "i8", "batch", 2, *EFS, store=folder)
+    row("store i8", [(float(l[2]), float(l[3])) for l in lines if l[0] == "batch"])
+    table("Queries a second of two threads at recall 0.95", ["", "queries/s"], rows)
+
+
+def filters(args, files, folder, base, query, peers):
+    rows, cases, commands = [], [], ["build", 1]
+    rng = np.random.default_rng(3)
+    axis = base @ (base[0] / np.linalg.norm(base[0]))
+    for kind in ("random", "correlated"):
+        for share in SHARES:
+            allowed = rng.random(len(base)) < share if kind == "random" else axis >= np.quantile(axis, 1 - share)
+            right = neighbours(base, query, K, args.metric, allowed)
+            bits, right_file = (os.path.join(folder, f"{what}-{len(cases)}.npy") for what in ("bits", "right"))
+            np.save(bits, allowed.astype(np.uint8))
+            np.save(right_file, right)
+            commands += ["filter", bits, right_file, 0]
+            cases.append((kind, share, allowed, right))
+    lines = [x for x in quoin(args, files, "i8", *commands) if x[0] == "filter"]
+    for (kind, share, allowed, right), l in zip(cases, lines):
+        cells = [kind, f"{share:.1%}", f"{float(l[3]):,.0f} at {float(l[2]):.4f} ({l[7]})"]
+        for peer, efs in ((p, (64, 200)) for p in peers):
+            best = None
+            for ef in efs:
+                some = query[:200]
+                start = time.process_time()
+                found = peer.filtered(some, ef, allowed)
+                qps = len(some) / (time.process_time() - start)
+                r = recall(found, right[:200])
+                if best is None or best[1] < float(l[2]) - 0.005: best = (qps, r)
+            cells.append(f"{best[0]:,.0f} at {best[1]:.4f}")
+        ids = np.flatnonzero(allowed)
+        points = unit(args, base)[ids]
+        some = unit(args, query)[:200]
+        start = time.process_time()
+        for q in some:
+            d = points @ q if args.metric == "cosine" else -((points - q) ** 2).sum(1)
+            np.argpartition(-d, min(K, len(d) - 1))[:K]
+        cells.append(f"{len(some) / (time.process_time() - start):,.0f} at 1")
+        rows.append(cells)
+    table("Filtered, queries per second at recall (our way in brackets, at the default effort)",
+          ["", "allowed", "Quoin i8", *(p.name for p in peers), "numpy, exact over the allowed"], rows)
+
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--metric", default="cosine", choices=["cosine", "l2"])
-    parser.add_argument("--only", default="curve,filter")
-    parser.add_argument("--curves", help="write the curves there as TSV: name, recall, queries per second")
+    parser.add_argument("--only", default="build,curve,single,threads,filter")
+    parser.add_argument("--peers", help="names; hnswlib f32, faiss f32 and SQ8, usearch i8 (l2: f16, its i8 are those of [-1, 1])")
+    parser.add_argument("--curves", help="write the curves there, for bench/plot.py")
+    parser.add_argument("--kept", help="keep the peers' indexes there, or take those that are there")
     parser.add_argument("data")
     args = parser.parse_args()
     files = [find(args.data, "base"), find(args.data, "query"), find(args.data, "neighbours100")]
     base, query, truth = (np.load(f) for f in files)
     base, query = base.astype(np.float32), query.astype(np.float32)
-    peers = [Hnswlib(), Faiss("f32"), Faiss("SQ8"), Usearch("i8")]
-    curves, builds = {}, []
-    folder = tempfile.mkdtemp(prefix="quoin-vectors-")
-    for peer in peers:
-        start = time.process_time()
-        peer.build(base, args.metric, 1)
-        spent = time.process_time() - start
-        path = os.path.join(folder, "index")
-        peer.save(path)
-        builds.append((peer.name, number(len(base) / spent), f"{os.path.getsize(path) / len(base):.0f}"))
-        points = []
-        for ef in EFS:
-            found, seconds = timed(lambda: peer.search(query, ef))
-            points.append((recall(found, truth), len(query) / seconds))
-        curves[peer.name] = points
-    for code in ("f32", "f16", "i8"):
-        lines = quoin(args, files, code, "build", 1, "curve", *EFS, "open", folder, 64)
-        curves["Quoin " + code] = [(float(l[2]), float(l[3])) for l in lines if l[0] == "curve"]
-        made = next(l for l in lines if l[0] == "build")
-        size = next(l for l in lines if l[0] == "open")
-        builds.append(("Quoin " + code, number(len(base) / float(made[4])), f"{int(size[3]) / len(base):.0f}"))
-        print(f"Quoin {code}: open {float(size[2]) * 1000:.2f} ms, record {made[5]} bytes, links {made[6]} a node")
-    table("Build on one thread (vectors per second of processor time) and bytes a vector on disk",
-          ["", "vectors/s", "bytes"], builds)
-    rows = []
-    for target in TARGETS:
-        values = {name: at_recall(points, target) for name, points in curves.items()}
-        theirs = [(v, n) for n, v in values.items() if v and not n.startswith("Quoin")]
-        ours = [(v, n) for n, v in values.items() if v and n.startswith("Quoin")]
-        ratio = f"{max(ours)[0] / max(theirs)[0]:.2f}" if ours and theirs else "-"
-        rows.append([target, *(number(values[n]) for n in curves), ratio])
-    table("Queries per second at equal recall@10", ["recall", *curves, "best ours / best peer"], rows)
-    if args.curves:
-        with open(args.curves, "w") as out:
-            for name, points in curves.items():
-                for r, q in points:
-                    out.write(f"{name}\t{r:.5f}\t{q:.0f}\n")
-    if "filter" in args.only:
-        rows, cases, commands = [], [], ["build", 1]
-        rng = np.random.default_rng(3)
-        axis = base @ (base[0] / np.linalg.norm(base[0]))
-        for kind in ("random", "correlated"):
-            for share in SHARES:
-                allowed = rng.random(len(base)) < share if kind == "random" else axis >= np.quantile(axis, 1 - share)
-                right = neighbours(base, query, K, args.metric, allowed)
-                bits, right_file = (os.path.join(folder, f"{what}-{len(cases)}.npy") for what in ("bits", "right"))
-                np.save(bits, allowed.astype(np.uint8))
-                np.save(right_file, right)
-                commands += ["filter", bits, right_file, 0]
-                cases.append((kind, share, allowed, right))
-        lines = [x for x in quoin(args, files, "i8", *commands) if x[0] == "filter"]
-        for (kind, share, allowed, right), l in zip(cases, lines):
-            cells = [kind, f"{share:.1%}", f"{float(l[3]):,.0f} at {float(l[2]):.4f} ({l[7]})"]
-            for peer, efs in ((peers[1], (64, 200)), (peers[2], (64, 200))):
-                best = None
-                for ef in efs:
-                    some = query[:200]
-                    start = time.process_time()
-                    found = peer.filtered(some, ef, allowed)
-                    qps = len(some) / (time.process_time() - start)
-                    r = recall(found, right[:200])
-                    if best is None or best[1] < float(l[2]) - 0.005: best = (qps, r)
-                cells.append(f"{best[0]:,.0f} at {best[1]:.4f}")
-            ids = np.flatnonzero(allowed)
-            points = peers[1].prepare(base)[ids]
-            some = peers[1].prepare(query)[:200]
-            start = time.process_time()
-            for q in some:
-                d = points @ q if args.metric == "cosine" else -((points - q) ** 2).sum(1)
-                np.argpartition(-d, min(K, len(d) - 1))[:K]
-            cells.append(f"{len(some) / (time.process_time() - start):,.0f} at 1")
-            rows.append(cells)
-        table("Filtered, queries per second at recall (our way in brackets, at the default effort)",
-              ["", "allowed", "Quoin i8", "faiss f32", "faiss SQ8", "numpy, exact over the allowed"], rows)
-
+    every = [Hnswlib(), *map(Faiss, ("f32", "fp16", "SQ8")), *map(Usearch, ("f32", "f16", "i8"))]
+    usual = "hnswlib f32,faiss f32,faiss SQ8,usearch " + ("f16" if args.metric == "l2" else "i8")
+    peers = [p for p in every if p.name in (args.peers or usual).split(",")]
+    with tempfile.TemporaryDirectory(prefix="quoin-vectors-") as folder:
+        if args.kept: os.makedirs(args.kept, exist_ok=True)
+        rows = ready(args, args.kept or folder, peers, base, 2)
+        if "build" in args.only: builds(args, files, folder, base, rows)
+        if "curve" in args.only: curves_of(args, files, folder, query, truth, peers)
+        if "single" in args.only: singles(args, files, folder, query, truth, peers)
+        if "threads" in args.only: threads_of(args, files, folder, query, truth, peers)
+        if "filter" in args.only:
+            filters(args, files, folder, base, query, [p for p in peers if p.name.startswith("faiss")])
 
 if __name__ == "__main__":
     main()
