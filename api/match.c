@@ -91,10 +91,8 @@ read_term(api_rows *rows, size_t k, atom_id id, quoin_error *err)
     *out = (rdf_term){0};
     return QUOIN_OK;
   }
-  if (atom_id_kind(id) == ATOM_LOCAL) {
-    assert(rows->local);
+  if (atom_id_kind(id) == ATOM_LOCAL)
     return atom_local_term(out, rows->local, id, &rows->arena, err);
-  }
   return atom_read(out, rows->atoms, id, &rows->arena, err);
 }
 

@@ -307,7 +307,7 @@ atom_id atom_blank_new_many(atom_store *store, uint64_t n);
 void atom_blank_reserve(atom_store *store, uint64_t blanks);
 
 /* The term of `id`. Spans point into `arena`, into the mapping (valid while pinned) or to static
- * text. CORRUPT names file and offset. Not for ATOM_LOCAL and ATOM_NONE. Any thread with a pin. */
+ * text. CORRUPT names file and offset. Any thread with a pin. */
 quoin_status atom_read(rdf_term *out, const atom_store *store, atom_id id, base_arena *arena,
                        quoin_error *err);
 /* Ask the processor for what atom_read(id) will touch. */
@@ -395,9 +395,10 @@ quoin_status atom_local_intern(atom_id *out, atom_local *local, const rdf_term *
 quoin_status atom_local_spellings(atom_id **out, size_t *n, const atom_local *local,
                                   const rdf_term *term, uint64_t count, base_arena *arena,
                                   quoin_error *err);
-/* Spans are valid until reset or free. A vector is an RDF_VECTOR. */
+/* Spans are valid until reset or free. A vector is an RDF_VECTOR. An id that was not made here is
+ * RDF_NONE: it may come from a damaged file. `local` may be NULL. */
 void atom_local_read(rdf_term *out, const atom_local *local, atom_id id);
-/* The same with the text of a vector, made in `arena`. */
+/* The same with the text of a vector, made in `arena`. CORRUPT for an id that was not made here. */
 quoin_status atom_local_term(rdf_term *out, const atom_local *local, atom_id id, base_arena *arena,
                              quoin_error *err);
 /* A vector is an RDF_LITERAL. */

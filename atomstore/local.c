@@ -200,6 +200,9 @@ atom_local_term(rdf_term *out, const atom_local *local, atom_id id, base_arena *
   if (atom_local_vector(&values, &dimension, local, id))
     return rdf_vector_text(out, values, dimension, arena, err);
   atom_local_read(out, local, id);
+  if (out->kind == RDF_NONE)
+    return base_fail(err, QUOIN_ERR_CORRUPT, "no term has the id %016llx",
+                     (unsigned long long)id.bits);
   return QUOIN_OK;
 }
 
@@ -215,8 +218,11 @@ void
 atom_local_read(rdf_term *out, const atom_local *local, atom_id id)
 {
   uint64_t number = atom_id_payload(id);
-  assert(atom_id_kind(id) == ATOM_LOCAL && number >= 1 && number <= local->count);
-  *out = local->terms[number - 1];
+  assert(atom_id_kind(id) == ATOM_LOCAL);
+  if (local && number >= 1 && number <= local->count)
+    *out = local->terms[number - 1];
+  else
+    *out = (rdf_term){.kind = RDF_NONE};
 }
 
 uint64_t

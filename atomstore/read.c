@@ -258,7 +258,6 @@ atom_read(rdf_term *out, const atom_store *store, atom_id id, base_arena *arena,
   atom_kind kind = atom_id_kind(id);
   uint64_t number = atom_id_payload(id);
   *out = (rdf_term){.kind = RDF_NONE};
-  assert(kind != ATOM_NONE && kind != ATOM_LOCAL);
   if (atom_id_is_inline(id) || kind == ATOM_BLANK) return atom_inline_term(out, id, arena, err);
   atom_assert_reader(store, "atom_read");
   if (kind == ATOM_PREFIX || !atom_kind_is_stored(kind) || number > atom_store_terms(store))

@@ -453,6 +453,30 @@ test_intern__local_ids_name_terms_of_one_query(void **state)
   atom_local_free(NULL);
 }
 
+/* Ids that only a damaged file can hold: an error, whatever table of local terms there is. */
+static void
+test_intern__ids_of_nothing_are_corruption(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  atom_local *local;
+  base_arena arena;
+  rdf_term term;
+  const rdf_term one = {.kind = RDF_IRI, .value = base_span("http://e.org/one")};
+  atom_id id;
+  base_arena_init(&arena, base_alloc_default());
+  assert_ok(atom_local_new(&local, base_alloc_default(), &err));
+  assert_ok(atom_local_intern(&id, local, &one, &err));
+  for (uint64_t number = 0; number < 4; number++) {
+    atom_id beyond = atom_id_make(ATOM_LOCAL, number == 1 ? UINT64_C(1) << 57 : number);
+    assert_int_equal(atom_local_term(&term, local, beyond, &arena, &err), QUOIN_ERR_CORRUPT);
+    assert_int_equal(atom_local_kind(local, beyond), RDF_NONE);
+    assert_int_equal(atom_local_term(&term, NULL, beyond, &arena, &err), QUOIN_ERR_CORRUPT);
+  }
+  atom_local_free(local);
+  base_arena_clear(&arena);
+}
+
 static void
 assert_spellings(const fixture *f, rdf_term term, uint64_t mark, const atom_id *ids, size_t n)
 {
@@ -523,6 +547,7 @@ main(void)
       cmocka_unit_test(test_intern__reads_what_was_closed),
       cmocka_unit_test(test_intern__numbers_the_same_in_an_overlay),
       cmocka_unit_test(test_intern__local_ids_name_terms_of_one_query),
+      cmocka_unit_test(test_intern__ids_of_nothing_are_corruption),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
