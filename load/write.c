@@ -114,6 +114,14 @@ expect(load_writer *w, const load_packet *packet, atom_store *atoms)
   atom_store_expect(atoms, w->terms_before + (uint64_t)all);
 }
 
+/* How much of the input was taken, if that is known. */
+static double
+share_taken(const load_writer *w)
+{
+  if (!w->text_total || !w->text_taken || w->text_taken > w->text_total) return 1;
+  return (double)w->text_taken / (double)w->text_total;
+}
+
 quoin_status
 load_writer_take(load_writer *w, const load_packet *packet, quoin_error *err)
 {
@@ -124,10 +132,13 @@ load_writer_take(load_writer *w, const load_packet *packet, quoin_error *err)
   if (!st)
     st = atom_intern_hashed(w->ids, atoms, packet->terms, packet->hashes,
                             packet->is_prepared ? packet->prepared : NULL, packet->n_terms, err);
-  if (st) return st;
-  expect(w, packet, atoms);
-  make_quads(w, packet);
-  return quad_bulk_add(w->bulk, w->quads, packet->n_quads, err);
+  if (!st) {
+    expect(w, packet, atoms);
+    make_quads(w, packet);
+    st = quad_bulk_add(w->bulk, w->quads, packet->n_quads, err);
+  }
+  if (st == QUOIN_ERR_NO_SPACE) quad_bulk_explain(w->bulk, share_taken(w), err);
+  return st;
 }
 
 quoin_status

@@ -35,9 +35,11 @@ struct quad_bulk {
   uint64_t terms, blanks;      /* where to roll back to */
   bool within;                 /* the role is the caller's */
   gathered set[2][QUAD_PARTS]; /* to add, to remove */
+  size_t building[QUAD_PARTS]; /* of them, in the sort or being written */
   quad_run *spill[BULK_SPILLS];
   size_t spills;
-  uint64_t term_bytes; /* of the atom store when its pages were last given back */
+  uint64_t term_bytes;  /* of the atom store when its pages were last given back */
+  uint64_t atoms_began; /* bytes of all its files at the beginning */
   quoin_status failed;
 };
 
@@ -48,6 +50,16 @@ atom_bytes(const quad_bulk *bulk)
 
   atom_store_stats(&stats, bulk->store->atoms);
   return stats.term_bytes;
+}
+
+/* Bytes of what the files of the atom store hold. */
+static uint64_t
+atom_file_bytes(const quad_bulk *bulk)
+{
+  atom_stats stats;
+
+  atom_store_stats(&stats, bulk->store->atoms);
+  return stats.term_bytes + stats.offset_bytes + stats.table_bytes + stats.vector_bytes;
 }
 
 static quoin_status
@@ -74,6 +86,7 @@ begin(quad_bulk **out, quad_store *store, bool within, uint64_t memory_bytes, un
   bulk->terms = atom_store_terms(store->atoms);
   bulk->blanks = atom_store_blanks(store->atoms);
   bulk->term_bytes = atom_bytes(bulk);
+  bulk->atoms_began = atom_file_bytes(bulk);
   *out = bulk;
   return QUOIN_OK;
 }
@@ -238,6 +251,73 @@ make_net(quad_ranks *r, quad_bulk *bulk, unsigned part, bool remove, quoin_error
   return st;
 }
 
+/* ---- room on the disk ------------------------------------------------------------------------ */
+
+/* Bytes that one order of a quad takes: about 5, 1.5 where much repeats. */
+enum { ORDER_BYTES_LEAST = 1, ORDER_BYTES_USUAL = 5 };
+
+/* Entries of all orders of what is gathered, and bytes of what is spilled. */
+static void
+count_room(uint64_t *entries, uint64_t *spilled, const quad_bulk *bulk)
+{
+  unsigned orders = (unsigned)__builtin_popcount(bulk->store->manifest.orders);
+
+  *entries = *spilled = 0;
+  for (unsigned part = 0; part < QUAD_PARTS; part++)
+    *entries += (bulk->set[0][part].n + bulk->set[1][part].n + bulk->building[part]) *
+                (part == QUAD_PART_DEFAULT && orders > 6 ? 6 : orders);
+  for (size_t i = 0; i < bulk->spills; i++)
+    *spilled += bulk->spill[i]->bytes;
+}
+
+static uint64_t
+megabytes(uint64_t bytes)
+{
+  return (bytes >> 20) + 1;
+}
+
+static quoin_status
+fail_no_space(uint64_t needed, uint64_t have, quoin_error *err)
+{
+  if (needed <= have) needed = have + 1; /* it is known not to be enough */
+  return base_fail(err, QUOIN_ERR_NO_SPACE,
+                   "the disk is full: the load needs about %llu MB more, %llu MB are free: about "
+                   "%llu MB are missing",
+                   (unsigned long long)megabytes(needed), (unsigned long long)(have >> 20),
+                   (unsigned long long)megabytes(needed - have));
+}
+
+/* Refuse a load whose run cannot fit, before it is written. */
+static quoin_status
+check_disk(const quad_bulk *bulk, quoin_error *err)
+{
+  uint64_t entries, spilled, have;
+
+  if (base_dir_free_bytes(&have, &bulk->store->dir, NULL)) return QUOIN_OK; /* writing will tell */
+  count_room(&entries, &spilled, bulk);
+  if (have >= entries * ORDER_BYTES_LEAST + spilled) return QUOIN_OK;
+  return fail_no_space(entries * ORDER_BYTES_USUAL + spilled, have, err);
+}
+
+void
+quad_bulk_explain(const quad_bulk *bulk, double share, quoin_error *err)
+{
+  uint64_t entries, spilled, have, atoms = atom_file_bytes(bulk) - bulk->atoms_began;
+  int os_errno = err ? err->os_errno : 0;
+
+  assert(share > 0 && share <= 1);
+  if (!os_errno || err->status != QUOIN_ERR_NO_SPACE) return; /* a quota says so itself */
+  if (base_dir_free_bytes(&have, &bulk->store->dir, NULL)) return;
+  count_room(&entries, &spilled, bulk);
+  double runs = ((double)entries * ORDER_BYTES_USUAL + (double)spilled) / share;
+  double terms = (double)atoms * (1 / share - 1);
+  char file[sizeof err->file];
+  memcpy(file, err->file, sizeof file);
+  (void)!fail_no_space((uint64_t)(runs + terms), have, err);
+  memcpy(err->file, file, sizeof file);
+  err->os_errno = os_errno;
+}
+
 /* ---- runs ------------------------------------------------------------------------------------ */
 
 /* Sort what is gathered to be added (or removed), leave out what is there (or not), write it; *n
@@ -255,6 +335,7 @@ build(quad_writer *w, uint64_t *n, quad_bulk *bulk, bool remove, base_cancel *ca
     unsigned keys = part_keys(part);
     quad_ranks r;
     if (!g->n) continue;
+    bulk->building[part] = g->n;
     st = quad_ranks_new(&r, g->data, g->n, g->room, keys, bulk->threads, bulk->store->mem, err);
     *g = (gathered){0}; /* taken over */
     if (st) return st;
@@ -265,6 +346,7 @@ build(quad_writer *w, uint64_t *n, quad_bulk *bulk, bool remove, base_cancel *ca
     *n += r.n;
     if (!st && r.n) st = quad_build_orders(w, part, &r, remove, cancel, err);
     quad_ranks_clear(&r);
+    if (!st) bulk->building[part] = 0;
   }
   return st;
 }
@@ -387,31 +469,6 @@ quad_bulk_remove(quad_bulk *bulk, const quad *quads, size_t n, quoin_error *err)
   return take(bulk, true, quads, n, err);
 }
 
-/* Bytes that a run of the quads at hand may take: one order is about 5 bytes a quad, 1.5 where much
- * repeats. */
-enum { ORDER_BYTES_LEAST = 1, ORDER_BYTES_USUAL = 5 };
-
-/* Refuse a load whose run cannot fit, before it is written. */
-static quoin_status
-check_disk(const quad_bulk *bulk, quoin_error *err)
-{
-  const quad_store *store = bulk->store;
-  uint64_t entries = 0, have;
-  unsigned orders = (unsigned)__builtin_popcount(store->manifest.orders);
-
-  for (unsigned part = 0; part < QUAD_PARTS; part++)
-    entries += bulk->set[0][part].n * (part == QUAD_PART_DEFAULT && orders > 6 ? 6 : orders);
-  for (size_t i = 0; i < bulk->spills; i++)
-    entries += bulk->spill[i]->bytes / ORDER_BYTES_LEAST;
-  if (base_dir_free_bytes(&have, &store->dir, NULL)) return QUOIN_OK; /* the writing will tell */
-  if (have >= entries * ORDER_BYTES_LEAST) return QUOIN_OK;
-  return base_fail(err, QUOIN_ERR_NO_SPACE,
-                   "the load needs about %llu MB on disk, %llu MB are free: about %llu are missing",
-                   (unsigned long long)(entries * ORDER_BYTES_USUAL >> 20),
-                   (unsigned long long)(have >> 20),
-                   (unsigned long long)((entries * ORDER_BYTES_USUAL - have) >> 20));
-}
-
 /* The one run of the load, under its real name; *run NULL when nothing is new. */
 static quoin_status
 make_run(quad_run **run, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
@@ -473,7 +530,7 @@ quad_bulk_publish(uint64_t *added, uint64_t *removed, quad_bulk *bulk, base_canc
   quoin_status st = bulk->failed;
 
   if (st) base_fail(err, st, "the load failed before its end");
-  if (!st) st = make_run(&run, bulk, cancel, err);
+  if (!st && (st = make_run(&run, bulk, cancel, err))) quad_bulk_explain(bulk, 1, err);
   if (!st && run) {
     n = run->entries;
     dead = run->tombstones;

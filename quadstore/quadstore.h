@@ -239,6 +239,10 @@ quoin_status quad_bulk_add(quad_bulk *bulk, const quad *quads, size_t n, quoin_e
 quoin_status quad_bulk_finish(uint64_t *added, quad_bulk *bulk, base_cancel *cancel,
                               quoin_error *err);
 void quad_bulk_abort(quad_bulk *bulk); /* NULL is fine; the atoms are rolled back */
+/* Where a system call found the disk full while `share` (more than 0, at most 1) of the input was
+ * read: put into *err (may be NULL) how much the load needs and how much is free. Other errors stay
+ * as they are. */
+void quad_bulk_explain(const quad_bulk *bulk, double share, quoin_error *err);
 
 /* ---- the rest
  * ---------------------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 # Faults under the store: each call on stored data fails, is cut short or is the last one; each
 # allocation fails; bits are wrong. QUOIN_CRASH_SEEDS tries more, for long runs.
-foreach(name power errors memory flips)
+foreach(name power errors memory flips space)
   quoin_fault_test(crash.${name} SOURCES crash/test_crash_${name}.c MODULES load TIMEOUT 900)
 endforeach()
 # For scripts/kill9.
