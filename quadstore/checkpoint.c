@@ -243,29 +243,21 @@ quad_store_save(quad_store *store, quad_run *extra, quoin_error *err)
   return QUOIN_OK;
 }
 
-quoin_status
-quad_store_checkpoint(quad_store *store, quoin_error *err)
+bool
+quad_store_is_saved(const quad_store *store)
 {
   const quad_participant *p = &store->participant;
-  bool clean = !(p->is_unsaved && p->is_unsaved(p->self)) &&
-               store->version->number == atomic_load(&store->saved) && !store->log.bytes &&
-               store->log.file.fd < 0;
 
-  if (clean && store->version->n_runs == store->manifest.n_runs) return QUOIN_OK;
-  return quad_store_save(store, NULL, err);
+  return !(p->is_unsaved && p->is_unsaved(p->self)) &&
+         store->version->number == atomic_load(&((quad_store *)(uintptr_t)store)->saved) &&
+         !store->log.bytes && store->log.file.fd < 0 &&
+         store->version->n_runs == store->manifest.n_runs;
 }
 
 quoin_status
-quad_checkpoint(quad_store *store, quoin_error *err)
+quad_store_checkpoint(quad_store *store, quoin_error *err)
 {
-  quoin_status st = quad_store_may_write(store, err);
-
-  if (st) return st;
-  if ((st = quad_store_enter_idle(store, NULL, err))) return st;
-  st = quad_store_may_write(store, err);
-  if (!st) st = quad_store_checkpoint(store, err);
-  quad_store_leave(store);
-  return st;
+  return quad_store_is_saved(store) ? QUOIN_OK : quad_store_save(store, NULL, err);
 }
 
 /* ---- stale files ---------------------------------------------------------------------------- */

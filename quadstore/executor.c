@@ -1,9 +1,10 @@
 /* quadstore/executor.c - the store's thread for flushes and merges.
  *
- * When the runs in memory, or the log, reach their bound, the writer freezes the runs and ends the
- * segment of the log: both short. The thread writes them as one run file, then a manifest whose log
- * begins at the next segment, and takes the writer role for as long as it takes to put the file
- * into the version where the frozen runs were. Commits go on meanwhile, into a second set.
+ * When the runs in memory, or the log, reach their bound, or no commit has come for a while, the
+ * runs are frozen and the segment of the log ends: both short (maintain.c). The thread writes them
+ * as one run file, then a manifest whose log begins at the next segment, and takes the writer role
+ * for as long as it takes to put the file into the version where the frozen runs were. Commits go
+ * on meanwhile, into a second set.
  *
  * One thread does all, so it looks up between batches of rows: a merge of files lets a flush come
  * between, and both let merges in memory that are too large for a commit. What a merge of files
@@ -62,9 +63,8 @@ take_role(quad_store *store)
 
 /* ---- what is due ---------------------------------------------------------------------------- */
 
-/* With the role: see again what is due. */
-static void
-look(quad_store *store)
+void
+quad_executor_look(quad_store *store)
 {
   quad_executor *e = &store->executor;
   const quad_version *v = store->version;
@@ -229,6 +229,7 @@ flush(quad_store *store)
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_status st = next_version(&next, store, &err);
 
+  e->flushing = true;
   if (st) goto done;
   m.log_first = e->mark.segment;
   m.log_lineage = store->log.lineage;
@@ -258,6 +259,8 @@ flush(quad_store *store)
 
 done:
   if (st) job_failed(store, &err);
+  e->flushing = false;
+  base_cond_broadcast(&e->idle); /* a checkpoint may wait for it */
   quad_run_release(run);
   quad_version_release(next);
   quad_version_release(v);
@@ -372,12 +375,12 @@ poll_wishes(quad_store *store, bool files, quoin_error *err)
   }
   if (!(atomic_load_explicit(&e->wishes, memory_order_relaxed) & allowed)) return QUOIN_OK;
   take_role(store);
-  look(store);
+  quad_executor_look(store);
   if (atomic_load(&e->wishes) & WISH_FOLD)
     fold(store);
   else if (atomic_load(&e->wishes) & allowed)
     flush(store);
-  look(store);
+  quad_executor_look(store);
   leave_role(store);
   return QUOIN_OK;
 }
@@ -391,7 +394,7 @@ run_job(quad_store *store)
   quad_executor *e = &store->executor;
   uint32_t wishes;
 
-  look(store);
+  quad_executor_look(store);
   wishes = atomic_load(&e->wishes);
   if (!wishes) return false;
   e->busy = true;
@@ -423,11 +426,14 @@ executor_main(void *arg)
       base_cond_broadcast(&e->idle);
       continue; /* the role was away: see all again before the wait */
     }
+    if (e->rest_ns && !atomic_load(&e->waiting) && base_clock_ns() >= e->rest_ns)
+      quad_store_rest(store);
     if (!atomic_load(&e->waiting) && run_job(store)) continue;
     wake = e->failed.status ? e->retry_ns : 0;
     if (atomic_load(&e->waiting)) wake = base_clock_ns() + WAITING_NS; /* they may give up */
     sync = atomic_load(&e->sync_ns);
     if (sync && (!wake || sync < wake)) wake = sync;
+    if (e->rest_ns && !atomic_load(&e->waiting) && (!wake || e->rest_ns < wake)) wake = e->rest_ns;
     if (wake)
       (void)base_cond_wait_until(&e->work, &store->writer, wake);
     else
@@ -437,13 +443,13 @@ executor_main(void *arg)
   return NULL;
 }
 
-/* False: no thread is to be had. */
-static bool
-start(quad_store *store)
+bool
+quad_executor_start(quad_store *store)
 {
   quad_executor *e = &store->executor;
   sigset_t all, before;
 
+  if (e->inline_jobs) return false;
   if (e->started) return true;
   (void)sigfillset(&all); /* the program's signals are its own threads' */
   (void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -452,12 +458,27 @@ start(quad_store *store)
   return e->started;
 }
 
+void
+quad_executor_begin(quad_store *store)
+{
+  quad_executor *e = &store->executor;
+
+  quad_executor_look(store);
+  if (!atomic_load_explicit(&e->wishes, memory_order_relaxed)) return;
+  if (!quad_executor_start(store)) e->inline_jobs = true;
+  if (!e->inline_jobs)
+    base_cond_signal(&e->work);
+  else
+    while (run_job(store)) {
+    }
+}
+
 bool
 quad_executor_sync_later(quad_store *store, uint64_t ns)
 {
   quad_executor *e = &store->executor;
 
-  if (e->inline_jobs || !start(store)) return false;
+  if (!quad_executor_start(store)) return false;
   if (atomic_load_explicit(&e->sync_ns, memory_order_relaxed)) return true;
   atomic_store(&e->sync_ns, base_clock_ns() + ns);
   base_cond_signal(&e->work);
@@ -469,8 +490,8 @@ quad_executor_stop(quad_store *store)
 {
   quad_executor *e = &store->executor;
 
-  if (!e->started) return;
   atomic_store(&e->stop, true);
+  if (!e->started) return;
   base_mutex_lock(&store->writer);
   base_cond_signal(&e->work);
   base_mutex_unlock(&store->writer);
@@ -515,63 +536,4 @@ quad_store_wait_idle(quad_store *store, quoin_error *err)
   store->reserved = false;
   if (atomic_fetch_sub(&e->waiting, 1) == 1 && !st) base_cond_signal(&e->work);
   return st;
-}
-
-/* ---- when ----------------------------------------------------------------------------------- */
-
-/* The runs in memory freeze and the log goes on in another segment. */
-static void
-freeze(quad_store *store)
-{
-  quad_executor *e = &store->executor;
-  const quad_version *now = store->version;
-  quad_version *v;
-
-  if (quad_version_like(&v, now, now->n_runs, store->mem, NULL)) return; /* next time */
-  if (quad_store_poison(store, quad_log_rotate(&store->log, NULL))) {
-    quad_version_release(v);
-    return;
-  }
-  for (size_t i = 0; i < now->n_runs; i++)
-    quad_version_push(v, now->runs[i]);
-  v->frozen = now->n_runs - quad_version_disk(now);
-  e->mark.segment = store->log.segment;
-  e->mark.sequence = store->log.sequence;
-  e->mark.bytes = store->log.bytes;
-  e->mark.version = v->number;
-  e->mark.terms = v->terms;
-  e->flush = true;
-  quad_store_publish(store, v);
-}
-
-void
-quad_store_maintain(quad_store *store, uint64_t bytes)
-{
-  quad_executor *e = &store->executor;
-
-  if (atomic_load_explicit(&store->poisoned, memory_order_relaxed)) return;
-  if (!e->flush && (quad_version_memory(store->version) >= store->memory_bytes ||
-                    store->log.bytes >= QUAD_LOG_BYTES))
-    freeze(store);
-  look(store);
-  if (atomic_load_explicit(&e->wishes, memory_order_relaxed)) {
-    if (!e->inline_jobs && !start(store)) e->inline_jobs = true;
-    if (!e->inline_jobs)
-      base_cond_signal(&e->work);
-    else
-      while (run_job(store)) {
-      }
-  }
-  quad_store_charge(store, bytes);
-}
-
-void
-quad_executor_settle(quad_store *store)
-{
-  quad_executor *e = &store->executor;
-
-  e->flush = false;
-  e->failed.status = QUOIN_OK;
-  look(store);
-  quad_store_charge(store, 0);
 }

@@ -56,7 +56,8 @@ pressure(const quad_store *store)
   const quad_executor *e = &store->executor;
   double memory = (double)quad_version_memory(store->version) / (double)store->memory_bytes, p = 0;
 
-  if (e->flush) p = larger(memory, (double)(store->log.bytes - e->mark.bytes) / QUAD_LOG_BYTES);
+  if (e->flush)
+    p = larger(memory, (double)(store->log.bytes - e->mark.bytes) / (double)store->log_bound);
   if (quad_version_crowded(store->version)) { /* the next flush makes one run more */
     double runs = (double)quad_version_disk(store->version) + (memory < 1 ? memory : 1);
     p = larger(p, runs / (QUAD_DISK_RUNS + 1));

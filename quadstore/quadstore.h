@@ -57,6 +57,12 @@ typedef struct quad_store_options {
   /* What a transaction may hold in memory: more goes to files, and it is committed as a run file
    * and a manifest instead of through the log. 0: 64 MiB. */
   uint64_t txn_bytes;
+  /* Of the log that is not on its way into a run file: beyond, the runs in memory freeze, whatever
+   * they hold. 0: 256 MiB. */
+  uint64_t log_bytes;
+  /* After so long without a commit the runs in memory go to disk, and the log goes: within twice as
+   * long. 0: 5 s. UINT64_MAX: never. */
+  uint64_t rest_ms;
   /* How long a commit, load, checkpoint, clear or compaction waits for other writers and for
    * maintenance before it fails with TIMEOUT, having done nothing; 0: as long as it takes. */
   uint64_t wait_ms;
@@ -194,7 +200,9 @@ quoin_status quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *
 quoin_status quad_txn_commit(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *err);
 void quad_txn_abort(quad_txn *txn); /* NULL is fine */
 
-/* Flush memory runs to disk, sync atoms, replace the manifest, drop the log. */
+/* What is committed by now goes from memory to disk, and its log goes. The store's thread does it:
+ * commits go on meanwhile. Errors: what keeps it from being done (it is tried again in the
+ * background), TIMEOUT after `wait_ms`. */
 quoin_status quad_checkpoint(quad_store *store, quoin_error *err);
 
 /* Remove every quad and term at once: a manifest that names no runs, and fresh atom files. The time

@@ -161,6 +161,10 @@ typedef struct quad_executor {
     uint64_t segment, sequence, bytes; /* of the log: where it goes on */
     uint64_t version, terms;           /* what will be on disk */
   } mark;
+  bool flushing;         /* a flush has not ended: what it made stale may still be there */
+  uint64_t freezes;      /* how often they did */
+  uint64_t rest_ns;      /* when to look whether commits have ceased; 0: nothing has changed */
+  uint64_t rest_version; /* what the last look found */
   quoin_error failed; /* status OK, or why the last job failed: it is tried again at `retry_ns` */
   uint64_t retry_ns;
   _Atomic uint64_t sync_ns; /* when the log is to be synced; 0: nothing to sync */
@@ -182,7 +186,8 @@ struct quad_store {
   bool read_only;
   quad_durability durability;
   quad_participant participant; /* self NULL: none */
-  uint64_t memory_bytes, txn_bytes, wait_ns;
+  uint64_t memory_bytes, txn_bytes, log_bound, wait_ns;
+  uint64_t rest; /* ns without a commit until what is in memory goes to disk; 0: never */
   void (*log_line)(void *user, const char *line);
   void *log_user;
 
@@ -249,6 +254,8 @@ void quad_store_publish(quad_store *store, quad_version *version);
 /* With the writer role from quad_store_enter_idle: everything into runs on disk, a new manifest
  * and no log. */
 quoin_status quad_store_checkpoint(quad_store *store, quoin_error *err);
+/* Nothing is to be done for that. */
+bool quad_store_is_saved(const quad_store *store);
 /* The same role: the current runs (merged into at most QUAD_DISK_RUNS) and, when not NULL, the run
  * file `extra` become the manifest. */
 quoin_status quad_store_save(quad_store *store, quad_run *extra, quoin_error *err);
@@ -274,6 +281,12 @@ void quad_store_take_manifest(quad_store *store, const quad_manifest *m);
 
 /* ---- executor.c ----------------------------------------------------------------------------- */
 
+/* With the role: see again what is due, */
+void quad_executor_look(quad_store *store);
+/* and do it, or let the thread do it. */
+void quad_executor_begin(quad_store *store);
+/* False: jobs are done in the thread that makes them due, or there is no thread to be had. */
+bool quad_executor_start(quad_store *store);
 quoin_status quad_executor_init(quad_executor *e, bool inline_jobs, quoin_error *err);
 void quad_executor_destroy(quad_executor *e);
 /* End the thread; a job under way may end first. */
@@ -283,6 +296,11 @@ void quad_executor_stop(quad_store *store);
 quoin_status quad_store_enter_idle(quad_store *store, base_cancel *cancel, quoin_error *err);
 /* The same for who has the role already, and whom nobody may precede meanwhile. */
 quoin_status quad_store_wait_idle(quad_store *store, quoin_error *err);
+
+/* ---- maintain.c ----------------------------------------------------------------------------- */
+
+/* When e->rest_ns has come, with the role: freezes what is in memory unless there were commits. */
+void quad_store_rest(quad_store *store);
 /* After a group that added `bytes` to the runs in memory, with the writer role: begins what has
  * become due. Never waits for a file. */
 void quad_store_maintain(quad_store *store, uint64_t bytes);
@@ -292,8 +310,6 @@ bool quad_executor_sync_later(quad_store *store, uint64_t ns);
 void quad_executor_settle(quad_store *store);
 
 /* ---- pace.c --------------------------------------------------------------------------------- */
-
-enum { QUAD_LOG_BYTES = 256 << 20 }; /* the bound of a log that no frozen run holds */
 
 /* Bytes of the runs in memory that take writes. */
 uint64_t quad_version_memory(const quad_version *v);

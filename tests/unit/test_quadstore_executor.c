@@ -384,6 +384,139 @@ test_executor__dead_entries_are_merged_away(void **unused)
   close_held(&h);
 }
 
+static void *
+checkpoint_main(void *arg)
+{
+  waiting_commit *w = arg;
+
+  w->st = quad_checkpoint(w->store, NULL);
+  atomic_store(&w->done, 1);
+  return NULL;
+}
+
+/* A checkpoint that does not end: commits go on, and are not in it. */
+static void
+test_executor__commits_go_on_during_a_checkpoint(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  held_store h;
+  waiting_commit w = {0};
+  pthread_t thread;
+  quad_stats s;
+  uint64_t saved;
+
+  (void)unused;
+  open_held(&h, QUAD_SYNC_OFF, BOUND);
+  assert_ok(commit_quads(h.store, 0, 200, false, &err));
+  saved = stats_of(h.store).modification;
+  w.store = h.store;
+  atomic_store(&h.held, 1);
+  assert_int_equal(pthread_create(&thread, NULL, checkpoint_main, &w), 0);
+  while (!atomic_load(&h.arrived))
+    (void)usleep(100);
+  for (uint64_t n = 200; n < 400; n++)
+    assert_ok(commit_quads(h.store, n, 1, false, &err));
+  assert_false(atomic_load(&w.done));
+  assert_int_equal(stats_of(h.store).delayed, 0);
+  atomic_store(&h.held, 0);
+  pthread_join(thread, NULL);
+  assert_int_equal(w.st, QUOIN_OK);
+  s = stats_of(h.store);
+  assert_int_equal(s.saved, saved);
+  assert_true(s.log_bytes > 0); /* that of the commits since */
+  assert_ok(quad_checkpoint(h.store, &err));
+  s = stats_of(h.store);
+  assert_int_equal(s.saved, s.modification);
+  assert_int_equal(s.log_bytes, 0);
+  assert_int_equal(s.memory_runs, 0);
+  assert_int_equal(s.default_quads, 400);
+  close_held(&h);
+}
+
+static quoin_status
+count_logs(void *user, const char *name, quoin_error *err)
+{
+  (void)err;
+  *(unsigned *)user += !strncmp(name, "log-", 4);
+  return QUOIN_OK;
+}
+
+static unsigned
+logs_of(const quad_store *store)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  unsigned n = 0;
+
+  assert_ok(base_dir_list(quad_store_dir(store), count_logs, &n, &err));
+  return n;
+}
+
+/* Some time after the last commit there is no log, nothing in memory, and at most twice what a
+ * store needs that holds the same. */
+static void
+test_executor__a_store_at_rest(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store_options o = {.create = true, .durability = QUAD_SYNC_OFF, .rest_ms = 30};
+  support_dir dir;
+  quad_store *store;
+  quad_stats s, least;
+
+  (void)unused;
+  support_dir_make(&dir);
+  assert_ok(quad_store_open(&store, dir.path, &o, MEM, &err));
+  for (unsigned round = 0; round < 3; round++) {
+    for (uint64_t n = 0; n < 20000; n += 1000)
+      assert_ok(commit_quads(store, n, 1000, false, &err));
+    for (uint64_t n = 0; n < 14000; n += 1000)
+      assert_ok(commit_quads(store, n, 1000, true, &err));
+    for (unsigned i = 0; i < 4000; i++) { /* however slow the machine */
+      s = stats_of(store);
+      if (!s.log_bytes && !s.memory_runs && !logs_of(store)) break;
+      (void)usleep(5000);
+    }
+    assert_int_equal(s.log_bytes, 0);
+    assert_int_equal(s.memory_runs, 0);
+    assert_int_equal(s.saved, s.modification);
+    assert_int_equal(logs_of(store), 0);
+  }
+  for (unsigned i = 0; i < 4000; i++) { /* merges of what was flushed */
+    s = stats_of(store);
+    if (!atomic_load(&store->executor.wishes)) break;
+    (void)usleep(5000);
+  }
+  s = stats_of(store);
+  assert_ok(quad_store_compact(store, 0, NULL, &err));
+  least = stats_of(store);
+  assert_int_equal(least.default_quads, 6000);
+  assert_true(s.run_bytes <= 2 * least.run_bytes);
+  assert_ok(quad_store_close(store, &err));
+  support_dir_remove(&dir);
+}
+
+/* Quads that come and go leave nothing in memory: the log alone makes the runs go to disk. */
+static void
+test_executor__the_log_is_bounded(void **unused)
+{
+  enum { LOG_BOUND = 1 << 18 };
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store_options o = {.create = true, .durability = QUAD_SYNC_OFF, .log_bytes = LOG_BOUND};
+  support_dir dir;
+  quad_store *store;
+
+  (void)unused;
+  support_dir_make(&dir);
+  assert_ok(quad_store_open(&store, dir.path, &o, MEM, &err));
+  for (unsigned i = 0; i < 400; i++) {
+    assert_ok(commit_quads(store, 0, 200, i % 2, &err));
+    assert_true(stats_of(store).log_bytes <= 2 * LOG_BOUND + 20000); /* and one commit */
+  }
+  assert_true(stats_of(store).flushes >= 5);
+  assert_true(logs_of(store) <= 3);
+  assert_ok(quad_store_close(store, &err));
+  support_dir_remove(&dir);
+}
+
 int
 main(void)
 {
@@ -395,6 +528,9 @@ main(void)
       cmocka_unit_test(test_executor__waiting_has_a_deadline),
       cmocka_unit_test(test_executor__relaxed_commits_are_synced_after_a_pause),
       cmocka_unit_test(test_executor__dead_entries_are_merged_away),
+      cmocka_unit_test(test_executor__commits_go_on_during_a_checkpoint),
+      cmocka_unit_test(test_executor__a_store_at_rest),
+      cmocka_unit_test(test_executor__the_log_is_bounded),
   };
 
   support_seed();
