@@ -12,6 +12,7 @@
 #include <stdio.h>
 #endif
 
+#define QUOIN_MAKES_LOCKS
 #include "base/poison.h"
 
 /* ---- the rank checker (debug builds) -------------------------------------------------------- */

@@ -19,7 +19,7 @@ typedef struct building {
   _Atomic(uint64_t) *done;
   _Atomic(size_t) next;
   _Atomic(bool) stop;
-  pthread_mutex_t lock; /* of the outcome */
+  base_mutex lock; /* of the outcome */
   quoin_status st;
   quoin_error *err;
 } building;
@@ -27,12 +27,12 @@ typedef struct building {
 static void
 give_up(building *b, quoin_status st, const quoin_error *err)
 {
-  pthread_mutex_lock(&b->lock);
+  base_mutex_lock(&b->lock);
   if (!b->st) {
     b->st = st;
     if (b->err) *b->err = *err;
   }
-  pthread_mutex_unlock(&b->lock);
+  base_mutex_unlock(&b->lock);
   atomic_store(&b->stop, true);
 }
 
@@ -167,10 +167,13 @@ hnsw_build(hnsw *g, const hnsw_item *items, size_t n, unsigned threads, const hn
                 .vectors = vectors,
                 .cancel = cancel,
                 .done = done,
-                .lock = PTHREAD_MUTEX_INITIALIZER,
                 .err = err};
-  quoin_status st = slots_take(slots, g, items, n, err);
-  if (st) goto done;
+  quoin_status st = base_mutex_init(&b.lock, BASE_RANK_QUEUE, "graph build", err);
+  if (st) {
+    base_release(g->mem, slots, n, sizeof(*slots));
+    return st;
+  }
+  if ((st = slots_take(slots, g, items, n, err))) goto done;
   /* the first node of an empty graph alone, so that the others find an entry */
   b.n = atomic_load(&g->entry) == UINT64_MAX ? 1 : n;
   if (b.n == 1 || threads == 1) {
@@ -190,6 +193,7 @@ hnsw_build(hnsw *g, const hnsw_item *items, size_t n, unsigned threads, const hn
   if (!st && n >= hnsw_count(g) / 4) st = hnsw_reach(&report, g, true, cancel, err);
 
 done:
+  base_mutex_destroy(&b.lock);
   if (st) slots_return(slots, g, items, n);
   base_release(g->mem, slots, n, sizeof(*slots));
   return st;
