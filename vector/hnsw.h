@@ -196,6 +196,11 @@ quoin_status hnsw_walk_next(hnsw_hit *hits, size_t room, size_t *n, hnsw_searche
                             hnsw_report *report, quoin_error *err);
 void hnsw_walk_stop(hnsw_searcher *searcher);
 
+/* While somebody is between, slots that are set free are not used again: those a bitmap holds stay
+ * what they were. Any thread; short. */
+uint64_t hnsw_enter(hnsw *graph); /* what to leave with */
+void hnsw_leave(hnsw *graph, uint64_t entered);
+
 /* ---- check ----------------------------------------------------------------------------------- */
 
 typedef struct hnsw_check_report {

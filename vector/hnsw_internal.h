@@ -356,8 +356,6 @@ quoin_status hnsw_row_set(hnsw *g, uint32_t row, uint32_t slot, quoin_error *err
 quoin_status hnsw_slot_of(uint32_t *out, const hnsw *g, uint32_t row, quoin_error *err);
 /* Room in ROWS, so that hnsw_row_set cannot fail for lack of it. */
 quoin_status hnsw_rows_grow(hnsw *g, uint32_t row, quoin_error *err);
-uint64_t hnsw_enter(hnsw *g); /* a search begins: the epoch to leave with */
-void hnsw_leave(hnsw *g, uint64_t epoch);
 
 /* ---- linking (hnsw_link.c)
  * ------------------------------------------------------------------------ */

@@ -30,11 +30,17 @@ vec_index_is_of(const vec_index *index, const quad_snapshot *snapshot)
 }
 
 bool
+vec_index_is_recent(const vec_index *index, const quad_snapshot *snapshot)
+{
+  return quad_snapshot_version(snapshot) >= atomic_load(&index->horizon);
+}
+
+bool
 vec_index_has_all(const vec_index *index, const quad_snapshot *snapshot)
 {
   return !atomic_load(&index->loading) &&
          atomic_load(&index->verified) == atomic_load(&index->verify_wanted) &&
-         quad_snapshot_version(snapshot) >= atomic_load(&index->horizon);
+         vec_index_is_recent(index, snapshot);
 }
 
 hnsw_vectors

@@ -132,6 +132,8 @@ void vec_index_leave(const quad_snapshot *snapshot, uint64_t entered);
 /* Whether the rows of the index are numbers of the snapshot's atoms: clear and compact give new
  * ones. */
 bool vec_index_is_of(const vec_index *index, const quad_snapshot *snapshot);
+/* Was no vector of the snapshot taken out of the graph? */
+bool vec_index_is_recent(const vec_index *index, const quad_snapshot *snapshot);
 /* Has the graph, with what lies above the mark and came late, all vectors of the snapshot? */
 bool vec_index_has_all(const vec_index *index, const quad_snapshot *snapshot);
 /* The floats of its rows, for whoever holds a snapshot. */

@@ -1,5 +1,5 @@
 /* vector/many.c - many queries over one snapshot, by several threads. */
-#include "vector/vector.h"
+#include "vector/search.h"
 
 #include <stdatomic.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@ enum { MOST_THREADS = 64 };
 typedef struct batch {
   vec_found **found;
   size_t *counts;
-  const quad_snapshot *snapshot;
+  const vec_plan *plan;
   const vec_request *request;
   const float *queries;
   size_t n;
@@ -44,8 +44,8 @@ work(void *user)
     request.near = &near;
     request.n_near = 1;
     request.cancel = &cancel;
-    w->status =
-        vec_search(&b->found[i], &b->counts[i], &w->report, b->snapshot, &request, b->mem, &w->err);
+    w->status = vec_search_planned(&b->found[i], &b->counts[i], &w->report, b->plan, &request,
+                                   b->mem, &w->err);
     if (w->status) {
       atomic_store(&b->failed, true);
       return NULL;
@@ -58,9 +58,11 @@ vec_search_many(vec_found **found, size_t *counts, vec_report *report,
                 const quad_snapshot *snapshot, const vec_request *request, const float *queries,
                 size_t n, unsigned threads, const base_alloc *mem, quoin_error *err)
 {
+  vec_plan plan;
+  vec_request any = *request; /* its near vectors are not looked at */
   batch b = {.found = found,
              .counts = counts,
-             .snapshot = snapshot,
+             .plan = &plan,
              .request = request,
              .queries = queries,
              .n = n,
@@ -70,12 +72,15 @@ vec_search_many(vec_found **found, size_t *counts, vec_report *report,
   quoin_status st = QUOIN_OK;
   if (want > MOST_THREADS) want = MOST_THREADS;
   if (want > n) want = n ? n : 1;
-  worker *workers = base_new_zero(mem, want, sizeof(*workers));
-  if (!workers) return base_fail_nomem(err);
   for (size_t i = 0; i < n; i++) {
     found[i] = NULL;
     counts[i] = 0;
   }
+  any.n_near = 1;
+  if (!n) return QUOIN_OK;
+  worker *workers = base_new_zero(mem, want, sizeof(*workers));
+  if (!workers) return base_fail_nomem(err);
+  if ((st = vec_plan_init(&plan, snapshot, &any, n, mem, err))) goto done;
   for (size_t i = want; i-- > 0;) {
     workers[i].batch = &b;
     workers[i].err = (quoin_error)QUOIN_ERROR_INIT;
@@ -93,6 +98,9 @@ vec_search_many(vec_found **found, size_t *counts, vec_report *report,
     report->approximate |= workers[i].report.approximate;
     if (workers[i].report.choice) report->choice = workers[i].report.choice;
   }
+
+done:
+  vec_plan_clear(&plan);
   base_release(mem, workers, want, sizeof(*workers));
   for (size_t i = 0; st && i < n; i++) {
     base_release(mem, found[i], counts[i], sizeof(**found));

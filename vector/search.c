@@ -1,4 +1,5 @@
-/* vector/search.c - exact search: the vectors of the candidates, or all of the active graph.
+/* vector/search.c - a search by its plan; exact search: the vectors of the candidates, or all of
+ * the active graph.
  *
  * Few candidates: the vectors of each are looked up. Many, or any subject: one scan over the
  * predicate. By the key order of the store equal vectors come together where that can be had, so
@@ -7,8 +8,7 @@
 
 #include "base/poison.h"
 
-/* A lookup costs about as much as so many rows of a scan (docs/adrs/0007-executor.md). */
-enum { LOOKUP_ROWS = 120, NORMS = sizeof(((searcher *)NULL)->norm) / sizeof(double) };
+enum { NORMS = sizeof(((searcher *)NULL)->norm) / sizeof(double) };
 
 const char *
 vec_choice_name(vec_choice choice)
@@ -22,6 +22,8 @@ vec_choice_name(vec_choice choice)
     return "exact, all vectors";
   case VEC_CHOICE_GRAPH:
     return "graph";
+  case VEC_CHOICE_CANDIDATES:
+    return "nodes of the candidates";
   }
   return "";
 }
@@ -116,8 +118,8 @@ vec_take_rows(searcher *s, quad_scan *scan, quoin_error *err)
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }
 
-static quad
-quads_of(const vec_request *r, atom_id subject)
+quad
+vec_quads_of(const vec_request *r, atom_id subject)
 {
   quad match = {.term = {[QUAD_S] = subject, [QUAD_P] = r->index->predicate}};
   if (r->graphs->scope == QUAD_NAMED) match.term[QUAD_G] = r->graphs->graph;
@@ -131,7 +133,7 @@ static quoin_status
 scan_all(searcher *s, quoin_error *err)
 {
   quad_scan *scan = NULL;
-  quad match = quads_of(s->request, ATOM_NONE_ID);
+  quad match = vec_quads_of(s->request, ATOM_NONE_ID);
   quoin_status st = vec_quads_open(&scan, s->snapshot, s->request->graphs, &match, err);
   if (!st) st = vec_take_rows(s, scan, err);
   quad_scan_close(scan);
@@ -145,7 +147,7 @@ look_up(searcher *s, quoin_error *err)
   quad_scan *scan = NULL;
   quoin_status st = QUOIN_OK;
   for (size_t i = 0; !st && i < r->n_subjects; i++) {
-    quad_pattern pattern = {.scope = r->graphs->scope, .match = quads_of(r, r->subjects[i])};
+    quad_pattern pattern = {.scope = r->graphs->scope, .match = vec_quads_of(r, r->subjects[i])};
     st = scan ? quad_scan_rebind(scan, &pattern, err)
               : vec_quads_open(&scan, s->snapshot, r->graphs, &pattern.match, err);
     if (!st) st = vec_take_rows(s, scan, err);
@@ -154,38 +156,76 @@ look_up(searcher *s, quoin_error *err)
   return st;
 }
 
+/* By the way of the plan, and by another where that does not do. */
+static quoin_status
+search_by(vec_choice *way, searcher *s, const vec_plan *plan, const base_alloc *mem,
+          quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  vec_plan own = *plan; /* of this query alone: others go on with theirs */
+  bool mine = false;
+  own.request = s->request;
+  if (own.way == VEC_CHOICE_GRAPH) {
+    bool done;
+    if ((st = vec_search_graph(&done, s, &own, err))) return st;
+    if (!done) {
+      vec_top_clear(&s->top);
+      vec_top_init(&s->top, s->request->k, s->request->max_distance, mem);
+      mine = true;
+      st = vec_plan_candidates(&own, err);
+    }
+  }
+  if (!st && own.way == VEC_CHOICE_CANDIDATES) st = vec_search_candidates(s, &own, err);
+  if (mine) {
+    hnsw_leave(own.index->graph, own.epoch);
+    vec_candidates_clear(&own.candidates);
+  }
+  /* Asked when all is read: what was taken out since the search began its version still has. */
+  bool through = own.way == VEC_CHOICE_GRAPH || own.way == VEC_CHOICE_CANDIDATES;
+  if (!st && through && !vec_index_is_recent(own.index, s->snapshot)) {
+    vec_top_clear(&s->top);
+    vec_top_init(&s->top, s->request->k, s->request->max_distance, mem);
+    vec_plan_exact(&own);
+  }
+  *way = own.way;
+  if (!st && own.way == VEC_CHOICE_SCAN) st = scan_all(s, err);
+  if (!st && own.way == VEC_CHOICE_LOOKUP) st = look_up(s, err);
+  return st;
+}
+
+quoin_status
+vec_search_planned(vec_found **out, size_t *n, vec_report *report, const vec_plan *plan,
+                   const vec_request *request, const base_alloc *mem, quoin_error *err)
+{
+  searcher s = {.snapshot = plan->snapshot, .request = request, .report = report};
+  const vec_kernels *kernels = vec_kernels_best();
+  vec_choice way = plan->way;
+  *out = NULL;
+  *n = 0;
+  if (plan->way == VEC_CHOICE_NONE) return QUOIN_OK;
+  base_arena_init(&s.arena, mem);
+  vec_top_init(&s.top, request->k, request->max_distance, mem);
+  for (size_t i = 0; i < request->n_near && i < NORMS; i++)
+    s.norm[i] = kernels->exact_dot(request->near[i], request->near[i], request->index->dimension);
+  report->candidates += request->subjects ? request->n_subjects : plan->vectors;
+  quoin_status st = search_by(&way, &s, plan, mem, err);
+  report->choice = way;
+  report->approximate |= way == VEC_CHOICE_GRAPH || way == VEC_CHOICE_CANDIDATES;
+  if (!st) st = vec_top_take(out, n, &s.top, err);
+  vec_top_clear(&s.top);
+  base_arena_clear(&s.arena);
+  return st;
+}
+
 quoin_status
 vec_search(vec_found **out, size_t *n, vec_report *report, const quad_snapshot *snapshot,
            const vec_request *request, const base_alloc *mem, quoin_error *err)
 {
-  searcher s = {.snapshot = snapshot, .request = request, .report = report};
-  uint64_t vectors;
-  quoin_status st;
+  vec_plan plan;
   *out = NULL;
   *n = 0;
-  if (request->graphs->empty || !request->k || !request->n_near ||
-      (request->subjects && !request->n_subjects))
-    return QUOIN_OK;
-  const quad_pattern all = {.scope = request->graphs->scope,
-                            .match = quads_of(request, ATOM_NONE_ID)};
-  if ((st = quad_count(&vectors, snapshot, &all, err))) return st;
-  base_arena_init(&s.arena, mem);
-  vec_top_init(&s.top, request->k, request->max_distance, mem);
-  for (size_t i = 0; i < request->n_near && i < NORMS; i++)
-    s.norm[i] = vec_kernels_best()->exact_dot(request->near[i], request->near[i],
-                                              request->index->dimension);
-  bool done = false, few = request->subjects && request->n_subjects < vectors / LOOKUP_ROWS + 1;
-  report->candidates += request->subjects ? request->n_subjects : vectors;
-  if (!few) st = vec_search_graph(&done, &s, vectors, err);
-  report->choice = done ? VEC_CHOICE_GRAPH : few ? VEC_CHOICE_LOOKUP : VEC_CHOICE_SCAN;
-  report->approximate |= done;
-  if (!st && !done) {
-    s.top.n = 0; /* of a walk that was given up */
-    s.top.limit = request->max_distance;
-    st = few ? look_up(&s, err) : scan_all(&s, err);
-  }
-  if (!st) st = vec_top_take(out, n, &s.top, err);
-  vec_top_clear(&s.top);
-  base_arena_clear(&s.arena);
+  quoin_status st = vec_plan_init(&plan, snapshot, request, 1, mem, err);
+  if (!st) st = vec_search_planned(out, n, report, &plan, request, mem, err);
+  vec_plan_clear(&plan);
   return st;
 }

@@ -1,4 +1,4 @@
-/* vector/search.h - what exact search and the walk through a graph share. */
+/* vector/search.h - what the ways of a search share: candidates.c, plan.c, search.c, walk.c. */
 #ifndef QUOIN_VECTOR_SEARCH_H
 #define QUOIN_VECTOR_SEARCH_H
 
@@ -6,6 +6,49 @@
 #include "vector/top.h"
 
 #include <math.h>
+
+/* A candidate's vector that has no node. */
+typedef struct vec_loose {
+  atom_id vector, subject;
+} vec_loose;
+
+typedef struct vec_candidates {
+  vec_bitmap nodes;
+  vec_loose *loose;
+  size_t n_loose, cap_loose;
+  const base_alloc *mem;
+} vec_candidates;
+
+quoin_status vec_candidates_find(vec_candidates *out, const quad_snapshot *snapshot,
+                                 const vec_request *request, const vec_index *index, bool by_lookup,
+                                 const base_alloc *mem, quoin_error *err);
+void vec_candidates_clear(vec_candidates *c);
+
+/* Of one search, or of many that differ in what they are near to. */
+typedef struct vec_plan {
+  const quad_snapshot *snapshot;
+  const vec_request *request;
+  const base_alloc *mem;
+  vec_choice way;
+  uint64_t vectors; /* quads of the predicate in the active graph */
+  uint64_t budget;  /* of a walk: nodes looked up before another way would have been cheaper */
+  vec_index *index; /* NULL: none serves */
+  uint64_t entered, epoch;
+  bool find_by_lookup, found;
+  vec_candidates candidates; /* once they are found */
+} vec_plan;
+
+/* `queries` of them will share it. It borrows all. */
+quoin_status vec_plan_init(vec_plan *out, const quad_snapshot *snapshot, const vec_request *request,
+                           size_t queries, const base_alloc *mem, quoin_error *err);
+void vec_plan_clear(vec_plan *plan);
+/* `request`: that of the plan, or another in what it is near to alone. */
+quoin_status vec_search_planned(vec_found **out, size_t *n, vec_report *report,
+                                const vec_plan *plan, const vec_request *request,
+                                const base_alloc *mem, quoin_error *err);
+/* Another way, after a walk was given up, or the graph cannot be relied on. */
+quoin_status vec_plan_candidates(vec_plan *plan, quoin_error *err);
+void vec_plan_exact(vec_plan *plan);
 
 typedef struct searcher {
   const quad_snapshot *snapshot;
@@ -25,8 +68,13 @@ bool vec_row_counts(const searcher *s, const quad_batch *rows, size_t i);
 /* Offer the subjects and vectors of all rows. */
 quoin_status vec_take_rows(searcher *s, quad_scan *scan, quoin_error *err);
 
-/* Through the graph of the index; *done is false when there is none, or looking at all of the
- * `vectors` of the active graph is cheaper: what was found until then may be looked at again. */
-quoin_status vec_search_graph(bool *done, searcher *s, uint64_t vectors, quoin_error *err);
+/* The quads of the predicate, of one subject unless that is none, in the active graph. */
+quad vec_quads_of(const vec_request *request, atom_id subject);
+
+/* Through the graph of the index; *done is false when too many nodes were looked up: what was found
+ * until then may be looked at again. */
+quoin_status vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err);
+/* Among the candidates of the plan. */
+quoin_status vec_search_candidates(searcher *s, const vec_plan *plan, quoin_error *err);
 
 #endif /* QUOIN_VECTOR_SEARCH_H */

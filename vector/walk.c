@@ -7,11 +7,7 @@
 
 #include "base/poison.h"
 
-enum {
-  WALK_LEAST = 1500, /* nodes: fewer are scanned in the time that a walk and its lookups take */
-  WALK_ROOM = 256,   /* nodes of one step */
-  WALK_SHARE = 8     /* of the nodes, one in so many may be looked at before a scan is cheaper */
-};
+enum { WALK_ROOM = 256 /* nodes of one step */ };
 
 /* ---- subjects of a vector ---------------------------------------------------------------------
  */
@@ -111,21 +107,42 @@ walk(bool *given_up, searcher *s, owners *o, hnsw_searcher *memory, const hnsw_a
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }
 
-/* Is a walk likely to cost less than looking at all? `vectors`: of the active graph. */
-static bool
-is_worth_it(const vec_request *r, const vec_index *index, uint64_t vectors)
+/* What was found for one of several vectors goes to what was found for the others. */
+static quoin_status
+merge(vec_top *to, vec_top *from, quoin_error *err)
 {
-  double nodes = (double)hnsw_count(index->graph), k = (double)r->k;
-  if (nodes < WALK_LEAST || !vectors) return false;
-  double share = (double)vectors / nodes;
-  if (r->subjects) share *= (double)r->n_subjects / (double)vectors;
-  return k / (share < 1 ? share : 1) < nodes / WALK_SHARE / 2;
+  quoin_status st = QUOIN_OK;
+  vec_top_trim(from);
+  for (size_t i = 0; !st && i < from->n; i++)
+    st = vec_top_add(to, from->items[i].subject, from->items[i].distance, err);
+  vec_top_clear(from);
+  return st;
+}
+
+/* The k of each vector are looked for by themselves: those of another do not end its walk. */
+static vec_top
+set_aside(searcher *s)
+{
+  vec_top all = s->top;
+  vec_top_init(&s->top, s->request->k, s->request->max_distance, all.mem);
+  return all;
 }
 
 static quoin_status
-search_graph(bool *done, searcher *s, vec_index *index, quoin_error *err)
+take_back(searcher *s, vec_top all, quoin_status st, quoin_error *err)
+{
+  vec_top one = s->top;
+  s->top = all;
+  if (!st) return merge(&s->top, &one, err);
+  vec_top_clear(&one);
+  return st;
+}
+
+quoin_status
+vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err)
 {
   const vec_request *r = s->request;
+  vec_index *index = plan->index;
   hnsw_searcher *memory = NULL;
   owners o = {NULL};
   bool given_up = false;
@@ -133,37 +150,80 @@ search_graph(bool *done, searcher *s, vec_index *index, quoin_error *err)
   uint64_t late = atomic_load_explicit(&index->late.done, memory_order_acquire);
   uint64_t mark = atomic_load_explicit(&index->mark, memory_order_acquire);
   const hnsw_vectors vectors_of = vec_index_vectors(index);
-  uint64_t budget = hnsw_count(index->graph) / WALK_SHARE;
   quoin_status st = vec_index_searcher(&memory, index, err);
   if (st) return st;
   for (size_t i = 0; !st && !given_up && i < r->n_near; i++) {
     const hnsw_ask ask = {
         .query = r->near[i], .k = r->k, .ef = r->ef, .vectors = &vectors_of, .cancel = r->cancel};
-    /* The k found so far do not end the walk of the next vector: it has k of its own. */
-    if (i) s->top.limit = r->max_distance;
-    st = walk(&given_up, s, &o, memory, &ask, budget, err);
+    vec_top all = set_aside(s);
+    st = walk(&given_up, s, &o, memory, &ask, plan->budget, err);
+    st = take_back(s, all, st, err);
   }
   if (!st && !given_up) st = scan_fresh(s, mark, err);
   if (!st && !given_up) st = take_late(s, &o, index, late, err);
   vec_index_searcher_done(index, memory);
   quad_scan_close(o.scan);
-  /* Asked when all is read: what was taken out since the search began is quads of its version. */
-  *done = !st && !given_up && vec_index_has_all(index, s->snapshot);
+  *done = !st && !given_up;
+  return st;
+}
+
+/* ---- among candidates -------------------------------------------------------------------------
+ */
+
+/* The nodes nearest to one vector until there are k subjects: a subject may have several. */
+static quoin_status
+search_nodes(searcher *s, owners *o, const vec_plan *plan, hnsw_searcher *memory, hnsw_ask *ask,
+             quoin_error *err)
+{
+  hnsw_hit *hits = NULL;
+  size_t cap = 0, n, nodes = plan->candidates.nodes.set;
+  quoin_status st = QUOIN_OK;
+  while (!st && nodes) {
+    hnsw_report report;
+    if (ask->k > nodes) ask->k = nodes;
+    if (!base_reserve(plan->mem, (void **)&hits, &cap, ask->k, sizeof(*hits))) {
+      st = base_fail_nomem(err);
+      break;
+    }
+    if ((st = hnsw_search(hits, &n, memory, ask, &report, err))) break;
+    s->report->visits += report.visits;
+    for (size_t i = 0; !st && i < n; i++)
+      st = offer(s, o, (atom_id){hits[i].key}, hits[i].distance, err);
+    vec_top_trim(&s->top);
+    if (n < ask->k || ask->k == nodes || s->top.n >= s->top.k ||
+        hits[n - 1].distance > s->request->max_distance)
+      break;
+    ask->k *= 2;
+  }
+  base_release(plan->mem, hits, cap, sizeof(*hits));
   return st;
 }
 
 quoin_status
-vec_search_graph(bool *done, searcher *s, uint64_t vectors, quoin_error *err)
+vec_search_candidates(searcher *s, const vec_plan *plan, quoin_error *err)
 {
   const vec_request *r = s->request;
-  uint64_t entered;
-  quoin_status st = QUOIN_OK;
-  *done = false;
-  if (r->exact || !(quad_snapshot_orders(s->snapshot) >> QUAD_POS & 1)) return QUOIN_OK;
-  vec_index *index = vec_index_enter(&entered, s->snapshot, r->index);
-  if (!index) return QUOIN_OK;
-  if (vec_index_has_all(index, s->snapshot) && is_worth_it(r, index, vectors))
-    st = search_graph(done, s, index, err);
-  vec_index_leave(s->snapshot, entered);
+  const hnsw_vectors vectors_of = vec_index_vectors(plan->index);
+  hnsw_searcher *memory = NULL;
+  owners o = {NULL};
+  quoin_status st = vec_index_searcher(&memory, plan->index, err);
+  for (size_t i = 0; !st && i < r->n_near; i++) {
+    hnsw_ask ask = {.query = r->near[i],
+                    .k = r->k,
+                    .ef = r->ef,
+                    .vectors = &vectors_of,
+                    .filter = &plan->candidates.nodes,
+                    .cancel = r->cancel};
+    vec_top all = set_aside(s);
+    st = search_nodes(s, &o, plan, memory, &ask, err);
+    st = take_back(s, all, st, err);
+  }
+  for (size_t i = 0; !st && i < plan->candidates.n_loose; i++) {
+    double distance;
+    st = vec_distance_of(&distance, s, plan->candidates.loose[i].vector, err);
+    if (!st) st = vec_top_add(&s->top, plan->candidates.loose[i].subject, distance, err);
+  }
+  if (memory) vec_index_searcher_done(plan->index, memory);
+  quad_scan_close(o.scan);
   return st;
 }

@@ -157,7 +157,7 @@ test_index__graphs_and_candidates(void **state)
     good(terms.find(&list[n], terms.user, &subject, &err));
     if (i % 2) n++;
   }
-  expect_recall(recall(&w, VEC_CHOICE_GRAPH, &any, list, n));
+  expect_recall(recall(&w, VEC_CHOICE_CANDIDATES, &any, list, n));
   assert_true(recall(&w, VEC_CHOICE_LOOKUP, &any, list, 20) == 1);
   free(list);
   end(&w);

@@ -1,0 +1,120 @@
+/* vector/plan.c - by which way a search goes, and what its queries share.
+ *
+ * Four ways: the vectors of each candidate looked up, or one scan over all, both exact; the nodes
+ * of the candidates, by their codes or by a walk that is told which nodes count (hnsw_search.c
+ * chooses by how many there are); a walk through the graph that asks the quads of each node it
+ * comes to whose it is, which needs no list of candidates but finds few of them where they are few.
+ * What each would cost is estimated in nanoseconds: the constants were measured at 384 dimensions
+ * (docs/adrs/0029-candidates.md). */
+#include "vector/search.h"
+
+#include "base/poison.h"
+
+enum {
+  WALK_LEAST = 1500, /* nodes: fewer are scanned in the time that a walk and its lookups take */
+  EXACT_MOST = 128,  /* candidates: their vectors are looked at in the time of anything else */
+  LOOKUP_NS = 1000,  /* quads of one subject, or of one vector */
+  ROW_NS = 8,        /* of a scan */
+  FIND_NS = 25,      /* a vector's node */
+  VISITS_OF_EF = 16, /* nodes that a walk visits for each place of ef */
+  DEFAULT_EF_MORE = 64
+};
+
+typedef struct costs {
+  double walk, candidates, scan, lookup;
+  bool find_by_lookup;
+} costs;
+
+static costs
+estimate(const vec_plan *p, size_t queries)
+{
+  const vec_request *r = p->request;
+  const vec_declaration *d = r->index;
+  double nodes = p->index ? (double)hnsw_count(p->index->graph) : 0;
+  double vectors = (double)p->vectors, subjects = r->subjects ? (double)r->n_subjects : vectors;
+  double n = subjects < vectors ? subjects : vectors, k = (double)r->k;
+  double share = nodes > 0 && n < nodes ? n / nodes : 1;
+  double ef = r->ef ? (double)r->ef : k + DEFAULT_EF_MORE, near = (double)r->n_near;
+  double exact = 60 + 0.4 * d->dimension, code = 8 + vec_code_bytes(d->code, d->dimension) / 20.0;
+  double visits = VISITS_OF_EF * ef / (share > 0 ? share : 1), rows = vectors * ROW_NS;
+  if (visits > nodes) visits = nodes;
+  bool find_by_lookup = r->subjects && subjects * LOOKUP_NS < rows;
+  double find = find_by_lookup ? subjects * LOOKUP_NS : rows;
+  double some = n * code < visits * code ? n * code : visits * code;
+  return (costs){.walk = near * (1.5 * visits * code + k / (share > 0 ? share : 1) * LOOKUP_NS),
+                 .candidates =
+                     (find + n * FIND_NS) / (double)queries + near * (some + k * LOOKUP_NS),
+                 .scan = rows + near * n * exact,
+                 .lookup = r->subjects ? subjects * LOOKUP_NS + near * n * exact : (double)HUGE_VAL,
+                 .find_by_lookup = find_by_lookup};
+}
+
+static bool
+may_use_graph(const vec_plan *p)
+{
+  return p->index && hnsw_count(p->index->graph) >= WALK_LEAST &&
+         vec_index_is_recent(p->index, p->snapshot);
+}
+
+static void
+choose(vec_plan *p, size_t queries)
+{
+  const vec_request *r = p->request;
+  costs c = estimate(p, queries);
+  bool few = r->subjects && r->n_subjects <= EXACT_MOST;
+  double least = c.lookup < c.scan ? c.lookup : c.scan;
+  p->way = c.lookup < c.scan ? VEC_CHOICE_LOOKUP : VEC_CHOICE_SCAN;
+  p->find_by_lookup = c.find_by_lookup;
+  if (few || !may_use_graph(p)) return;
+  if (c.candidates < least) {
+    least = c.candidates;
+    p->way = VEC_CHOICE_CANDIDATES;
+  }
+  if (c.walk < least && vec_index_has_all(p->index, p->snapshot)) p->way = VEC_CHOICE_GRAPH;
+  /* As many lookups as pay for another way. */
+  p->budget = 64 + 2 * r->k + (uint64_t)(least / LOOKUP_NS);
+}
+
+quoin_status
+vec_plan_candidates(vec_plan *p, quoin_error *err)
+{
+  p->way = VEC_CHOICE_CANDIDATES;
+  if (p->found) return QUOIN_OK;
+  p->epoch = hnsw_enter(p->index->graph); /* so that the slots stay those of their nodes */
+  p->found = true;
+  return vec_candidates_find(&p->candidates, p->snapshot, p->request, p->index, p->find_by_lookup,
+                             p->mem, err);
+}
+
+void
+vec_plan_exact(vec_plan *p)
+{
+  costs c = estimate(p, 1);
+  p->way = c.lookup < c.scan ? VEC_CHOICE_LOOKUP : VEC_CHOICE_SCAN;
+}
+
+quoin_status
+vec_plan_init(vec_plan *out, const quad_snapshot *snapshot, const vec_request *r, size_t queries,
+              const base_alloc *mem, quoin_error *err)
+{
+  *out = (vec_plan){.snapshot = snapshot, .request = r, .mem = mem, .way = VEC_CHOICE_NONE};
+  if (r->graphs->empty || !r->k || !r->n_near || (r->subjects && !r->n_subjects)) return QUOIN_OK;
+  const quad_pattern all = {.scope = r->graphs->scope, .match = vec_quads_of(r, ATOM_NONE_ID)};
+  quoin_status st = quad_count(&out->vectors, snapshot, &all, err);
+  if (st) return st;
+  if (!r->exact && (quad_snapshot_orders(snapshot) >> QUAD_POS & 1))
+    out->index = vec_index_enter(&out->entered, snapshot, r->index);
+  choose(out, queries);
+  return out->way == VEC_CHOICE_CANDIDATES ? vec_plan_candidates(out, err) : QUOIN_OK;
+}
+
+void
+vec_plan_clear(vec_plan *p)
+{
+  if (p->found) {
+    hnsw_leave(p->index->graph, p->epoch);
+    vec_candidates_clear(&p->candidates);
+  }
+  if (p->index) vec_index_leave(p->snapshot, p->entered);
+  *p = (vec_plan){.index = NULL};
+}
