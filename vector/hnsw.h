@@ -188,9 +188,9 @@ quoin_status hnsw_search(hnsw_hit *hits, size_t *n, hnsw_searcher *searcher, con
 
 /* The same without an end: _next gives further nodes, about nearest first (ordered within one call,
  * and calls nearly so among each other), each once; QUOIN_DONE with *n == 0 when none is left.
- * ask->k is the batch the walk aims at; ask and what it points to stay as they are until _stop. For
- * filters too weak to be worth a bitmap, or k that counts something other than nodes. A started
- * walk holds back the reuse of slots: stop it soon. */
+ * ask->k is what the walk aims at, a call gives some more, as codes err; ask and what it points to
+ * stay as they are until _stop. For filters too weak to be worth a bitmap, or k that counts
+ * something other than nodes. A started walk holds back the reuse of slots: stop it soon. */
 quoin_status hnsw_walk_start(hnsw_searcher *searcher, const hnsw_ask *ask, quoin_error *err);
 quoin_status hnsw_walk_next(hnsw_hit *hits, size_t room, size_t *n, hnsw_searcher *searcher,
                             hnsw_report *report, quoin_error *err);

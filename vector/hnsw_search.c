@@ -496,7 +496,8 @@ hnsw_walk_next(hnsw_hit *hits, size_t room, size_t *n, hnsw_searcher *s, hnsw_re
   assert(s->walking && room > 0);
   *n = 0;
   if ((st = walk_on(s, s->ef, err))) return st;
-  size_t give = s->ask->k < room ? s->ask->k : room;
+  size_t give = hnsw_rescored(s->g, s->ask->k, s->ef);
+  if (give > room) give = room;
   while (*n < give && w->later.n) {
     if ((st = hit_of(&hits[*n], s, vec_entry_slot(vec_queue_pop(&w->later)), err))) return st;
     (*n)++;

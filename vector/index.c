@@ -138,6 +138,7 @@ index_new(vec_index **out, vec_indexes *ix, const vec_declaration *declared,
   vec_index *index = base_new_zero(ix->mem, 1, sizeof(*index));
   if (!index) return base_fail_nomem(err);
   index->declared = *declared;
+  index->walk_always = ix->walk_always;
   index->atoms = quad_snapshot_atoms(snapshot);
   index->generation = atom_store_generation(index->atoms);
   quoin_status st = vec_section_open(index, ix, section, snapshot, err);
@@ -324,6 +325,7 @@ participant_judge(void *self, const quad_snapshot *next, const quad_delta *delta
   vec_indexes *ix = self;
   const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_relaxed);
   bool declarations = false;
+  ix->judged = quad_snapshot_atom_mark(next);
   quoin_status st =
       vec_judge(&declarations, set, ix->declarations, next, ix->known, delta, ix->mem, err);
   ix->declarations |= declarations;
@@ -361,8 +363,8 @@ participant_applied(void *self)
   vec_indexes *ix = self;
   vec_index_set *set = atomic_load(&ix->set);
   quad_snapshot *snapshot = NULL;
-  if (quad_snapshot_acquire(&snapshot, ix->store, NULL)) return;
-  ix->known = quad_snapshot_atom_mark(snapshot);
+  (void)quad_snapshot_acquire(&snapshot, ix->store, NULL); /* NULL: memory is short */
+  ix->known = snapshot ? quad_snapshot_atom_mark(snapshot) : ix->judged;
   for (size_t i = 0; set && i < set->n; i++) {
     atomic_store(&set->index[i]->published, atomic_load(&set->index[i]->added));
     /* A process that only reads is not told what the log brought. */
@@ -370,12 +372,12 @@ participant_applied(void *self)
     atomic_fetch_add(&set->index[i]->verify_wanted, 1);
     atomic_store(&set->index[i]->loading, false);
   }
-  bool moved = set && set->n && !vec_index_is_of(set->index[0], snapshot);
+  bool moved = !snapshot || (set && set->n && !vec_index_is_of(set->index[0], snapshot));
   /* A store that is only read moves on to graphs that another process has saved. */
   quoin_span section = ix->read_only ? quad_store_section(ix->store) : (quoin_span){NULL, 0};
   if (ix->read_only) ix->saved_version = vec_section_version(section);
   if (ix->declarations || moved || ix->read_only)
-    ix->declarations = refresh(ix, snapshot, section, NULL) != QUOIN_OK;
+    ix->declarations = !snapshot || refresh(ix, snapshot, section, NULL) != QUOIN_OK;
   quad_snapshot_release(snapshot);
   if (!ix->started) (void)vec_retired_settle(ix);
   base_mutex_lock(&ix->signal);
@@ -455,6 +457,7 @@ participant_close(void *self)
   set_free(set, ix->mem);
   retired_free(ix->waiting, ix->mem);
   retired_free(ix->limbo, ix->mem);
+  vec_piece_free(ix->piece, ix->mem);
   base_cond_destroy(&ix->work);
   base_cond_destroy(&ix->rested);
   base_mutex_destroy(&ix->graphs);
@@ -555,6 +558,7 @@ indexes_new(vec_indexes **out, quad_store *store, const vec_options *options, qu
   ix->store = store;
   ix->mem = mem;
   ix->read_only = options->read_only;
+  ix->walk_always = options->walk_always;
   atomic_store(&ix->users.now, 1);
   ix->bound = options->unlinked ? options->unlinked : UNLINKED;
   if ((st = base_mutex_init(&ix->graphs, BASE_RANK_VECTOR, "vector graphs", err))) goto graphs;
@@ -608,6 +612,10 @@ vec_attach(quad_store *store, const vec_options *options, quoin_error *err)
   if ((st = take_up(ix, err))) goto done;
   if (!options->read_only) {
     ix->due = true;
+    if (!(ix->piece = vec_piece_new(ix->mem))) {
+      st = base_fail_nomem(err);
+      goto done;
+    }
     int rc = pthread_create(&ix->thread, NULL, vec_link_thread, ix);
     if (rc) {
       st = base_fail_os(err, rc, NULL, "the thread that links vectors cannot be started");

@@ -43,6 +43,7 @@ typedef struct vec_gone_queue {
 typedef struct vec_index {
   vec_declaration declared;
   uint64_t id; /* of the graph's files */
+  bool walk_always;
   hnsw *graph;
   const atom_store *atoms; /* whose numbers its rows are; of use while a snapshot holds it */
   uint64_t generation;     /* of the atoms: an address may be used again, this is not */
@@ -74,6 +75,8 @@ typedef struct vec_index_set {
   vec_index *index[];
 } vec_index_set;
 
+typedef struct vec_piece vec_piece; /* vectors that are linked together */
+
 /* Replaced, until nobody can be looking at it. */
 typedef struct vec_retired {
   vec_index_set *sets;
@@ -83,13 +86,14 @@ typedef struct vec_retired {
 typedef struct vec_indexes {
   quad_store *store;
   const base_alloc *mem;
-  bool read_only;
+  bool read_only, walk_always;
   uint64_t bound; /* vectors that may wait to be linked */
   _Atomic(vec_index_set *) set;
   vec_epoch users; /* of the set */
   uint64_t next_id;
   uint64_t saved_version; /* of the last checkpoint; under the lock of the graphs */
   uint64_t known;         /* atoms of the version published last: the writer's */
+  uint64_t judged;        /* atoms of the version judged last, likewise */
   bool declarations;      /* the writer's: a commit on its way changes them */
   base_mutex graphs;      /* being the writer of the graphs */
   base_mutex signal;      /* of these */
@@ -97,6 +101,7 @@ typedef struct vec_indexes {
   bool due, stop;
   vec_retired limbo, waiting; /* `waiting` until the users are those of its epoch no more */
   pthread_t thread;
+  vec_piece *piece; /* what the thread works on */
   bool started;
   _Atomic double pace; /* ns to link one vector */
   atomic_int cancelled;
@@ -158,6 +163,8 @@ quoin_status vec_judge(bool *declarations, const vec_index_set *set, bool uncert
 /* ---- link.c ---- */
 
 void *vec_link_thread(void *indexes);
+vec_piece *vec_piece_new(const base_alloc *mem); /* NULL: no memory */
+void vec_piece_free(vec_piece *piece, const base_alloc *mem);
 /* Where nothing links: what lies below the mark and is missing becomes late. */
 quoin_status vec_index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot,
                                 quoin_error *err);

@@ -15,8 +15,8 @@ enum {
   LINK_MANY = 4096, /* so many that wait are linked by all threads, in larger pieces */
   GONE_SHARE =
       20, /* of the nodes, one in so many is taken out at once: until then it costs little */
-  SWEEP_PIECE = 2048,        /* lists mended before the lock is given up */
-  RETIRED_NS = 50 * 1000000, /* how often is asked whether what was replaced is still used */
+  SWEEP_PIECE = 2048,      /* lists mended before the lock is given up */
+  AGAIN_NS = 50 * 1000000, /* until it is tried again: memory was short, something is still used */
   SECTION_HEAD = 32,
   SECTION_ENTRY = 72,
   SECTION_FORMAT = 1
@@ -25,11 +25,23 @@ enum {
 /* ---- linking ----------------------------------------------------------------------------------
  */
 
-typedef struct piece {
+struct vec_piece {
   hnsw_item item[LINK_MANY];
   size_t n;
   uint64_t last; /* every vector numbered up to here has been seen */
-} piece;
+};
+
+vec_piece *
+vec_piece_new(const base_alloc *mem)
+{
+  return base_new(mem, 1, sizeof(vec_piece));
+}
+
+void
+vec_piece_free(vec_piece *piece, const base_alloc *mem)
+{
+  base_release(mem, piece, 1, sizeof(*piece));
+}
 
 static bool
 stopping(vec_indexes *ix)
@@ -52,8 +64,8 @@ is_node(const vec_index *index, uint64_t number)
 
 /* The next vectors of the predicate above `from`, `room` at most. */
 static quoin_status
-gather(piece *p, size_t room, const vec_index *index, const quad_snapshot *snapshot, uint64_t from,
-       quoin_error *err)
+gather(vec_piece *p, size_t room, const vec_index *index, const quad_snapshot *snapshot,
+       uint64_t from, quoin_error *err)
 {
   const vec_graphs any = {.scope = QUAD_ANY};
   uint64_t high = quad_snapshot_atom_mark(snapshot);
@@ -74,7 +86,7 @@ gather(piece *p, size_t room, const vec_index *index, const quad_snapshot *snaps
         p->item[p->n++] = (hnsw_item){rows.column[QUAD_O][i].bits, (uint32_t)number};
     }
   quad_scan_close(scan);
-  if (st == QUOIN_DONE || !scan) {
+  if (st == QUOIN_DONE || (!st && !scan)) {
     if (p->last < high) p->last = high;
     st = QUOIN_OK;
   }
@@ -82,7 +94,7 @@ gather(piece *p, size_t room, const vec_index *index, const quad_snapshot *snaps
 }
 
 static quoin_status
-link_piece(vec_indexes *ix, vec_index *index, const piece *p, quoin_error *err)
+link_piece(vec_indexes *ix, vec_index *index, const vec_piece *p, quoin_error *err)
 {
   const hnsw_vectors vectors = vec_index_vectors(index);
   base_cancel cancel = {.flag = &ix->cancelled};
@@ -101,7 +113,7 @@ link_piece(vec_indexes *ix, vec_index *index, const piece *p, quoin_error *err)
 
 /* What lies above the mark. */
 static quoin_status
-link_fresh(vec_indexes *ix, vec_index *index, piece *p, const quad_snapshot *snapshot,
+link_fresh(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot *snapshot,
            quoin_error *err)
 {
   size_t room = LINK_PIECE;
@@ -122,7 +134,7 @@ link_fresh(vec_indexes *ix, vec_index *index, piece *p, const quad_snapshot *sna
 /* Vectors from below the mark: those that came late, and after an unclean start or a load all that
  * are not there. */
 static quoin_status
-link_late(vec_indexes *ix, vec_index *index, piece *p, quoin_error *err)
+link_late(vec_indexes *ix, vec_index *index, vec_piece *p, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   uint64_t count = atomic_load_explicit(&index->late.count, memory_order_acquire);
@@ -283,7 +295,8 @@ note_strays(vec_indexes *ix, vec_index *index, const vec_bitmap *found, uint64_t
 
 /* Vectors below the mark that have no node get one, and nodes without a quad are noted. */
 static quoin_status
-verify(vec_indexes *ix, vec_index *index, piece *p, const quad_snapshot *snapshot, quoin_error *err)
+verify(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot *snapshot,
+       quoin_error *err)
 {
   uint64_t mark = atomic_load(&index->mark), from = 0;
   vec_bitmap found;
@@ -317,7 +330,7 @@ vec_index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snaps
     return QUOIN_OK;
   uint32_t *late = NULL;
   size_t n_late = 0;
-  piece *p = base_new(ix->mem, 1, sizeof(*p));
+  vec_piece *p = base_new(ix->mem, 1, sizeof(*p));
   quoin_status st = p ? late_list(&late, &n_late, ix, index, 0, err) : base_fail_nomem(err);
   for (uint64_t from = 0; !st && from < mark; from = p->last) {
     st = gather(p, LINK_MANY, index, snapshot, from, err);
@@ -339,7 +352,7 @@ vec_index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snaps
  */
 
 static quoin_status
-link_index(vec_indexes *ix, vec_index *index, piece *p, const quad_snapshot *snapshot,
+link_index(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot *snapshot,
            uint64_t added, uint64_t wanted, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
@@ -356,67 +369,71 @@ link_index(vec_indexes *ix, vec_index *index, piece *p, const quad_snapshot *sna
   return st ? st : sweep(ix, index, err);
 }
 
-/* With the set entered. */
-static void
-link_set(vec_indexes *ix, const vec_index_set *set, piece *p)
+/* With the set entered. False: memory was short. */
+static bool
+link_set(vec_indexes *ix, const vec_index_set *set, vec_piece *p)
 {
   quad_snapshot *snapshot = NULL;
+  bool enough = true;
   uint64_t(*before)[2] = base_new(ix->mem, set->n, sizeof(*before));
-  if (!before) return;
+  if (!before) return false;
   for (size_t i = 0; i < set->n; i++) { /* the snapshot has all of that */
     before[i][0] = atomic_load(&set->index[i]->published);
     before[i][1] = atomic_load(&set->index[i]->verify_wanted);
   }
-  if (quad_snapshot_acquire(&snapshot, ix->store, NULL)) goto done;
+  if (quad_snapshot_acquire(&snapshot, ix->store, NULL)) {
+    base_release(ix->mem, before, set->n, sizeof(*before));
+    return false;
+  }
   bool sorted = quad_snapshot_orders(snapshot) >> QUAD_POS & 1;
   for (size_t i = 0; sorted && i < set->n && !stopping(ix); i++) {
     vec_index *index = set->index[i];
     quoin_error err = QUOIN_ERROR_INIT;
     if (!vec_index_is_of(index, snapshot) || atomic_load(&index->broken)) continue;
     quoin_status st = link_index(ix, index, p, snapshot, before[i][0], before[i][1], &err);
+    if (st == QUOIN_ERR_NOMEM) enough = false;
     /* Its vectors are quads: searches go on without the graph, which is made anew at the next
      * open. */
     if (st && st != QUOIN_ERR_CANCELLED && st != QUOIN_ERR_NOMEM)
       atomic_store(&index->broken, true);
   }
-
-done:
   quad_snapshot_release(snapshot);
   base_release(ix->mem, before, set->n, sizeof(*before));
+  return enough;
 }
 
-static void
-link_all(vec_indexes *ix, piece *p)
+static bool
+link_all(vec_indexes *ix, vec_piece *p)
 {
+  bool enough = true;
   uint64_t entered = vec_epoch_enter(&ix->users);
   const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
-  if (set && set->n) link_set(ix, set, p);
+  if (set && set->n) enough = link_set(ix, set, p);
   vec_epoch_leave(&ix->users, entered);
+  return enough;
 }
 
 void *
 vec_link_thread(void *indexes)
 {
   vec_indexes *ix = indexes;
-  piece *p = base_new(ix->mem, 1, sizeof(*p));
-  bool retired = false;
+  bool retired = false, again = false;
   base_mutex_lock(&ix->signal);
-  while (!ix->stop && p) {
-    if (!ix->due && !retired) {
+  while (!ix->stop) {
+    if (!ix->due && !retired && !again) {
       base_cond_wait(&ix->work, &ix->signal);
       continue;
     }
-    if (!ix->due) (void)base_cond_wait_until(&ix->work, &ix->signal, base_clock_ns() + RETIRED_NS);
-    bool due = ix->due;
+    if (!ix->due) (void)base_cond_wait_until(&ix->work, &ix->signal, base_clock_ns() + AGAIN_NS);
+    bool due = ix->due || again;
     ix->due = false;
     base_mutex_unlock(&ix->signal);
-    if (due) link_all(ix, p);
+    if (due) again = !link_all(ix, ix->piece);
     retired = vec_retired_settle(ix);
     base_mutex_lock(&ix->signal);
     base_cond_broadcast(&ix->rested);
   }
   base_mutex_unlock(&ix->signal);
-  base_release(ix->mem, p, 1, sizeof(*p));
   return NULL;
 }
 

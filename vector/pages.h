@@ -48,6 +48,8 @@ typedef struct vec_pages {
   uint64_t id;
   hnsw_root root;
   uint64_t file_bytes; /* of the file of the root */
+  uint64_t tried;      /* the last generation of which a file was begun */
+  bool spoilt;         /* a write or sync of the file failed: nothing is added to it any more */
   char name[64];       /* of that file */
   base_mutex lock;     /* of name, root and extents, which a search reads to report a fault */
   vec_region regions[VEC_REGIONS];

@@ -2,7 +2,8 @@
  *
  * Nothing that a table names is ever written again, so a power cut at any point leaves the roots
  * that are durable whole. What the state of a region says changes only once all is synced: a
- * checkpoint that failed is simply done again. */
+ * checkpoint that failed is done again, in a new file, since what a failed sync covered may be lost
+ * whatever is synced later. */
 #include "vector/pages_file.h"
 
 #include "base/sys.h"
@@ -310,6 +311,7 @@ adopt(writing *w, const hnsw_root *root, const char name[64])
   }
   pages->root = *root;
   pages->file_bytes = w->at;
+  pages->spoilt = false;
   memcpy(pages->name, name, sizeof(pages->name));
   base_mutex_unlock(&pages->lock);
 }
@@ -327,12 +329,14 @@ vec_pages_checkpoint(vec_pages *pages, const base_dir *dir, const char meta[VEC_
   bytes_count(&named, &appended, pages, w.fresh);
   for (size_t i = 0; i < VEC_REGIONS; i++)
     extents += pages->regions[i].n_extents;
-  w.fresh =
-      w.fresh || extents > MANY_EXTENTS || pages->file_bytes + appended > 2 * named + (1 << 20);
+  w.fresh = w.fresh || pages->spoilt || extents > MANY_EXTENTS ||
+            pages->file_bytes + appended > 2 * named + (1 << 20);
   w.table = (vec_table){.magic = VEC_TABLE_MAGIC,
                         .format = VEC_FORMAT,
                         .id = pages->id,
-                        .generation = pages->root.generation + w.fresh};
+                        .generation = pages->root.generation};
+  if (w.fresh && pages->tried < pages->root.generation) pages->tried = pages->root.generation;
+  if (w.fresh) w.table.generation = ++pages->tried;
   memcpy(w.table.meta, meta, VEC_META);
   if ((st = file_begin(&w, dir, name, err))) goto done;
   for (size_t i = 0; i < VEC_REGIONS; i++)
@@ -343,6 +347,7 @@ vec_pages_checkpoint(vec_pages *pages, const base_dir *dir, const char meta[VEC_
   adopt(&w, &root, name);
 
 done:
+  if (st && !w.fresh) pages->spoilt = true;
   for (size_t i = 0; i < VEC_REGIONS; i++)
     base_release(pages->mem, w.extents[i], w.cap_extents[i], sizeof(vec_extent));
   base_file_close(&w.file);

@@ -65,6 +65,11 @@ choose(vec_plan *p, size_t queries)
   double least = c.lookup < c.scan ? c.lookup : c.scan;
   p->way = c.lookup < c.scan ? VEC_CHOICE_LOOKUP : VEC_CHOICE_SCAN;
   p->find_by_lookup = c.find_by_lookup;
+  if (p->index && p->index->walk_always && vec_index_has_all(p->index, p->snapshot)) {
+    p->way = VEC_CHOICE_GRAPH;
+    p->budget = UINT64_MAX;
+    return;
+  }
   if (few || !may_use_graph(p)) return;
   if (c.candidates < least) {
     least = c.candidates;

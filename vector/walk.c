@@ -96,6 +96,7 @@ walk(bool *given_up, searcher *s, owners *o, hnsw_searcher *memory, const hnsw_a
     for (size_t i = 0; !st && i < n; i++) {
       if (hits[i].distance < least) least = hits[i].distance;
       st = offer(s, o, (atom_id){hits[i].key}, hits[i].distance, err);
+      if (s->top.n == s->top.k) vec_top_trim(&s->top); /* the rest is looked up if it is nearer */
     }
     seen += n;
     vec_top_trim(&s->top);

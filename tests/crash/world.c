@@ -1,6 +1,8 @@
 /* tests/crash/world.c - see world.h. */
 #include "crash/world.h"
 
+#include "crash/vectors.h"
+
 #include "quadstore/store.h"
 
 #include <assert.h>
@@ -136,6 +138,12 @@ static const step large_steps[] = {OPEN,
                                    CLOSE};
 static const step large_wide_steps[] = {
     OPEN, {STEP_COMMIT, 0, 400, 0, 0}, {STEP_COMMIT, 400, 10, 3, 200}, CLOSE};
+/* A graph that is saved, grows, loses nodes and gets some back; then one more of another opening.
+ */
+static const step vector_steps[] = {
+    OPEN,       {STEP_COMMIT, 0, 30, 0, 0},  CHECKPOINT, {STEP_COMMIT, 30, 12, 5, 10},
+    CHECKPOINT, {STEP_COMMIT, 5, 6, 20, 8},  CHECKPOINT, CLOSE,
+    OPEN,       {STEP_COMMIT, 42, 4, 30, 8}, CLOSE};
 
 #define STEPS(list) .steps = list, .n_steps = sizeof list / sizeof list[0]
 const workload workloads[] = {
@@ -149,6 +157,7 @@ const workload workloads[] = {
     {.name = "promise_h2: flushes and merges", STEPS(upkeep_steps), .memory_bytes = 1500},
     {.name = "promise_m4: growth", STEPS(growth_steps), .wide = true},
     {.name = "clear", STEPS(clear_steps)},
+    {.name = "promise_c4: a vector index", STEPS(vector_steps), .vectors = true},
     {.name = "compact", STEPS(compact_steps)},
     {.name = "recovery", STEPS(recovery_steps), .crash = 4},
     {.name = "promise_m4: recovery and growth", STEPS(regrowth_steps), .wide = true, .crash = 4},
@@ -170,13 +179,13 @@ const unsigned n_workloads = sizeof workloads / sizeof workloads[0];
 
 typedef struct quad_text {
   rdf_term term[4];
-  char s[64], p[48], o[64], g[48];
+  char s[64], p[48], o[64], g[48], v[2][VECTOR_TEXT];
 } quad_text;
 
 static bool
 is_blank(const workload *w, uint32_t i)
 {
-  return !w->wide && i % 16 == 0;
+  return !w->wide && !w->vectors && i % 16 == 0;
 }
 
 static void
@@ -215,6 +224,10 @@ static void
 make_quad(quad_text *q, const workload *w, uint32_t i)
 {
   memset(q, 0, sizeof *q);
+  if (w->vectors) {
+    vectors_quad(q->term, q->v, i);
+    return;
+  }
   (void)snprintf(q->s, sizeof q->s, is_blank(w, i) ? "blank%u" : "http://example.org/subject/%u",
                  w->wide || is_blank(w, i) ? i : i / 3);
   (void)snprintf(q->p, sizeof q->p, "http://example.org/predicate#p%u", i % 7);
@@ -426,11 +439,18 @@ run_step(const workload *w, const step *s, quad_store **store, const char *path,
                                       .txn_bytes = w->txn_bytes,
                                       .inline_maintenance = true};
   quad_store *closing = *store;
+  quoin_status st;
   switch (s->kind) {
   case STEP_OPEN:
-    return quad_store_open(store, path, &options, mem, err);
+    st = quad_store_open(store, path, &options, mem, err);
+    if (st || !w->vectors || !(st = vectors_attach(*store, mem, err))) return st;
+    (void)quad_store_close(*store, NULL);
+    *store = NULL;
+    return st;
   case STEP_COMMIT:
-    return run_commit(w, s, *store, err);
+    st = run_commit(w, s, *store, err);
+    if (!st && w->vectors) vectors_settle(*store); /* so that the checkpoint has it */
+    return st;
   case STEP_LOAD:
     return run_load(w, s, *store, mem, err);
   case STEP_BULK:
@@ -637,11 +657,16 @@ fail(verdict *out, const char *what, quoin_status st, const quoin_error *err)
 static bool
 open_and_look(quad_store **store, content *c, verdict *out, const char *path)
 {
+  const base_alloc *mem = base_alloc_default();
   quoin_error err = QUOIN_ERROR_INIT;
   const quad_store_options options = {.create = true};
-  quoin_status st = quad_store_open(store, path, &options, base_alloc_default(), &err);
+  quoin_status st = quad_store_open(store, path, &options, mem, &err);
   if (st) return fail(out, "opening", st, &err);
-  if ((st = quad_store_check(*store, NULL, NULL, NULL, &err)))
+  if ((st = vectors_attach(*store, mem, &err)))
+    fail(out, "attaching", st, &err);
+  else if ((st = vectors_check(*store, &err)))
+    fail(out, "vectors", st, &err);
+  else if ((st = quad_store_check(*store, NULL, NULL, NULL, &err)))
     fail(out, "check", st, &err);
   else if ((st = world_content(c, *store, QUAD_SPO, &err)))
     fail(out, "reading", st, &err);

@@ -34,6 +34,7 @@ typedef struct workload {
   uint64_t memory_bytes; /* of memory runs */
   uint64_t txn_bytes;    /* of a transaction; when not 0, each also looks at itself halfway */
   bool wide;             /* every quad has terms of its own */
+  bool vectors;          /* the quads are a vector index and its vectors */
   unsigned stride;       /* takes long: only every so many points are tried */
   unsigned crash;        /* the process died before this step, an opening; 0: never */
   const step *steps;
