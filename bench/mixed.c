@@ -7,7 +7,8 @@
  * and lets go, and a write commits one quad without a sync. Each beside a run in which every thread
  * has a lock, or a store, of its own: there the lock is idle, and what remains is the scheduler,
  * with as many threads on the same cores. N2: the longest wait of each side is at most 10 ms above
- * that. */
+ * that. Between the two, what the C library has in its place: its reader/writer lock with readers
+ * first and with writers first, and its mutex. */
 #include "quadstore/quadstore.h"
 
 #include "bench/scratch.h"
@@ -25,8 +26,16 @@ static const char usage[] =
     "usage: quoin-bench-mixed [--threads N] [--reads SHARE] [--seconds S] [--dir DIR]\n"
     "waits of readers and writers of one lock and of one store, beside idle ones\n";
 
+/* What may stand in the place of the fair lock. */
+typedef enum primitive { FAIR, READERS_FIRST, WRITERS_FIRST, MUTEX, PRIMITIVES } primitive;
+static const char *const primitive_names[PRIMITIVES] = {"lock", "readers first", "writers first",
+                                                        "mutex"};
+
 typedef struct side {
+  primitive kind;
   base_rwlock lock;
+  pthread_rwlock_t library;
+  pthread_mutex_t mutex;
   quad_store *store;
   uint64_t held; /* written and read under the lock */
 } side;
@@ -56,23 +65,45 @@ spend(uint64_t *at)
 }
 
 static void
+take(side *s, bool read)
+{
+  if (s->kind == FAIR && read)
+    base_rwlock_read(&s->lock);
+  else if (s->kind == FAIR)
+    base_rwlock_write(&s->lock);
+  else if (s->kind == MUTEX)
+    (void)pthread_mutex_lock(&s->mutex);
+  else if (read)
+    (void)pthread_rwlock_rdlock(&s->library);
+  else
+    (void)pthread_rwlock_wrlock(&s->library);
+}
+
+static void
+give(side *s, bool read)
+{
+  if (s->kind == FAIR && read)
+    base_rwlock_read_done(&s->lock);
+  else if (s->kind == FAIR)
+    base_rwlock_write_done(&s->lock);
+  else if (s->kind == MUTEX)
+    (void)pthread_mutex_unlock(&s->mutex);
+  else
+    (void)pthread_rwlock_unlock(&s->library);
+}
+
+static void
 lock_step(worker *w, bool read)
 {
   uint64_t start = base_clock_ns(), held;
 
-  if (read) {
-    base_rwlock_read(&w->at->lock);
-    times_note(&w->read, base_clock_ns() - start);
-    held = w->at->held;
-    spend(&held);
-    base_rwlock_read_done(&w->at->lock);
-    w->seed += held & 1;
-  } else {
-    base_rwlock_write(&w->at->lock);
-    times_note(&w->write, base_clock_ns() - start);
-    spend(&w->at->held);
-    base_rwlock_write_done(&w->at->lock);
-  }
+  take(w->at, read);
+  times_note(read ? &w->read : &w->write, base_clock_ns() - start);
+  held = w->at->held;
+  spend(&held);
+  if (!read) w->at->held = held;
+  give(w->at, read);
+  w->seed += held & 1;
 }
 
 static quad
@@ -145,13 +176,30 @@ work(void *user)
 }
 
 static void
-open_side(side *s, const char *path, bool whole)
+open_locks(side *s, primitive kind)
+{
+  pthread_rwlockattr_t attr;
+  quoin_error err = QUOIN_ERROR_INIT;
+
+  s->kind = kind;
+  (void)pthread_rwlockattr_init(&attr);
+#if defined(__GLIBC__)
+  if (kind == WRITERS_FIRST)
+    (void)pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+  if (pthread_rwlock_init(&s->library, &attr) || pthread_mutex_init(&s->mutex, NULL)) exit(1);
+  (void)pthread_rwlockattr_destroy(&attr);
+  check(base_rwlock_init(&s->lock, BASE_RANK_STORE, "bench", &err), &err);
+}
+
+static void
+open_side(side *s, const char *path, primitive kind, bool whole)
 {
   const quad_store_options o = {.create = true, .durability = QUAD_SYNC_OFF};
   quoin_error err = QUOIN_ERROR_INIT;
   quad_bulk *bulk;
 
-  check(base_rwlock_init(&s->lock, BASE_RANK_STORE, "bench", &err), &err);
+  open_locks(s, kind);
   if (!whole) return;
   check(quad_store_open(&s->store, path, &o, NULL, &err), &err);
   check(quad_bulk_begin(&bulk, s->store, 0, 1, &err), &err);
@@ -172,8 +220,8 @@ print(const char *what, const times *t, double seconds)
 
 /* The times of both sides, of all threads; with one lock or store each, or one for all. */
 static void
-measure(times out[2], unsigned threads, bool whole, bool shared, double reads, double seconds,
-        const char *dir)
+measure(times out[2], unsigned threads, primitive kind, bool whole, bool shared, double reads,
+        double seconds, const char *dir)
 {
   static worker w[THREADS_MAX];
   static side sides[THREADS_MAX];
@@ -187,7 +235,7 @@ measure(times out[2], unsigned threads, bool whole, bool shared, double reads, d
   memset(sides, 0, sizeof sides);
   for (unsigned i = 0; i < n; i++) {
     if (whole) scratch_make(&paths[i], dir);
-    open_side(&sides[i], paths[i].path, whole);
+    open_side(&sides[i], paths[i].path, kind, whole);
   }
   uint64_t until = base_clock_ns() + (uint64_t)(seconds * 1e9);
   for (unsigned i = 0; i < threads; i++) {
@@ -207,12 +255,14 @@ measure(times out[2], unsigned threads, bool whole, bool shared, double reads, d
   }
   for (unsigned i = 0; i < n; i++) {
     base_rwlock_destroy(&sides[i].lock);
+    (void)pthread_rwlock_destroy(&sides[i].library);
+    (void)pthread_mutex_destroy(&sides[i].mutex);
     if (!whole) continue;
     check(quad_store_close(sides[i].store, &err), &err);
     scratch_remove(&paths[i]);
   }
   for (unsigned k = 0; k < 2; k++) {
-    (void)snprintf(what, sizeof what, "%s, %s, %s", whole ? "store" : "lock",
+    (void)snprintf(what, sizeof what, "%s, %s, %s", whole ? "store" : primitive_names[kind],
                    shared ? "one" : "idle", k ? "write" : "read");
     print(what, &out[k], seconds);
   }
@@ -251,11 +301,13 @@ main(int argc, char **argv)
   (void)printf("%.0f threads, reads %.2f, %.0f s each\n%-28s %12s %10s %10s %12s %10s\n", threads,
                reads, seconds, "waits", "a second", "p50 us", "p99 us", "p99.99 us", "longest ms");
   for (unsigned whole = 0; whole < 2; whole++) {
-    measure(idle, (unsigned)threads, whole, false, reads, seconds, dir);
-    measure(one, (unsigned)threads, whole, true, reads, seconds, dir);
+    measure(idle, (unsigned)threads, FAIR, whole, false, reads, seconds, dir);
+    measure(one, (unsigned)threads, FAIR, whole, true, reads, seconds, dir);
     (void)printf("%s: longest above idle: read %+.2f ms, write %+.2f ms\n",
                  whole ? "store" : "lock", ((double)one[0].max - (double)idle[0].max) * 1e-6,
                  ((double)one[1].max - (double)idle[1].max) * 1e-6);
+    for (primitive kind = READERS_FIRST; !whole && kind < PRIMITIVES; kind++)
+      measure(one, (unsigned)threads, kind, whole, true, reads, seconds, dir);
   }
   return 0;
 }
