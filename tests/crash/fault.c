@@ -235,6 +235,18 @@ opened(int fd, int dir, const char *name, int flags)
 /* ---- the controller ---------------------------------------------------------------------------
  */
 
+/* A file with content that lies safe on the disk. */
+static void
+take_file(int fd, const char *name)
+{
+  struct stat st;
+  unsigned file = file_new(name, fd);
+  put_named(FAULT_CREATE, file, name);
+  put_size(file);
+  if (f.journal && !fstat(fd, &st)) put_data(file, 0, (uint64_t)st.st_size);
+  put(FAULT_SYNC, file)->len = UINT64_MAX;
+}
+
 /* What there is already lies safe on the disk. */
 static void
 take_over(void)
@@ -249,15 +261,10 @@ take_over(void)
   list = popen(command, "r");
   assert(list);
   while (fscanf(list, "%63s", name) == 1) {
-    struct stat st;
     (void)snprintf(path, sizeof path, "%s/%s", f.store, name);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert(fd >= 0);
-    unsigned file = file_new(name, fd);
-    put_named(FAULT_CREATE, file, name);
-    put_size(file);
-    if (f.journal && !fstat(fd, &st)) put_data(file, 0, (uint64_t)st.st_size);
-    put(FAULT_SYNC, file)->len = UINT64_MAX;
+    take_file(fd, name);
     close(fd);
   }
   pclose(list);
@@ -526,6 +533,12 @@ sys_linkat(int from_dir, const char *from, int to_dir, const char *to)
     errno = error_of(fault);
   else
     failed = linkat(from_dir, from, to_dir, to, 0);
+  if (f.on && !failed && f.fds[to_dir] == FD_STORE) { /* what is linked was synced long ago */
+    int fd = openat(to_dir, to, O_RDWR | O_CLOEXEC);
+    assert(fd >= 0);
+    take_file(fd, to);
+    close(fd);
+  }
   leave();
   return failed;
 }
