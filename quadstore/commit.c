@@ -22,6 +22,8 @@ struct quad_request {
   quoin_error *err;
   bool taken; /* by a leader: it will be done */
   bool done;
+  bool waits;     /* its thread does, for: */
+  base_cond turn; /* it is done, or its thread is to lead */
 };
 
 struct quad_scratch {
@@ -410,18 +412,31 @@ unqueue(quad_store *store, quad_request *r)
   r->next = NULL;
 }
 
+/* The queue's mutex held: whoever has waited longest is to lead, unless somebody does. One is woken
+ * where all would be woken in vain but for one. */
+static void
+call_next(quad_store *store)
+{
+  if (!store->leading && store->first && store->first->waits) base_cond_signal(&store->first->turn);
+}
+
 /* In the queue, its mutex held: until a leader has served `r`, or there is none. */
 static quoin_status
 wait_for_leader(quad_store *store, quad_request *r, uint64_t deadline)
 {
   quoin_status st = QUOIN_OK;
 
+  if (!store->leading) return QUOIN_OK;
+  if ((st = base_cond_init(&r->turn, r->err))) return st;
+  r->waits = true;
   while (!st && !r->done && store->leading) {
     if (!deadline || r->taken) /* once it is applied, the outcome is waited for */
-      base_cond_wait(&store->served, &store->queue);
-    else if (!base_cond_wait_until(&store->served, &store->queue, deadline) && !r->taken)
+      base_cond_wait(&r->turn, &store->queue);
+    else if (!base_cond_wait_until(&r->turn, &store->queue, deadline) && !r->taken)
       st = quad_store_may_wait(deadline, NULL, r->err);
   }
+  r->waits = false;
+  base_cond_destroy(&r->turn);
   return st;
 }
 
@@ -455,6 +470,7 @@ queue_and_serve(quad_store *store, quad_request *r, uint64_t deadline)
   if ((st = wait_for_leader(store, r, deadline))) {
     unqueue(store, r);
     r->status = st;
+    call_next(store); /* it may have been called itself */
   }
   if (r->done || st) {
     base_mutex_unlock(&store->queue);
@@ -472,13 +488,14 @@ queue_and_serve(quad_store *store, quad_request *r, uint64_t deadline)
   for (quad_request *each = first, *next; each; each = next) {
     next = each->next; /* its owner may be gone once the lock is free */
     each->done = true;
+    if (each->waits) base_cond_signal(&each->turn);
   }
   if (st) {
     unqueue(store, r);
     r->status = st;
   }
   store->leading = false;
-  base_cond_broadcast(&store->served);
+  call_next(store);
   base_mutex_unlock(&store->queue);
   if (st) return;
   quad_store_maintain(store, bytes); /* the commits are safe whatever becomes of this */

@@ -339,7 +339,6 @@ quad_version_open(quad_version **out, const quad_manifest *m, const base_dir *di
 static void
 destroy_locks(quad_store *store)
 {
-  base_cond_destroy(&store->served);
   base_mutex_destroy(&store->queue);
   quad_executor_destroy(&store->executor);
   base_rwlock_destroy(&store->publish);
@@ -423,7 +422,6 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   if ((st = base_mutex_init(&store->writer, BASE_RANK_WRITER, "writer role", err))) goto done;
   if ((st = base_rwlock_init(&store->publish, BASE_RANK_STORE, "store lock", err))) goto done;
   if ((st = base_mutex_init(&store->queue, BASE_RANK_QUEUE, "commit queue", err))) goto done;
-  if ((st = base_cond_init(&store->served, err))) goto done;
   if ((st = quad_executor_init(&store->executor, options->inline_maintenance, err))) goto done;
   store->last = &store->first;
   locks = true;

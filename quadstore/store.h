@@ -215,7 +215,6 @@ struct quad_store {
 
   /* commits that wait for the writer */
   base_mutex queue;
-  base_cond served; /* a group has ended */
   quad_request *first, **last;
   bool leading; /* a thread serves the queue, or is about to */
 
