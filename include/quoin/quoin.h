@@ -183,8 +183,9 @@ QUOIN_API void quoin_close(quoin_store *store);
  * to come get QUOIN_ERR_CLOSED, open cursors and iterators too, open transactions are aborted.
  * When it returns the store may be opened again. References still have to be given up. */
 QUOIN_API void quoin_shutdown(quoin_store *store);
-/** Bring all that is committed into the store's files and drop the log. Errors: READ_ONLY,
- * POISONED, NO_SPACE. */
+/** Bring all that is committed by now into the store's files and drop its log; commits of other
+ * threads go on meanwhile. It happens by itself some seconds after the last commit. Errors:
+ * READ_ONLY, POISONED, NO_SPACE. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_checkpoint(quoin_store *store, quoin_error *err);
 /** Of a store opened with QUOIN_READ_ONLY: move on to what the writing process has committed by
  * now. Takes a few ms and the time for what is new in its log. What is open goes on with what it
