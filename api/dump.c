@@ -11,6 +11,7 @@ typedef struct dump {
   base_cancel cancel;
   uint64_t statements;
   atom_id system; /* the graph's name; 0: it has none */
+  const quoin_dump_options *options;
 } dump;
 
 typedef enum dump_part { DUMP_DEFAULT, DUMP_NAMED, DUMP_SYSTEM } dump_part;
@@ -31,6 +32,7 @@ dump_scope(dump *d, dump_part part, quoin_error *err)
   if (part == DUMP_SYSTEM) pattern.match.term[QUAD_G] = d->system;
 
   quoin_status st = api_rows_open(&rows, d->snapshot, &pattern, then + skip, 3 - skip, d->mem, err);
+  rows.floats = true;
   while (!st && !(st = api_rows_next(&rows, err))) {
     if (part == DUMP_NAMED && is_system(&rows.terms.term[3])) continue;
     st = rdfio_writer_add(d->writer, &rows.terms, err);
@@ -57,9 +59,10 @@ add_prefixes(rdfio_writer *writer, quoin_error *err)
 }
 
 static quoin_status
-dump_all(dump *d, bool system, quoin_format format, quoin_write_fn write, void *user,
-         quoin_error *err)
+dump_all(dump *d, quoin_write_fn write, void *user, quoin_error *err)
 {
+  const quoin_format format = d->options->format;
+  const bool system = !d->options->no_system;
   const rdf_term name = {.kind = RDF_IRI, .value = base_span(VEC_SYSTEM_GRAPH)};
   quad_pattern named = {.scope = QUAD_NAMED};
   uint64_t n_named = 0, n_system = 0;
@@ -77,6 +80,7 @@ dump_all(dump *d, bool system, quoin_format format, quoin_write_fn write, void *
                      "the store has named graphs, which this format cannot hold: use nq or trig");
   if ((st = rdfio_writer_new(&d->writer, (rdfio_format)format, write, user, d->mem, err)))
     return st;
+  if (d->options->base64) rdfio_writer_base64(d->writer);
   if (format == QUOIN_TURTLE || format == QUOIN_TRIG) st = add_prefixes(d->writer, err);
   if (!st) st = dump_scope(d, DUMP_DEFAULT, err);
   if (!st && n_named) st = dump_scope(d, DUMP_NAMED, err);
@@ -86,21 +90,23 @@ dump_all(dump *d, bool system, quoin_format format, quoin_write_fn write, void *
   return st;
 }
 
-static quoin_status
-dump_store(uint64_t *statements, quoin_store *store, bool system, quoin_format format,
-           quoin_write_fn write, void *user, quoin_cancel *cancel, quoin_error *err)
+quoin_status
+quoin_dump_with(uint64_t *statements, quoin_store *store, const quoin_dump_options *opts,
+                quoin_write_fn write, void *user, quoin_error *err)
 {
+  quoin_dump_options options = QUOIN_DUMP_OPTIONS_INIT;
   quad_snapshot *snapshot = NULL;
 
   if (!store || !write) return base_fail(err, QUOIN_ERR_ARGUMENT, "store or write is NULL");
-  if ((int)format <= QUOIN_FORMAT_AUTO || format > QUOIN_TRIG)
-    return base_fail(err, QUOIN_ERR_ARGUMENT, "a dump needs a format: nt, nq, ttl or trig");
-  quoin_status st = api_enter(store, err);
+  quoin_status st = api_options(&options, sizeof(options), opts, err);
   if (st) return st;
-  dump d = {.mem = &store->mem, .cancel = api_cancel(cancel)};
+  if ((int)options.format <= QUOIN_FORMAT_AUTO || options.format > QUOIN_TRIG)
+    return base_fail(err, QUOIN_ERR_ARGUMENT, "a dump needs a format: nt, nq, ttl or trig");
+  if ((st = api_enter(store, err))) return st;
+  dump d = {.mem = &store->mem, .cancel = api_cancel(options.cancel), .options = &options};
   if (!(st = quad_snapshot_acquire(&snapshot, store->quads, err))) {
     d.snapshot = snapshot;
-    st = dump_all(&d, system, format, write, user, err);
+    st = dump_all(&d, write, user, err);
   }
   if (statements) *statements = d.statements;
   quad_snapshot_release(snapshot);
@@ -112,12 +118,19 @@ quoin_status
 quoin_dump(uint64_t *statements, quoin_store *store, quoin_format format, quoin_write_fn write,
            void *user, quoin_cancel *cancel, quoin_error *err)
 {
-  return dump_store(statements, store, true, format, write, user, cancel, err);
+  quoin_dump_options options = QUOIN_DUMP_OPTIONS_INIT;
+  options.format = format;
+  options.cancel = cancel;
+  return quoin_dump_with(statements, store, &options, write, user, err);
 }
 
 quoin_status
 quoin_dump_data(uint64_t *statements, quoin_store *store, quoin_format format, quoin_write_fn write,
                 void *user, quoin_cancel *cancel, quoin_error *err)
 {
-  return dump_store(statements, store, false, format, write, user, cancel, err);
+  quoin_dump_options options = QUOIN_DUMP_OPTIONS_INIT;
+  options.format = format;
+  options.no_system = true;
+  options.cancel = cancel;
+  return quoin_dump_with(statements, store, &options, write, user, err);
 }

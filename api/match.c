@@ -93,6 +93,13 @@ read_term(api_rows *rows, size_t k, atom_id id, quoin_error *err)
   }
   if (atom_id_kind(id) == ATOM_LOCAL)
     return atom_local_term(out, rows->local, id, &rows->arena, err);
+  if (rows->floats && atom_id_kind(id) == ATOM_VECTOR) {
+    const float *values;
+    uint32_t dimension;
+    quoin_status st = atom_vector(&values, &dimension, rows->atoms, id, err);
+    if (!st) *out = rdf_vector(values, dimension);
+    return st;
+  }
   return atom_read(out, rows->atoms, id, &rows->arena, err);
 }
 

@@ -10,6 +10,7 @@ typedef struct api_rows {
   const quad_snapshot *snapshot;
   const atom_store *atoms;
   const atom_local *local; /* of a transaction; may be NULL */
+  bool floats;             /* vectors come as RDF_VECTOR, not as text */
   quad_scan *scan;         /* NULL: nothing can match */
   quad_batch batch;
   size_t row;

@@ -58,6 +58,7 @@ typedef enum cli_option {
   OPT_REPAIR,
   OPT_UNLINKED,
   OPT_NO_SYSTEM,
+  OPT_VECTORS,
   OPT_POOL,
   OPT_NAME,
   OPT_BUDGET,

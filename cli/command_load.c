@@ -201,16 +201,25 @@ cli_dump(cli_args *args)
   quoin_error err = QUOIN_ERROR_INIT;
   cli_output out;
   const cli_value *format = &args->option[OPT_DUMP_FORMAT];
+  const cli_value *vectors = &args->option[OPT_VECTORS];
+  quoin_dump_options options = QUOIN_DUMP_OPTIONS_INIT;
 
+  const bool base64 = vectors->given && strcmp(vectors->text, "b64") == 0;
+  if (vectors->given && !base64 && strcmp(vectors->text, "json") != 0) {
+    cli_complain("--vectors: \"%s\" is neither json nor b64", vectors->text);
+    return EXIT_USAGE;
+  }
   int status = cli_open(&store, args, QUOIN_READ_ONLY);
   if (status) return status;
   if (!cli_output_open(&out)) {
     quoin_close(store);
     return EXIT_LIMIT;
   }
-  quoin_status st = (args->option[OPT_NO_SYSTEM].given ? quoin_dump_data : quoin_dump)(
-      NULL, store, format->given ? (quoin_format)format->number : QUOIN_NQUADS, cli_output_write,
-      &out, args->cancel, &err);
+  options.cancel = args->cancel;
+  options.no_system = args->option[OPT_NO_SYSTEM].given;
+  options.base64 = base64;
+  if (format->given) options.format = (quoin_format)format->number;
+  quoin_status st = quoin_dump_with(NULL, store, &options, cli_output_write, &out, &err);
   if (!st) st = cli_output_flush(&out, &err);
   if (st) status = cli_report(&err, cli_place(args));
   cli_output_close(&out);

@@ -80,6 +80,7 @@ static const option_row options[OPT_COUNT] = {
     [OPT_NAME] = {"name", "NAME", "the store of the pool; the active one if not given", TEXT},
     [OPT_BUDGET] = {"budget", "BYTES", "disk for all stores, with K, M, G or T (create, budget)",
                     BYTES},
+    [OPT_VECTORS] = {"vectors", "FORM", "json (default), or b64: their bytes", TEXT},
     [OPT_NO_SYSTEM] = {"no-system", NULL, "leave the graph <urn:x-quoin:system> out", FLAG},
     [OPT_HELP] = {"help", NULL, "show this", FLAG},
 };
@@ -124,7 +125,7 @@ const cli_command cli_commands[] = {
      0, 1, cli_update},
     {"dump", "", "Write every statement to standard output.",
      "The default graph first, then graph by graph.\n", "quoin dump --store S | sort > all.nq",
-     STORE | BIT(OPT_DUMP_FORMAT) | BIT(OPT_NO_SYSTEM), 0, 0, cli_dump},
+     STORE | BIT(OPT_DUMP_FORMAT) | BIT(OPT_NO_SYSTEM) | BIT(OPT_VECTORS), 0, 0, cli_dump},
     {"stats", "", "Print what a store holds, and the bytes it takes.",
      "With --results json as one object.\n", "quoin stats --store S", STORE | BIT(OPT_RESULTS), 0,
      0, cli_stats},

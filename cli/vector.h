@@ -62,7 +62,11 @@ typedef struct vector_child {
 int vector_child_open(vector_child *child, const char *command); /* complains */
 /* One text in, `n` numbers out; complains. */
 int vector_child_ask(vector_child *child, const char *text, size_t len, float *out, size_t n);
-int vector_child_close(vector_child *child);
+/* After some answers: has it given more? Complains. Waits a moment for them. */
+int vector_child_rest(vector_child *child);
+/* There is no more text: wait for its end. It fails by its status or by what it still says. */
+int vector_child_end(vector_child *child);
+int vector_child_close(vector_child *child); /* the same, and frees what it has */
 
 /* The program of --embed-command for vec:embed, started by the first text. */
 typedef struct vector_embedder {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 enum { READ_SIZE = 65536, POLL_MS = 250, ANSWER_MAX = 16 << 20 };
+#define UNASKED "gave a line that it was not asked for"
 
 static int
 fail_child(const char *what)
@@ -134,11 +135,17 @@ fail_answer(const vector_child *child, size_t len)
 
 /* An answer to nothing would make all that follow answers to the text before. */
 static bool
-is_ahead(vector_child *child)
+is_ahead(vector_child *child, int ms)
 {
-  while (is_blank(child->line, child->len) && read_some(child, 0) == 1)
+  while (is_blank(child->line, child->len) && read_some(child, ms) == 1)
     ;
   return !is_blank(child->line, child->len);
+}
+
+int
+vector_child_rest(vector_child *child)
+{
+  return is_ahead(child, POLL_MS) ? fail_plain(UNASKED) : EXIT_DONE;
 }
 
 int
@@ -146,7 +153,7 @@ vector_child_ask(vector_child *child, const char *text, size_t len, float *out, 
 {
   size_t answer = 0;
 
-  if (is_ahead(child)) return fail_plain("gave a line that it was not asked for");
+  if (is_ahead(child, 0)) return fail_plain(UNASKED);
   child->len = 0;
   errno = 0;
   for (size_t i = 0; i < len; i++)
@@ -171,29 +178,36 @@ vector_child_ask(vector_child *child, const char *text, size_t len, float *out, 
 }
 
 int
-vector_child_close(vector_child *child)
+vector_child_end(vector_child *child)
 {
-  int how = 0, status = EXIT_DONE;
+  int how = 0, status = EXIT_DONE, got = 1;
 
   if (child->to) fclose(child->to);
-  if (child->from >= 0) {
-    /* It may say something more now that there is no more text: that is an answer too many. */
-    int got = 1;
-    while (!cli_stopped() && is_blank(child->line, child->len) &&
-           ((got = read_some(child, POLL_MS)) == 1 || got == -1))
-      if (got == 1 && child->len > ANSWER_MAX) child->len = 0;
-    if (!is_blank(child->line, child->len))
-      status = fail_plain("gave a line that it was not asked for");
-    close(child->from);
-  }
-  free(child->line);
+  child->to = NULL;
+  /* It may say something more now that there is no more text: that is an answer too many. */
+  while (child->from >= 0 && !cli_stopped() && is_blank(child->line, child->len) &&
+         ((got = read_some(child, POLL_MS)) == 1 || got == -1))
+    if (got == 1 && child->len > ANSWER_MAX) child->len = 0;
+  if (!is_blank(child->line, child->len)) status = fail_plain(UNASKED);
+  if (child->from >= 0) close(child->from);
+  child->from = -1;
+  child->len = 0;
   if (child->pid > 0 && cli_stopped()) kill((pid_t)child->pid, SIGTERM);
   if (child->pid > 0)
     while (waitpid((pid_t)child->pid, &how, 0) < 0 && errno == EINTR)
       ;
   const bool failed = child->pid > 0 && how != 0 && !cli_stopped();
-  *child = (vector_child){.pid = -1, .from = -1};
+  child->pid = -1;
   return failed && !status ? fail_plain("ended with a failure") : status;
+}
+
+int
+vector_child_close(vector_child *child)
+{
+  const int status = vector_child_end(child);
+  free(child->line);
+  *child = (vector_child){.pid = -1, .from = -1};
+  return status;
 }
 
 quoin_status

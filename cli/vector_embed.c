@@ -26,8 +26,9 @@ typedef struct embedder {
   uint64_t total;
 } embedder;
 
-/* The row's text. EXIT_DONE with *done at the end of the piece: texts of one subject stay together,
- * since one that has a vector is passed over the next time. */
+/* The row's text. EXIT_DONE with *done at the end of the piece, if the program has answered nothing
+ * else. Texts of one subject stay together, since one that has a vector is passed over the next
+ * time. */
 static int
 next_text(quoin_term *text, embedder *em, bool *done)
 {
@@ -36,12 +37,12 @@ next_text(quoin_term *text, embedder *em, bool *done)
 
   if (!em->held) st = quoin_cursor_next(em->cursor, &err);
   em->held = false;
-  if ((*done = em->end = st == QUOIN_DONE)) return EXIT_DONE;
+  if ((*done = em->end = st == QUOIN_DONE)) return vector_child_end(&em->child);
   if (st) return cli_report(&err, "vector");
   const quoin_span subject = quoin_cursor_text(em->cursor, 0);
   const bool same = em->subject && em->subject_len == subject.len &&
                     memcmp(em->subject, subject.ptr, subject.len) == 0;
-  if ((*done = em->held = em->piece >= EMBED_PIECE && !same)) return EXIT_DONE;
+  if ((*done = em->held = em->piece >= EMBED_PIECE && !same)) return vector_child_rest(&em->child);
   if (!same) {
     free(em->subject);
     if (!(em->subject = malloc(subject.len ? subject.len : 1))) {

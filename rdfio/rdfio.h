@@ -139,6 +139,8 @@ quoin_status rdfio_writer_new(rdfio_writer **out, rdfio_format format, rdfio_wri
                               void *user, const base_alloc *mem, quoin_error *err);
 quoin_status rdfio_writer_prefix(rdfio_writer *writer, quoin_span prefix, quoin_span iri,
                                  quoin_error *err);
+/* Vectors that come as RDF_VECTOR are written as b64: and their bytes, not as an array. */
+void rdfio_writer_base64(rdfio_writer *writer);
 quoin_status rdfio_writer_add(rdfio_writer *writer, const rdfio_quad *quad, quoin_error *err);
 /* Close the last statement and flush. Without it the output is cut, visibly, in the middle. */
 quoin_status rdfio_writer_finish(rdfio_writer *writer, quoin_error *err);

@@ -126,9 +126,32 @@ rdfio_out_string(rdfio_writer *w, quoin_span text)
   rdfio_out_byte(w, '"');
 }
 
+/* RFC 4648, 4. */
+static void
+out_base64(rdfio_writer *w, quoin_span bytes)
+{
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const unsigned char *at = (const unsigned char *)bytes.ptr;
+  for (size_t i = 0; i < bytes.len; i += 3) {
+    const size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
+    const unsigned v =
+        (unsigned)at[i] << 16 | (n > 1 ? (unsigned)at[i + 1] << 8 : 0) | (n > 2 ? at[i + 2] : 0u);
+    const char four[4] = {digits[v >> 18], digits[v >> 12 & 63], n > 1 ? digits[v >> 6 & 63] : '=',
+                          n > 2 ? digits[v & 63] : '='};
+    rdfio_out(w, four, 4);
+  }
+}
+
 static void
 out_vector(rdfio_writer *w, quoin_span floats)
 {
+  if (w->base64) {
+    rdfio_out(w, "\"b64:", 5);
+    out_base64(w, floats);
+    rdfio_out(w, "\"^^", 3);
+    rdfio_out_iri(w, base_span(RDF_VEC_F32));
+    return;
+  }
   rdfio_out(w, "\"[", 2);
   for (size_t i = 0; i < floats.len; i += sizeof(float)) {
     char number[RDF_VECTOR_NUMBER];
@@ -226,6 +249,12 @@ check_quad(const rdfio_writer *w, const rdfio_quad *q, quoin_error *err)
                      "%s has no named graphs: write N-Quads (nq) or TriG (trig)",
                      w->format == RDFIO_TURTLE ? "Turtle" : "N-Triples");
   return QUOIN_OK;
+}
+
+void
+rdfio_writer_base64(rdfio_writer *w)
+{
+  w->base64 = true;
 }
 
 quoin_status

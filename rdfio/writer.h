@@ -20,6 +20,7 @@ struct rdfio_writer {
   quoin_error *err;    /* of the call in progress */
   char *out;
   size_t len;
+  bool base64; /* vectors */
   /* Turtle and TriG */
   bool started;                 /* a statement was written: prefixes are closed */
   bool open;                    /* a statement waits for its '.' */

@@ -488,6 +488,23 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_dump(uint64_t *statements, quoin_st
                                                   void *user, quoin_cancel *cancel,
                                                   quoin_error *err);
 
+typedef struct quoin_dump_options {
+  size_t struct_size;
+  quoin_format format;
+  bool no_system; /**< Leave the graph <urn:x-quoin:system> out, which is written last. */
+  bool base64; /**< Vectors as b64: and their bytes: exact as the array of numbers is, shorter. */
+  quoin_cancel *cancel; /**< May be NULL. */
+} quoin_dump_options;
+#define QUOIN_DUMP_OPTIONS_INIT                                                                    \
+  {                                                                                                \
+    sizeof(quoin_dump_options), QUOIN_NQUADS, false, false, NULL                                   \
+  }
+/** As quoin_dump(). @param opts  NULL: N-Quads of all. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_dump_with(uint64_t *statements, quoin_store *store,
+                                                       const quoin_dump_options *opts,
+                                                       quoin_write_fn write, void *user,
+                                                       quoin_error *err);
+
 /** As quoin_dump(), without the graph <urn:x-quoin:system>, which quoin_dump() writes last. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_dump_data(uint64_t *statements, quoin_store *store,
                                                        quoin_format format, quoin_write_fn write,

@@ -15,8 +15,19 @@ fn_str(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *a
   (void)e;
   if (args[0].kind == VALUE_BLANK) return QUOIN_OK;
   quoin_status st = value_text(&args[0], ev->ctx, ev->arena, err);
-  if (!st) value_set_string(out, args[0].term.value);
-  return st;
+  if (st) return st;
+  rdf_term *term = &args[0].term;
+  if (args[0].kind == VALUE_OTHER && base_span_is(term->datatype, RDF_VEC_F32)) {
+    /* A term of the query may be spelt otherwise than the canonical text. */
+    rdf_term vector;
+    if ((st = rdf_vector_parse(&vector, term->value, ev->arena, err))) return st;
+    if (vector.kind == RDF_VECTOR &&
+        (st = rdf_vector_text(term, (const float *)(const void *)vector.value.ptr,
+                              (uint32_t)(vector.value.len / sizeof(float)), ev->arena, err)))
+      return st;
+  }
+  value_set_string(out, term->value);
+  return QUOIN_OK;
 }
 
 quoin_status

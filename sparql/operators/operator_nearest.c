@@ -484,10 +484,12 @@ nearest_explain(base_buffer *out, const sparql_operator *base)
                        op->free_item || said->whole_index ? "all" : "those of the group");
     return;
   }
-  base_buffer_printf(
-      out, "; %s, %" PRIu64 " search%s, %" PRIu64 " candidates, %" PRIu64 " visits%s",
-      vec_choice_name(op->report.choice), op->searches, op->searches == 1 ? "" : "es",
-      op->report.candidates, op->report.visits, op->some ? "" : ": no vectors in the active graph");
+  base_buffer_printf(out,
+                     "; %s, %" PRIu64 " search%s, %" PRIu64 " candidates, of %" PRIu64
+                     " vectors, %" PRIu64 " visits%s",
+                     vec_choice_name(op->report.choice), op->searches,
+                     op->searches == 1 ? "" : "es", op->report.candidates, op->options.vectors,
+                     op->report.visits, op->some ? "" : ": no vectors in the active graph");
 }
 
 static const sparql_operator_class nearest_class = {.name = "nearest",

@@ -176,6 +176,21 @@ run 2 stats --store S --results csv
 run 0 vector list --store S --results csv
 out_has ',7,1.0000'
 
+# ---- a dump in both forms is the same
+run 0 dump --store S
+sort out >json.nq
+run 0 dump --store S --vectors b64
+out_has '^<http://x/a> <http://x/v> "b64:AACAPwAAAD8="^^<urn:x-quoin:vec#f32> \.$'
+sort out >b64.nq
+run 0 load --store T b64.nq
+run 0 dump --store T --vectors json
+sort out | sed 's/_:[^ ]*/_:b/' >again.nq
+sed 's/_:[^ ]*/_:b/' json.nq >expected.nq
+check cmp expected.nq again.nq
+run 2 dump --store S --vectors xml
+run 0 dump --store S --vectors b64 --format trig
+out_has 'b64:AACAPwAAAD8='
+
 # ---- an empty answer is explained
 run 0 update --store S 'INSERT DATA { GRAPH <http://x/g> { <http://x/a> <http://x/n> 1 } }'
 near='(?s ?d) vec:nearest (<http://x/v> "[1,1]"^^vec:f32 3)'
@@ -187,6 +202,8 @@ run 0 query --store S --results csv "SELECT ?s { $near }"
 err_empty
 run 0 query --store S --results csv "SELECT ?s { ?s <http://x/none> 1 . $near }"
 err_empty
+run 0 query --store S --analyze "SELECT ?s { ?s <http://x/v> ?v . $near }"
+out_has 'nearest ?s ?d over <http://x/v>, k 3; exact, all vectors, 1 search, 7 candidates, of 7 vectors, '
 run 0 query --store S --analyze "SELECT ?s { GRAPH <http://x/g> { $near } }"
 out_has 'no vectors in the active graph'
 run 0 update --store S 'INSERT DATA { GRAPH <http://x/g> { <http://x/a> <http://x/v> "[1,1]"^^vec:f32 } }'
@@ -205,6 +222,12 @@ embed="vector embed $on --predicate http://x/t --embed-command ./model"
 program '[ $n = 2 ] && exit 3; echo "[$n,1]"'
 run 1 $embed
 err_has '^--embed-command: error: ended without an answer'
+program 'echo "[$n,1]"; [ $n = 3 ] && sleep 0.3 && echo "[9,9]"'
+run 1 $embed
+err_has '^--embed-command: error: gave a line that it was not asked for'
+program 'echo "[$n,1]"; [ $n = 3 ] && exit 7'
+run 1 $embed
+err_has '^--embed-command: error: ended with a failure'
 program 'echo "[$n,1]"; exit 0'
 run 1 $embed
 err_has '^--embed-command: error: '

@@ -220,6 +220,10 @@ test_nearest__functions(void **state)
          "- - -\n");
   EXPECT(&w, "SELECT ?s (MIN(vec:l2Distance(?v, " ZERO ")) AS ?d) { ?s :v ?v } GROUP BY ?s",
          ":a " E0 "\n:b " E1 "\n:d " E2 "\n");
+  EXPECT(&w,
+         "SELECT (STR('b64:AACAPwAAAEA='^^vec:f32) AS ?x) (STR('[ 1.50,-0]'^^vec:f32) AS ?y) "
+         "(STR('[1,]'^^vec:f32) AS ?z) ('b64:AACAPwAAAEA='^^vec:f32 AS ?t) {}",
+         "\"[1,2]\" \"[1.5,0]\" \"[1,]\" \"[1,2]\"^^<urn:x-quoin:vec#f32>\n");
   FAILS(&w, "SELECT (vec:embed(:v, \"text\") AS ?x) {}", QUOIN_ERR_NOT_FOUND, "no embedder");
   FAILS(&w, "SELECT (vec:none(:v) AS ?x) {}", QUOIN_ERR_UNSUPPORTED, "is not known");
   world_close(&w);
@@ -287,6 +291,7 @@ test_nearest__explain(void **state)
   world_open(&w, SMALL);
   world_explain(&plan, &w, "SELECT * { ?p a :T . (?p ?d) vec:nearest (:v " ZERO " 2) }");
   assert_non_null(strstr(plan.data, "nearest ?p ?d over <http://x/v>, k 2"));
+  assert_non_null(strstr(plan.data, "; of 8 vectors, among those of the group"));
   base_buffer_clear(&plan);
   world_close(&w);
 }
