@@ -75,7 +75,7 @@ resolve(atom_id *out, quad_txn *txn, const quad_snapshot *snapshot, const quoin_
     quoin_status st = atom_find(out, atoms, term, quad_snapshot_atom_mark(snapshot), err);
     if (st || out->bits) return st;
   }
-  return atom_local_intern(out, quad_txn_local(txn), term, err);
+  return quad_txn_failure(txn, atom_local_intern(out, quad_txn_local(txn), term, err), err);
 }
 
 /* The store's newest snapshot serves to find terms: that of the transaction would be made anew for

@@ -190,6 +190,8 @@ quoin_status quad_txn_remove_ids(quad_txn *txn, const quad *q, quoin_error *err)
  * a quad that matches since it began. Loads count as changing everything. Not for a writer. */
 quoin_status quad_txn_scanned(quad_txn *txn, const quad_pattern *pattern, quoin_error *err);
 atom_local *quad_txn_local(quad_txn *txn);
+/* `st` of an atom_local_intern into it; what it was when the file of the terms could not grow. */
+quoin_status quad_txn_failure(const quad_txn *txn, quoin_status st, quoin_error *err);
 /* The snapshot with the transaction's own changes so far applied; to be released, before the
  * transaction ends. Terms that are new have local ids there. Costs the changes since the last such
  * call. */

@@ -119,6 +119,12 @@ quad_txn_local(quad_txn *txn)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
+quoin_status
+quad_txn_failure(const quad_txn *txn, quoin_status st, quoin_error *err)
+{
+  return base_disk_memory_failure(&txn->local_memory, st, err);
+}
+
 static bool
 same_quad(const quad *a, const quad *b)
 {
@@ -291,7 +297,7 @@ resolve(quad *q, quad_txn *txn, const rdf_term terms[4], quoin_error *err)
     if (terms[k].kind != RDF_BLANK)
       st = atom_find(&q->term[k], quad_snapshot_atoms(txn->snapshot), &terms[k], mark, err);
     if (!st && !q->term[k].bits) st = atom_local_intern(&q->term[k], txn->local, &terms[k], err);
-    if (st) return st;
+    if (st) return quad_txn_failure(txn, st, err);
   }
   return check_ids(q, err);
 }

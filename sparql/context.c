@@ -111,8 +111,7 @@ sparql_intern(atom_id *out, sparql_context *ctx, const rdf_term *term, quoin_err
     quoin_status st = atom_find(out, ctx->atoms, term, ctx->mark, err);
     if (st || out->bits) return st;
   }
-  quoin_status st = atom_local_intern(out, ctx->local, term, err);
-  return st ? st : expr_runtime_charge_local(ctx, err);
+  return atom_local_intern(out, ctx->local, term, err); /* its allocator counts */
 }
 
 quoin_status

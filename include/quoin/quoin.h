@@ -142,7 +142,8 @@ typedef struct quoin_open_options {
   quoin_durability durability;
   uint32_t indexes;      /**< Of a new store: bits QUOIN_INDEX_...; 0: all. */
   unsigned threads;      /**< Of a load or query, unless its own options say; 0: all cores. */
-  uint64_t memory_bytes; /**< Of changes held in memory before they are flushed; 0: 64 MiB. */
+  uint64_t memory_bytes; /**< Of changes held in memory before they are flushed; 0: 64 MiB. The same
+                            for each open transaction, before it goes on in files. */
   const quoin_alloc
       *alloc;        /**< Where memory comes from (copied; any thread calls it); NULL: malloc. */
   quoin_line_fn log; /**< What recovery and maintenance did; any thread calls it. */

@@ -36,8 +36,6 @@ typedef struct sparql_eval {
 
 quoin_status expr_runtime_new(sparql_context *ctx, quoin_error *err);
 void expr_runtime_free(sparql_context *ctx);
-/* Account for growth of ctx->local. */
-quoin_status expr_runtime_charge_local(sparql_context *ctx, quoin_error *err);
 /* The arena for temporaries: take a mark, rewind to it. */
 base_arena *expr_runtime_scratch(sparql_context *ctx);
 /* A compiled regular expression: cached by text, valid until the next call. *out NULL: malformed.

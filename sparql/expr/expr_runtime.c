@@ -20,7 +20,6 @@ struct expr_runtime {
   base_arena scratch;
   regex_entry regexes[REGEX_CACHE];
   uint64_t clock;
-  size_t local_bytes; /* of ctx->local, accounted for so far */
 };
 
 /* It has the last place of expr_cache, behind those of the expressions. */
@@ -41,7 +40,6 @@ expr_runtime_new(sparql_context *ctx, quoin_error *err)
     return base_fail_nomem(err);
   }
   run->mem = ctx->mem;
-  if (ctx->shares_local) run->local_bytes = atom_local_bytes(ctx->local); /* not this run's */
   base_arena_init(&run->scratch, ctx->mem);
   ctx->expr_cache[ctx->query->n_exprs] = run;
   return QUOIN_OK;
@@ -73,18 +71,6 @@ base_arena *
 expr_runtime_scratch(sparql_context *ctx)
 {
   return &runtime(ctx)->scratch;
-}
-
-quoin_status
-expr_runtime_charge_local(sparql_context *ctx, quoin_error *err)
-{
-  if (!ctx->shares_local) return QUOIN_OK; /* its allocator counts */
-  expr_runtime *run = runtime(ctx);
-  size_t now = atom_local_bytes(ctx->local);
-  if (now == run->local_bytes) return QUOIN_OK;
-  int64_t grown = (int64_t)now - (int64_t)run->local_bytes;
-  run->local_bytes = now;
-  return sparql_charge(ctx, grown, err);
 }
 
 /* ---- regular expressions that are not constant: the least recently used one goes ---- */

@@ -175,8 +175,7 @@ fresh_blank(atom_id *out, sparql_context *ctx, quoin_error *err)
   while (n)
     label[len++] = digits[--n];
   rdf_term term = {.kind = RDF_BLANK, .value = {label, len}};
-  quoin_status st = atom_local_intern(out, ctx->local, &term, err);
-  return st ? st : expr_runtime_charge_local(ctx, err);
+  return atom_local_intern(out, ctx->local, &term, err);
 }
 
 static quoin_status

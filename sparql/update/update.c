@@ -1,6 +1,8 @@
 /* sparql/update/update.c - an update request as one transaction. */
 #include "sparql/update/update.h"
 
+#include "sparql/memory/spill.h"
+
 #include <assert.h>
 
 #include "base/poison.h"
@@ -8,10 +10,28 @@
 /* ---- quads and terms
  * ----------------------------------------------------------------------------- */
 
+enum { WAITING_QUADS = 1 << 15 /* in memory: 1 MiB */ };
+
+/* Those in memory go to the file. */
+static quoin_status
+write_waiting(update_quads *quads, quoin_error *err)
+{
+  size_t bytes = quads->n * sizeof(*quads->items);
+  quoin_status st = quads->open ? QUOIN_OK : spill_temp_file(&quads->file, err);
+  if (st) return st;
+  quads->open = true;
+  if ((st = base_file_write(&quads->file, quads->items, bytes, quads->written, err))) return st;
+  quads->written += bytes;
+  quads->n = 0;
+  return QUOIN_OK;
+}
+
 quoin_status
 update_quads_add(update_quads *quads, update_run *run, const quad *q, quoin_error *err)
 {
   void *items = quads->items;
+  quoin_status st;
+  if (quads->n == WAITING_QUADS && (st = write_waiting(quads, err))) return st;
   if (!base_reserve(run->mem, &items, &quads->cap, quads->n + 1, sizeof(*q)))
     return base_fail_nomem(err);
   quads->items = items;
@@ -19,19 +39,34 @@ update_quads_add(update_quads *quads, update_run *run, const quad *q, quoin_erro
   return QUOIN_OK;
 }
 
-quoin_status
-update_quads_insert(const update_quads *quads, update_run *run, quoin_error *err)
+static quoin_status
+insert_waiting(const update_quads *quads, update_run *run, quoin_error *err)
 {
-  for (size_t i = 0; i < quads->n; i++) {
-    quoin_status st = quad_txn_add_ids(run->txn, &quads->items[i], err);
-    if (st) return st;
+  quoin_status st = base_cancel_check(&run->cancel, err);
+  for (size_t i = 0; i < quads->n && !st; i++)
+    st = quad_txn_add_ids(run->txn, &quads->items[i], err);
+  return st;
+}
+
+quoin_status
+update_quads_insert(update_quads *quads, update_run *run, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  if (!quads->open) return insert_waiting(quads, run, err);
+  if ((st = write_waiting(quads, err))) return st; /* its memory is to read them by */
+  for (uint64_t at = 0; at < quads->written && !st; at += quads->n * sizeof(*quads->items)) {
+    uint64_t left = (quads->written - at) / sizeof(*quads->items);
+    quads->n = left < WAITING_QUADS ? (size_t)left : WAITING_QUADS;
+    st = base_file_read(&quads->file, quads->items, quads->n * sizeof(*quads->items), at, err);
+    if (!st) st = insert_waiting(quads, run, err);
   }
-  return QUOIN_OK;
+  return st;
 }
 
 void
 update_quads_clear(update_quads *quads, update_run *run)
 {
+  if (quads->open) base_file_close(&quads->file);
   base_release(run->mem, quads->items, quads->cap, sizeof(*quads->items));
   *quads = (update_quads){0};
 }
@@ -110,7 +145,7 @@ run_all(update_run *run, quoin_error *err)
     const sparql_operation *op = &run->update->operations[i];
     run->operation++;
     quoin_status st = base_cancel_check(&run->cancel, err);
-    if (!st) st = run_operation(run, op, err);
+    if (!st) st = quad_txn_failure(run->txn, run_operation(run, op, err), err);
     base_arena_reset(&run->arena);
     if (st) {
       add_position(err, op);

@@ -32,15 +32,18 @@ typedef struct update_run {
   uint64_t blanks;    /* made by templates */
 } update_run;
 
-/* Quads that wait. */
+/* Quads that wait: the newest in memory, those before in a file. Zeroed: none. */
 typedef struct update_quads {
   quad *items;
   size_t n, cap;
+  bool open; /* the file is there */
+  base_file file;
+  uint64_t written; /* bytes of it */
 } update_quads;
 quoin_status update_quads_add(update_quads *quads, update_run *run, const quad *q,
                               quoin_error *err);
 /* Add all of them to the transaction. */
-quoin_status update_quads_insert(const update_quads *quads, update_run *run, quoin_error *err);
+quoin_status update_quads_insert(update_quads *quads, update_run *run, quoin_error *err);
 void update_quads_clear(update_quads *quads, update_run *run);
 
 /* The operation depends on what matches. */

@@ -94,6 +94,66 @@ test_update__is_there_after_reopening(void **state)
   assert_int_equal(quoin_update(NULL, f->store, text("CLEAR ALL"), NULL, &err), QUOIN_ERR_CLOSED);
 }
 
+/* What a query counts. */
+static uint64_t
+counted(quoin_store *store, const char *pattern)
+{
+  char query[512];
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_cursor *cursor;
+  int64_t n;
+
+  (void)snprintf(query, sizeof(query), "PREFIX : <http://x/> SELECT (COUNT(*) AS ?n) WHERE { %s }",
+                 pattern);
+  good(quoin_query(&cursor, store, text(query), NULL, &err), &err);
+  good(quoin_cursor_next(cursor, &err), &err);
+  assert_true(quoin_cursor_integer(&n, cursor, 0));
+  quoin_cursor_close(cursor);
+  return (uint64_t)n;
+}
+
+/* With room for some hundred changes: the rest of each goes through files, and so does what an
+ * operation sees of the one before. */
+static void
+promise_o4_updates_past_memory(void **state)
+{
+  enum { ROWS = 40000 };
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_open_options options = QUOIN_OPEN_OPTIONS_INIT;
+  quoin_update_result got;
+  const char *digits = "{ 0 1 2 3 4 5 6 7 8 9 }";
+  char insert[1024];
+
+  quoin_close(f->store);
+  options.memory_bytes = 100000;
+  good(quoin_open(&f->store, f->path, &options, &err), &err);
+  (void)snprintf(insert, sizeof(insert),
+                 "PREFIX : <http://x/> INSERT { ?s :p ?o , ?n } WHERE { VALUES ?a %s VALUES ?b %s "
+                 "VALUES ?c %s VALUES ?d %s VALUES ?e { 0 1 } "
+                 "BIND(?a + 10 * ?b + 100 * ?c + 1000 * ?d + 10000 * ?e AS ?n) "
+                 "BIND(IRI(CONCAT('http://x/s', STR(?n))) AS ?s) "
+                 "BIND(CONCAT('text ', STR(?n)) AS ?o) }",
+                 digits, digits, digits, digits);
+  good(quoin_update(&got, f->store, text(insert), NULL, &err), &err);
+  assert_int_equal(got.added, ROWS);
+  assert_int_equal(counted(f->store, "?s :p ?o FILTER(isNumeric(?o))"), ROWS / 2);
+  good(quoin_update(&got, f->store,
+                    text("PREFIX : <http://x/> COPY DEFAULT TO :g ; "
+                         "DELETE { ?s :p ?o } INSERT { ?s :q ?o } WHERE { ?s :p ?o } ; "
+                         "DELETE WHERE { ?s :q 7 } ; "
+                         "INSERT { ?s :r ?o } WHERE { GRAPH :g { ?s :p ?o } ?s :q ?o }"),
+                    NULL, &err),
+       &err);
+  assert_int_equal(got.added, 3 * ROWS - 2);
+  assert_int_equal(got.removed, ROWS);
+  assert_int_equal(counted(f->store, "?s :q ?o"), ROWS - 1);
+  assert_int_equal(counted(f->store, "GRAPH :g { ?s :p ?o }"), ROWS);
+  good(quoin_update(&got, f->store, text("CLEAR ALL"), NULL, &err), &err);
+  assert_int_equal(got.removed, 3 * ROWS - 2);
+  assert_int_equal(quads(f->store), 0);
+}
+
 int
 main(void)
 {
@@ -102,6 +162,7 @@ main(void)
       cmocka_unit_test_setup_teardown(test_update__fails_as_a_whole, setup, teardown),
       cmocka_unit_test_setup_teardown(test_update__can_be_cancelled, setup, teardown),
       cmocka_unit_test_setup_teardown(test_update__is_there_after_reopening, setup, teardown),
+      cmocka_unit_test_setup_teardown(promise_o4_updates_past_memory, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
