@@ -2,6 +2,12 @@
 #include "quadstore/txn.h"
 #include "unit/test_quadstore_support.h"
 
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+
 #define MEM base_alloc_default()
 
 /* The universe of the model: quads are numbered, and a set of them is a byte for each. */
@@ -274,11 +280,208 @@ promise_o4_transactions_past_memory_against_a_model(void **unused)
   support_dir_remove(&d);
 }
 
+/* ---- beside others ---------------------------------------------------------------------------
+ */
+
+enum { LARGE = 40 }; /* quads of a large commit: with room for 16 */
+
+static void
+add_numbered(quad_txn *txn, unsigned who, unsigned long n, bool remove)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  char s[64], p[64];
+  rdf_term t[4] = {{.kind = RDF_IRI}, {.kind = RDF_IRI}, {.kind = RDF_IRI}, {.kind = RDF_NONE}};
+  (void)snprintf(s, sizeof s, "http://example.org/%u/%lu", who, n);
+  (void)snprintf(p, sizeof p, "http://example.org/by/%u", who);
+  t[0].value = base_span(s);
+  t[1].value = base_span(p);
+  t[2].value = base_span("http://example.org/o");
+  if (remove)
+    assert_ok(quad_txn_remove(txn, (const rdf_term *)t, &err));
+  else
+    assert_ok(quad_txn_add(txn, (const rdf_term *)t, &err));
+}
+
+/* How many quads of `who` a snapshot has. */
+static uint64_t
+count_of(const quad_snapshot *s, unsigned who)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  char text[64];
+  quad_pattern pattern = {.scope = QUAD_DEFAULT};
+  uint64_t n = 0;
+  rdf_term p = {.kind = RDF_IRI};
+  (void)snprintf(text, sizeof text, "http://example.org/by/%u", who);
+  p.value = base_span(text);
+  assert_ok(atom_find(&pattern.match.term[QUAD_P], quad_snapshot_atoms(s), &p,
+                      quad_snapshot_atom_mark(s), &err));
+  if (pattern.match.term[QUAD_P].bits) assert_ok(quad_count(&n, s, &pattern, &err));
+  return n;
+}
+
+enum { WRITER = 0, LARGE_ONE = 1, SMALL = 2, COMMITS = 25 };
+
+typedef struct worker {
+  quad_store *store;
+  unsigned who;
+} worker;
+
+/* Being the writer, it must find what it left, however often it had to wait for maintenance. */
+static void *
+writer_main(void *arg)
+{
+  const worker *w = arg;
+  quoin_error err = QUOIN_ERROR_INIT;
+  for (unsigned long c = 0; c < COMMITS; c++) {
+    quad_txn *txn;
+    quad_snapshot *s;
+    uint64_t added;
+    assert_ok(quad_txn_begin_writer(&txn, w->store, NULL, &err));
+    assert_ok(quad_txn_snapshot(&s, txn, &err));
+    assert_int_equal(count_of(s, w->who), c * LARGE);
+    quad_snapshot_release(s);
+    for (unsigned long i = 0; i < LARGE; i++)
+      add_numbered(txn, w->who, c * LARGE + i, false);
+    assert_ok(quad_txn_commit(&added, NULL, txn, &err));
+    assert_int_equal(added, LARGE);
+  }
+  return NULL;
+}
+
+/* Adds twice as many as it removes of those before. */
+static void *
+large_main(void *arg)
+{
+  const worker *w = arg;
+  quoin_error err = QUOIN_ERROR_INIT;
+  for (unsigned long c = 0; c < COMMITS; c++) {
+    quad_txn *txn;
+    uint64_t added, removed;
+    assert_ok(quad_txn_begin(&txn, w->store, &err));
+    for (unsigned long i = 0; i < LARGE; i++)
+      add_numbered(txn, w->who, c * LARGE + i, false);
+    for (unsigned long i = 0; c && i < LARGE / 2; i++)
+      add_numbered(txn, w->who, (c - 1) * LARGE + i, true);
+    assert_ok(quad_txn_commit(&added, &removed, txn, &err));
+    assert_int_equal(added, LARGE);
+    assert_int_equal(removed, c ? LARGE / 2 : 0);
+  }
+  return NULL;
+}
+
+static void *
+small_main(void *arg)
+{
+  const worker *w = arg;
+  quoin_error err = QUOIN_ERROR_INIT;
+  for (unsigned long c = 0; c < 10 * COMMITS; c++) {
+    quad_txn *txn;
+    assert_ok(quad_txn_begin(&txn, w->store, &err));
+    for (unsigned long i = 0; i < 10; i++)
+      add_numbered(txn, w->who, c * 10 + i, false);
+    assert_ok(quad_txn_commit(NULL, NULL, txn, &err));
+  }
+  return NULL;
+}
+
+static void
+test_large__beside_commits_and_maintenance(void **unused)
+{
+  (void)unused;
+  static void *(*const mains[3])(void *) = {writer_main, large_main, small_main};
+  quoin_error err = QUOIN_ERROR_INIT;
+  support_dir d;
+  pthread_t id[3];
+  worker w[3];
+  quad_store *store;
+  quad_snapshot *s;
+  const quad_store_options options = {
+      .create = true, .txn_bytes = 1, .memory_bytes = 20000, .durability = QUAD_SYNC_OFF};
+  support_dir_make(&d);
+  assert_ok(quad_store_open(&store, d.path, &options, MEM, &err));
+  for (unsigned i = 0; i < 3; i++) {
+    w[i] = (worker){store, i};
+    assert_int_equal(pthread_create(&id[i], NULL, mains[i], &w[i]), 0);
+  }
+  for (unsigned i = 0; i < 100; i++) { /* all of a commit or nothing */
+    assert_ok(quad_snapshot_acquire(&s, store, &err));
+    assert_int_equal(count_of(s, WRITER) % LARGE, 0);
+    assert_int_equal(count_of(s, LARGE_ONE) % (LARGE / 2), 0);
+    assert_int_equal(count_of(s, SMALL) % 10, 0);
+    quad_snapshot_release(s);
+  }
+  for (unsigned i = 0; i < 3; i++)
+    (void)pthread_join(id[i], NULL);
+  assert_ok(quad_store_close(store, &err));
+  assert_ok(quad_store_open(&store, d.path, &options, MEM, &err));
+  assert_ok(quad_snapshot_acquire(&s, store, &err));
+  assert_int_equal(count_of(s, WRITER), COMMITS * LARGE);
+  assert_int_equal(count_of(s, LARGE_ONE), LARGE + (COMMITS - 1) * LARGE / 2);
+  assert_int_equal(count_of(s, SMALL), 100 * COMMITS);
+  quad_snapshot_release(s);
+  assert_ok(quad_store_close(store, &err));
+  support_dir_remove(&d);
+}
+
+/* A process that commits large transactions is killed: each is there whole or not at all, those it
+ * was told of are, and nothing lies about. */
+static void
+promise_o4_killed_in_large_commits(void **unused)
+{
+  (void)unused;
+  enum { ROUNDS = 12 };
+  quoin_error err = QUOIN_ERROR_INIT;
+  support_dir d;
+  const quad_store_options options = {.create = true, .txn_bytes = 1};
+  _Atomic unsigned long *told =
+      mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  assert_true(told != MAP_FAILED);
+  support_dir_make(&d);
+  for (unsigned round = 0; round < ROUNDS; round++) {
+    quad_store *store;
+    quad_snapshot *s;
+    unsigned long before = atomic_load(told);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+      if (quad_store_open(&store, d.path, &options, MEM, &err)) _exit(1);
+      for (unsigned long c = before;; c++) {
+        quad_txn *txn;
+        if (quad_txn_begin(&txn, store, &err)) _exit(1);
+        for (unsigned long i = 0; i < LARGE; i++)
+          add_numbered(txn, 0, c * LARGE + i, false);
+        if (quad_txn_commit(NULL, NULL, txn, &err)) _exit(1);
+        atomic_store(told, c + 1);
+      }
+    }
+    struct timespec wait = {0, (long)(1000000 + draw() % 60000000)};
+    while (atomic_load(told) == before && waitpid(child, NULL, WNOHANG) == 0)
+      (void)nanosleep(&(struct timespec){0, 1000000}, NULL);
+    (void)nanosleep(&wait, NULL);
+    (void)kill(child, SIGKILL);
+    (void)waitpid(child, NULL, 0);
+    assert_true(atomic_load(told) > before);
+    assert_ok(quad_store_open(&store, d.path, &options, MEM, &err));
+    assert_int_equal(spills_in(&d), 0);
+    assert_ok(quad_snapshot_acquire(&s, store, &err));
+    uint64_t n = count_of(s, 0);
+    quad_snapshot_release(s);
+    assert_int_equal(n % LARGE, 0);
+    assert_true(n / LARGE == atomic_load(told) || n / LARGE == atomic_load(told) + 1);
+    atomic_store(told, (unsigned long)(n / LARGE));
+    assert_ok(quad_store_close(store, &err));
+  }
+  (void)munmap(told, 4096);
+  support_dir_remove(&d);
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(promise_o4_transactions_past_memory_against_a_model),
+      cmocka_unit_test(test_large__beside_commits_and_maintenance),
+      cmocka_unit_test(promise_o4_killed_in_large_commits),
   };
   return cmocka_run_group_tests_name("quadstore.large", tests, NULL, NULL);
 }
