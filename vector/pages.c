@@ -11,10 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/poison.h"
 
-enum { HUGE_STEP = 2 << 20, FIRST_STEP = 64 << 10 };
+enum { HUGE_STEP = 2 << 20, FIRST_STEP = 64 << 10, PRIVATE_LEAST = 256 << 20, PRIVATE_SHARE = 8 };
 
 static size_t
 round_up(size_t n, size_t unit)
@@ -54,16 +55,24 @@ map_zeros(char *at, size_t bytes, quoin_error *err)
 }
 
 static quoin_status
+range_full(const vec_range *range, quoin_error *err)
+{
+  return base_fail(err, QUOIN_ERR_LIMIT,
+                   "the vector graph is full: no part of it grows beyond %zu GiB",
+                   range->reserved >> 30);
+}
+
+static quoin_status
 range_grow(vec_range *range, size_t need, size_t unit, quoin_error *err)
 {
   quoin_status st;
   if (need <= range->mapped) return QUOIN_OK;
-  if (need > range->reserved) return base_fail(err, QUOIN_ERR_LIMIT, "the vector graph is full");
+  if (need > range->reserved) return range_full(range, err);
   size_t step = range->mapped < FIRST_STEP ? FIRST_STEP : range->mapped / 4;
   if (step >= HUGE_STEP) step = round_up(step, HUGE_STEP);
   size_t target = round_up(need > range->mapped + step ? need : range->mapped + step, unit);
   if (target > range->reserved) target = range->reserved / unit * unit;
-  if (target < need) return base_fail(err, QUOIN_ERR_LIMIT, "the vector graph is full");
+  if (target < need) return range_full(range, err);
   char *at = range->base + range->mapped;
   size_t bytes = target - range->mapped;
   if ((st = map_zeros(at, bytes, err))) return st;
@@ -99,7 +108,10 @@ vec_pages_init(vec_pages *out, uint64_t id, const size_t page_bytes[VEC_REGIONS]
                const size_t reserve[VEC_REGIONS], const base_alloc *mem, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
-  *out = (vec_pages){.id = id, .mem = mem};
+  long unit = sysconf(_SC_PAGESIZE), units = sysconf(_SC_PHYS_PAGES);
+  uint64_t memory = unit > 0 && units > 0 ? (uint64_t)unit * (uint64_t)units : 0;
+  *out = (vec_pages){.id = id, .mem = mem, .private_most = memory / PRIVATE_SHARE};
+  if (out->private_most < PRIVATE_LEAST) out->private_most = PRIVATE_LEAST;
   if ((st = base_mutex_init(&out->lock, BASE_RANK_QUEUE, "graph file", err))) return st;
   for (size_t i = 0; i < VEC_REGIONS && !st; i++) {
     vec_region *region = &out->regions[i];

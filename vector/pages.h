@@ -49,9 +49,12 @@ typedef struct vec_pages {
   hnsw_root root;
   uint64_t file_bytes; /* of the file of the root */
   uint64_t tried;      /* the last generation of which a file was begun */
-  bool spoilt;         /* a write or sync of the file failed: nothing is added to it any more */
-  char name[64];       /* of that file */
-  base_mutex lock;     /* of name, root and extents, which a search reads to report a fault */
+  uint64_t
+      private_most; /* bytes that may be private and saved: an eighth of memory, 256 MiB at least */
+  uint64_t private_bytes; /* of pages that are in the file, but not yet mapped from it */
+  bool spoilt;            /* a write or sync of the file failed: nothing is added to it any more */
+  char name[64];          /* of that file */
+  base_mutex lock;        /* of name, root and extents, which a search reads to report a fault */
   vec_region regions[VEC_REGIONS];
   const base_alloc *mem;
 } vec_pages;

@@ -41,8 +41,10 @@ hnsw_file_is_mine(const char *name, uint64_t *id, uint64_t *generation)
 typedef struct writing {
   vec_pages *pages;
   base_file file;
-  uint64_t at; /* end of what was written */
-  bool fresh;  /* all pages go to a new file */
+  uint64_t at;      /* end of what was written */
+  uint64_t written; /* of pages */
+  bool fresh;       /* all pages go to a new file */
+  bool remap;       /* then they are mapped from it */
   vec_extent *extents[VEC_REGIONS];
   size_t n_extents[VEC_REGIONS], cap_extents[VEC_REGIONS];
   uint64_t zero_sum[VEC_REGIONS]; /* checksum of a page of zeros */
@@ -162,6 +164,7 @@ pages_write(writing *w, size_t i, size_t first, size_t end, quoin_error *err)
     return st;
   if ((st = extent_add(w, i, w->at, end - first, err))) return st;
   w->at += bytes;
+  w->written += bytes;
   return QUOIN_OK;
 }
 
@@ -272,14 +275,15 @@ file_begin(writing *w, const base_dir *dir, char name[64], quoin_error *err)
   return base_file_write(&w->file, head, sizeof(head), 0, err);
 }
 
-/* A region that was mapped from the file of the generation before lets go of it: the same bytes lie
- * in the new file. If the system will not, the old mapping serves as well. */
+/* The pages are mapped from the file, where they have the same bytes: those of a file that was
+ * written anew, so that the one before is let go, and those whose private copies are more than may
+ * be. If the system will not, the memory they have serves as well. */
 static void
 region_move(const writing *w, size_t i)
 {
   vec_region *region = &w->pages->regions[i];
   size_t page = 0;
-  if (!w->fresh || !region->pages || w->n_extents[i] > FEW_EXTENTS) return;
+  if (!w->remap && (!w->fresh || !region->pages || w->n_extents[i] > FEW_EXTENTS)) return;
   for (size_t e = 0; e < w->n_extents[i]; e++) {
     vec_extent extent = w->extents[i][e];
     char *at = region->data.base + page * region->page_bytes;
@@ -295,6 +299,9 @@ static void
 adopt(writing *w, const hnsw_root *root, const char name[64])
 {
   vec_pages *pages = w->pages;
+  pages->private_bytes += w->written;
+  w->remap = pages->private_bytes > pages->private_most;
+  if (w->remap) pages->private_bytes = 0;
   base_mutex_lock(&pages->lock);
   for (size_t i = 0; i < VEC_REGIONS; i++) {
     vec_region *region = &pages->regions[i];

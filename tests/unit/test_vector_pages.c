@@ -1,6 +1,7 @@
 /* The graph on disk: checkpoints append, earlier roots stay whole, dead pages are reclaimed, every
  * damaged byte is an error or makes no difference, and no memory is lost when there is none. */
 #include "unit/test_vector_support.h"
+#include "vector/hnsw_internal.h"
 
 #include <fcntl.h>
 
@@ -51,10 +52,10 @@ opened(const world *w, const base_dir *dir, const hnsw_root *root)
   return g;
 }
 
+/* `private_most`: pages that are saved and private, before they are mapped from the file. */
 static void
-test_pages__checkpoints_append_and_earlier_roots_stay(void **state)
+append_and_compare(uint64_t private_most)
 {
-  (void)state;
   quoin_error err = QUOIN_ERROR_INIT;
   char path[64];
   base_dir dir;
@@ -65,6 +66,7 @@ test_pages__checkpoints_append_and_earlier_roots_stay(void **state)
       world_new(800, (hnsw_options){.dims = 40, .code = VEC_I8, .m = 6, .ef_construction = 40});
   world_folder(path, &dir);
   assert_ok(hnsw_new(&g, 5, &w.options, base_alloc_default(), &err));
+  g->pages.private_most = private_most;
   for (uint32_t i = 0; i < STEPS; i++) {
     hnsw_root again;
     insert_rows(g, &w, i * 200, (i + 1) * 200);
@@ -92,6 +94,21 @@ test_pages__checkpoints_append_and_earlier_roots_stay(void **state)
   hnsw_close(g);
   world_folder_remove(path, &dir);
   world_free(&w);
+}
+
+static void
+test_pages__checkpoints_append_and_earlier_roots_stay(void **state)
+{
+  (void)state;
+  append_and_compare(UINT64_MAX);
+}
+
+static void
+test_pages__saved_copies_are_given_back(void **state)
+{
+  (void)state;
+  append_and_compare(0);
+  append_and_compare(100000);
 }
 
 static void
@@ -356,6 +373,7 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_pages__checkpoints_append_and_earlier_roots_stay),
+      cmocka_unit_test(test_pages__saved_copies_are_given_back),
       cmocka_unit_test(test_pages__go_on_after_reopening_and_reclaim),
       cmocka_unit_test(test_pages__rows_far_apart_take_no_room),
       cmocka_unit_test(test_pages__damage_is_an_error_or_makes_no_difference),
