@@ -317,6 +317,9 @@ void atom_prefetch(const atom_store *store, atom_id id);
  * offset, record, and the row, which is verified. Any thread with a pin. */
 quoin_status atom_vector(const float **out, uint32_t *dimension, const atom_store *store,
                          atom_id id, quoin_error *err);
+/* Ask the processor for the floats that atom_vector(id) will touch; what is wrong is passed over.
+ */
+void atom_vector_ask(const atom_store *store, atom_id id);
 
 /* The id of the datatype IRI of an interned typed literal without reading its text; 0 for others.
  */

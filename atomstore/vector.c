@@ -90,3 +90,14 @@ atom_vector(const float **out, uint32_t *dimension, const atom_store *store, ato
   *dimension = (uint32_t)rec.link;
   return QUOIN_OK;
 }
+
+void
+atom_vector_ask(const atom_store *store, atom_id id)
+{
+  atom_record rec;
+  uint16_t check;
+  uint64_t number = atom_id_payload(id);
+  if (number > atom_store_terms(store) || atom_record_at(&rec, &check, store, number, NULL)) return;
+  for (size_t at = 0; at < rec.value.len; at += 64)
+    __builtin_prefetch(rec.value.ptr + at, 0, 2);
+}

@@ -45,6 +45,7 @@ typedef struct hnsw_vectors {
   const char *base;
   size_t stride;
   const float *(*at)(void *user, uint32_t row);
+  void (*ask)(void *user, uint32_t row); /* ahead of `at`: bring the floats near; may be NULL */
   void *user;
 } hnsw_vectors;
 

@@ -105,9 +105,12 @@ ask_vector(const hnsw_searcher *s, uint32_t slot)
 {
   const hnsw *g = s->g;
   const hnsw_vectors *v = s->ask->vectors;
-  if (!v->base || hnsw_need_node(g, slot, NULL)) return;
+  if ((!v->base && !v->ask) || hnsw_need_node(g, slot, NULL)) return;
   uint32_t row = atomic_load_explicit(&hnsw_node_at(g, slot)->row, memory_order_relaxed);
-  vec_row_ask(v->base + v->stride * row, 4 * (size_t)g->options.dims);
+  if (v->base)
+    vec_row_ask(v->base + v->stride * row, 4 * (size_t)g->options.dims);
+  else
+    v->ask(v->user, row);
 }
 
 /* The k nearest of the slots by their vectors, into hits, sorted. */

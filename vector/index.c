@@ -20,6 +20,13 @@ row_floats(void *user, uint32_t row)
   return values;
 }
 
+static void
+row_ask(void *user, uint32_t row)
+{
+  const vec_index *index = user;
+  atom_vector_ask(index->atoms, atom_id_make(ATOM_VECTOR, row));
+}
+
 bool
 vec_index_is_of(const vec_index *index, const quad_snapshot *snapshot)
 {
@@ -46,7 +53,7 @@ vec_index_has_all(const vec_index *index, const quad_snapshot *snapshot)
 hnsw_vectors
 vec_index_vectors(const vec_index *index)
 {
-  return (hnsw_vectors){.at = row_floats, .user = (void *)(uintptr_t)index};
+  return (hnsw_vectors){.at = row_floats, .ask = row_ask, .user = (void *)(uintptr_t)index};
 }
 
 /* The index whose graph serves a search over the snapshot; NULL: there is none. */

@@ -5,6 +5,8 @@
  * have yet is searched exactly beside it. */
 #include "vector/search.h"
 
+#include <assert.h>
+
 #include "base/poison.h"
 
 enum { WALK_ROOM = 256 /* nodes of one step */ };
@@ -108,6 +110,25 @@ walk(bool *given_up, searcher *s, owners *o, hnsw_searcher *memory, const hnsw_a
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }
 
+/* Where every node is likely to count: the k nearest nodes, scored as the graph scores them best.
+ * *enough: they have k subjects; else a walk without an end goes on from the start. */
+static quoin_status
+first_nodes(bool *enough, searcher *s, owners *o, hnsw_searcher *memory, const hnsw_ask *ask,
+            quoin_error *err)
+{
+  hnsw_hit hits[WALK_ROOM];
+  hnsw_report report = {0};
+  size_t n = 0;
+  assert(ask->k <= WALK_ROOM);
+  quoin_status st = hnsw_search(hits, &n, memory, ask, &report, err);
+  for (size_t i = 0; !st && i < n; i++)
+    st = offer(s, o, (atom_id){hits[i].key}, hits[i].distance, err);
+  s->report->visits += report.visits;
+  vec_top_trim(&s->top);
+  *enough = s->top.n >= s->top.k || (n && hits[n - 1].distance > s->request->max_distance);
+  return st;
+}
+
 /* What was found for one of several vectors goes to what was found for the others. */
 static quoin_status
 merge(vec_top *to, vec_top *from, quoin_error *err)
@@ -157,7 +178,10 @@ vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
     const hnsw_ask ask = {
         .query = r->near[i], .k = r->k, .ef = r->ef, .vectors = &vectors_of, .cancel = r->cancel};
     vec_top all = set_aside(s);
-    st = walk(&given_up, s, &o, memory, &ask, plan->budget, err);
+    bool enough = false;
+    if (!r->subjects && r->k <= WALK_ROOM && plan->vectors >= hnsw_count(index->graph))
+      st = first_nodes(&enough, s, &o, memory, &ask, err);
+    if (!st && !enough) st = walk(&given_up, s, &o, memory, &ask, plan->budget, err);
     st = take_back(s, all, st, err);
   }
   if (!st && !given_up) st = scan_fresh(s, mark, err);
