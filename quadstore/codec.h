@@ -18,28 +18,44 @@ enum {
   CODEC_MAX = 48 * 1024 /* no block is longer */
 };
 
-/* Codes are part of the file format. */
+/* Codes are part of the file format. A value is base + step * x but in DICT. */
 typedef enum codec_form {
-  CODEC_CONST = 0, /* base */
-  CODEC_FOR = 1,   /* base + packed, patched */
-  CODEC_DELTA = 2, /* first value of each group, then packed differences, patched */
-  CODEC_RUNS = 3,  /* ends of runs of equal values, base + packed values */
-  CODEC_CLASS = 4, /* table[code] + packed: one base for each kind of id in the block, patched */
+  CODEC_CONST = 0, /* x is 0 */
+  CODEC_FOR = 1,   /* packed x, patched */
+  CODEC_DELTA = 2, /* first x of each group, then packed differences, patched with x */
+  CODEC_RUNS = 3,  /* ends of runs of equal values, packed x of each */
+  CODEC_SPLIT = 4, /* a code a row for the kind of id; packed x of each, with a base of its own */
   CODEC_DICT = 5   /* table[code] */
 } codec_form;
 
+enum { CODEC_CLASSES = 16, CODEC_CLASS_BYTES = 16 };
+
 typedef struct codec_column {
-  uint8_t form, width, code_width;
+  uint8_t form, width, code_width, wide;
   uint16_t patches, entries;
+  uint32_t step, span;
   uint64_t base;
-  const uint8_t *table;    /* u64 each: CLASS, DICT */
-  const uint8_t *firsts;   /* u64 each: DELTA */
-  const uint8_t *ends;     /* u16 each: RUNS */
-  const uint8_t *codes;    /* CLASS, DICT */
-  const uint8_t *packed;   /* all but CONST and DICT */
+  const uint8_t *head;     /* DELTA: x of `wide` bits; RUNS: u16 each; SPLIT: classes; DICT: u64 */
+  const uint8_t *codes;    /* SPLIT: groups of bit planes and counts; DICT: packed */
+  const uint8_t *packed;   /* all but CONST and DICT; of SPLIT `span` bytes */
   const uint8_t *patch_at; /* u16 each, ascending rows */
-  const uint8_t *patch;    /* u64 each: the packed value in full */
+  const uint8_t *patch;    /* x of `wide` bits */
 } codec_column;
+
+static inline uint16_t
+codec_load_u16(const uint8_t *at)
+{
+  uint16_t v;
+  memcpy(&v, at, 2);
+  return v;
+}
+
+/* Bytes that a SPLIT column has for each group before its values. */
+static inline size_t
+codec_split_stride(unsigned code_width, unsigned classes)
+{
+  return (size_t)16 * code_width + (size_t)2 * classes;
+}
 
 /* A parsed block; points into it. */
 typedef struct codec_view {
@@ -60,6 +76,16 @@ bool codec_verify(const uint8_t *data, size_t length);
  * [data, data+available), whatever the block holds. available >= length. */
 bool codec_parse(codec_view *view, const uint8_t *data, size_t length, size_t available);
 
+/* A block that is about to be parsed and searched by its first column. */
+static inline void
+codec_fetch(const uint8_t *data)
+{
+  for (unsigned i = 0; i < 7; i++)
+    __builtin_prefetch(data + 64 * (size_t)i);
+}
+/* What reading rows from `row` on of that column touches first. */
+void codec_fetch_row(const codec_view *view, unsigned column, uint32_t row);
+
 /* All 128 rows of `group` (what lies beyond the last row is undefined). */
 void codec_decode(uint64_t out[CODEC_GROUP], const codec_view *view, unsigned column,
                   unsigned group);
@@ -71,8 +97,5 @@ uint64_t codec_get(const codec_view *view, unsigned column, uint32_t row);
 /* Values ascend in rows [*lo, *hi): leave those that are v; if none is, *lo == *hi is where v would
  * stand. */
 void codec_narrow(uint32_t *lo, uint32_t *hi, const codec_view *view, unsigned column, uint64_t v);
-
-/* 128 values of `width` bits from `in` (8 readable bytes beyond), each plus base. */
-void codec_unpack(uint64_t out[CODEC_GROUP], const uint8_t *in, unsigned width, uint64_t base);
 
 #endif /* QUOIN_QUADSTORE_CODEC_H */

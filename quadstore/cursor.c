@@ -14,6 +14,7 @@ quad_cursor_open(quad_cursor *c, const quad_section *sec, const base_alloc *mem)
   c->rows = 0;
   c->dead = NULL;
   c->buf = NULL;
+  c->aimed = false;
   memset(c->have, 0, sizeof c->have);
   c->singles = 0;
   memset(c->col, 0, sizeof c->col);
@@ -59,8 +60,9 @@ spread_bits(uint64_t *out, const uint8_t *bits, uint32_t rows)
   return (const uint8_t *)out;
 }
 
+/* Load the block whose index entry is at `words`. */
 static quoin_status
-load_entry(quad_cursor *c, const quad_index_entry *e, uint64_t block, quoin_error *err)
+load_entry(quad_cursor *c, const uint8_t *words, uint64_t block, quoin_error *err)
 {
   quoin_status st;
 
@@ -70,9 +72,9 @@ load_entry(quad_cursor *c, const quad_index_entry *e, uint64_t block, quoin_erro
     for (unsigned i = 0; i < 4; i++)
       c->col[i] = c->buf + (size_t)i * CODEC_BLOCK;
   }
-  if ((st = quad_run_block(&c->view, c->sec, block, e, err))) return st;
-  c->entry = *e;
-  c->rows = e->rows;
+  quad_index_entry_read(&c->entry, words, c->sec->keys);
+  if ((st = quad_run_block(&c->view, c->sec, block, &c->entry, err))) return st;
+  c->rows = c->entry.rows;
   memset(c->have, 0, sizeof c->have);
   c->singles = 0;
   c->dead = NULL;
@@ -81,22 +83,21 @@ load_entry(quad_cursor *c, const quad_index_entry *e, uint64_t block, quoin_erro
   return QUOIN_OK;
 }
 
+/* The words of a block's index entry. */
 static quoin_status
-read_entry(quad_index_entry *e, const quad_section *sec, uint64_t block, quoin_error *err)
+find_entry(const uint8_t **words, const quad_section *sec, uint64_t block, quoin_error *err)
 {
-  const uint8_t *page;
   size_t per = quad_page_entries(sec->keys);
-  quoin_status st = quad_run_page(&page, sec, block / per, err);
+  quoin_status st = quad_run_page(words, sec, block / per, err);
 
-  if (st) return st;
-  quad_index_entry_read(e, page + block % per * 8 * quad_entry_words(sec->keys), sec->keys);
-  return QUOIN_OK;
+  if (!st) *words += block % per * 8 * quad_entry_words(sec->keys);
+  return st;
 }
 
 quoin_status
 quad_cursor_load(quad_cursor *c, uint64_t block, quoin_error *err)
 {
-  quad_index_entry e;
+  const uint8_t *words;
   quoin_status st;
 
   assert(block < c->sec->blocks);
@@ -105,8 +106,8 @@ quad_cursor_load(quad_cursor *c, uint64_t block, quoin_error *err)
     load_memory(c, block);
     return QUOIN_OK;
   }
-  if ((st = read_entry(&e, c->sec, block, err))) return st;
-  return load_entry(c, &e, block, err);
+  if ((st = find_entry(&words, c->sec, block, err))) return st;
+  return load_entry(c, words, block, err);
 }
 
 /* So few rows are read one by one: a whole group costs as much as about this many. Once a block was
@@ -195,6 +196,28 @@ first_in_groups(quad_cursor *c, unsigned i, uint32_t lo, uint32_t hi, uint64_t v
   return v == UINT64_MAX ? end : (uint32_t)first_from(col, lo, end, v + 1);
 }
 
+/* Rows of a DELTA column are had by adding up their group: it may as well be stored. */
+static void
+narrow_delta(quad_cursor *c, unsigned i, uint32_t *lo, uint32_t *hi, uint64_t v)
+{
+  uint32_t end;
+
+  *lo = first_in_groups(c, i, *lo, *hi, v, false);
+  end = (*lo / CODEC_GROUP + 1) * CODEC_GROUP;
+  if (*lo >= *hi) return;
+  if (end < *hi && codec_get(&c->view, i, end) == v) {
+    *hi = first_in_groups(c, i, end, *hi, v, true);
+    return;
+  }
+  decode_group(c, i, *lo / CODEC_GROUP);
+  if (end < *hi) *hi = end;
+  for (end = *lo; end < *hi && end < *lo + 16 && c->col[i][end] == v;)
+    end++;
+  if (end < *hi && c->col[i][end] == v)
+    end = v == UINT64_MAX ? *hi : (uint32_t)first_from(c->col[i], end, *hi, v + 1);
+  *hi = end;
+}
+
 /* Key i ascends in rows [*lo, *hi) of the loaded block: leave those where it is v; if there are
  * none, *lo == *hi is where they would stand. */
 static void
@@ -211,6 +234,10 @@ narrow(quad_cursor *c, unsigned i, uint32_t *lo, uint32_t *hi, uint64_t v)
     return;
   }
   form = c->view.column[i].form;
+  if (form == CODEC_DELTA) {
+    narrow_delta(c, i, lo, hi, v);
+    return;
+  }
   if (form == CODEC_CONST || form == CODEC_RUNS || c->singles < SINGLES_MAX) {
     c->singles += form == CODEC_CONST || form == CODEC_RUNS ? 0 : 8;
     codec_narrow(lo, hi, &c->view, i, v);
@@ -225,8 +252,12 @@ narrow(quad_cursor *c, unsigned i, uint32_t *lo, uint32_t *hi, uint64_t v)
 static void
 narrow_keys(quad_cursor *c, uint32_t *lo, uint32_t *hi, const uint64_t *key, unsigned n)
 {
-  for (unsigned i = 0; i < n && *lo < *hi; i++)
+  for (unsigned i = 0; i < n && *lo < *hi; i++) {
     narrow(c, i, lo, hi, key[i]);
+    if (i == 0 && c->sec->run->disk) /* where the other columns will be read */
+      for (unsigned k = 1; k < c->sec->keys; k++)
+        codec_fetch_row(&c->view, k, *lo);
+  }
 }
 
 uint32_t
@@ -278,6 +309,18 @@ compare_words(const uint8_t *at, const uint64_t *key, unsigned n)
   return 0;
 }
 
+/* The same by what quad_run_lasts has; the number of blocks if there is none. */
+static uint64_t
+find_in_lasts(const uint64_t *lasts, const quad_section *sec, const uint64_t *key, unsigned n,
+              int bias)
+{
+  uint64_t lo = 0, hi = sec->blocks;
+
+  for (unsigned i = 0; i < n && lo < hi; i++)
+    narrow_plain(&lo, &hi, lasts + i * sec->blocks, key[i]);
+  return bias ? hi : lo;
+}
+
 /* The first block whose last key does not come before `key`, by both levels of the index. */
 static quoin_status
 find_block(uint64_t *block, const quad_section *sec, const uint64_t *key, unsigned n, int bias,
@@ -290,10 +333,7 @@ find_block(uint64_t *block, const quad_section *sec, const uint64_t *key, unsign
   quoin_status st;
 
   if (lasts) {
-    hi = sec->blocks;
-    for (unsigned i = 0; i < n && lo < hi; i++)
-      narrow_plain(&lo, &hi, lasts + i * sec->blocks, key[i]);
-    *block = bias ? hi : lo;
+    *block = find_in_lasts(lasts, sec, key, n, bias);
     return *block < sec->blocks ? QUOIN_OK : QUOIN_DONE;
   }
   if ((st = quad_run_tops(&tops, sec, err))) return st;
@@ -353,11 +393,54 @@ quad_cursor_seek(uint32_t *row, quad_cursor *c, const uint64_t *key, unsigned n,
   return QUOIN_OK;
 }
 
+void
+quad_cursor_aim(quad_cursor *c, const uint64_t *key, unsigned n)
+{
+  const quad_section *sec = c->sec;
+  const uint64_t *lasts;
+  const uint8_t *file, *entry;
+  size_t per = quad_page_entries(sec->keys), words = quad_entry_words(sec->keys);
+
+  c->aimed = false;
+  if (!sec->run->disk || !sec->entries || is_here(c, key, n, 0)) return;
+  if (!(lasts = quad_run_lasts(sec))) return;
+  c->aimed = true;
+  c->aim = find_in_lasts(lasts, sec, key, n, 0);
+  if (c->aim == sec->blocks || c->aim == c->block) return;
+  file = (const uint8_t *)base_map_at(&sec->run->map, 0);
+  entry =
+      file + sec->pages_at + c->aim / per * quad_page_bytes(sec->keys) + c->aim % per * 8 * words;
+  __builtin_prefetch(entry);
+  __builtin_prefetch(entry + 64);
+  codec_fetch(file + lasts[sec->keys * sec->blocks + c->aim]);
+}
+
+/* The block in which the first entry with these keys would be: loaded, or DONE where it is clear
+ * that there is none. */
+static quoin_status
+find_disk(quad_cursor *c, const uint64_t *key, unsigned n, quoin_error *err)
+{
+  const uint8_t *words;
+  uint64_t block = c->aim;
+  quoin_status st;
+
+  if (c->aimed) {
+    c->aimed = false;
+    if (block == c->sec->blocks) return QUOIN_DONE;
+  } else {
+    if (is_here(c, key, n, 0)) return QUOIN_OK;
+    if ((st = find_block(&block, c->sec, key, n, 0, err))) return st;
+  }
+  if (block == c->block) return QUOIN_OK;
+  if ((st = find_entry(&words, c->sec, block, err))) return st;
+  if (compare_words(words, key, n) > 0) return QUOIN_DONE;
+  return load_entry(c, words, block, err);
+}
+
 quoin_status
 quad_cursor_find(uint32_t *from, uint32_t *to, quad_cursor *c, const uint64_t *key, unsigned n,
                  quoin_error *err)
 {
-  quad_index_entry e;
   uint64_t block, lo, hi;
   quoin_status st;
 
@@ -371,14 +454,7 @@ quad_cursor_find(uint32_t *from, uint32_t *to, quad_cursor *c, const uint64_t *k
     *to = hi - block < c->rows ? (uint32_t)(hi - block) : c->rows;
     return QUOIN_OK;
   }
-  if (!is_here(c, key, n, 0)) {
-    if ((st = find_block(&block, c->sec, key, n, 0, err))) return st;
-    if (block != c->block) {
-      if ((st = read_entry(&e, c->sec, block, err))) return st;
-      if (quad_key_compare(e.first, key, n) > 0) return QUOIN_DONE;
-      if ((st = load_entry(c, &e, block, err))) return st;
-    }
-  }
+  if ((st = find_disk(c, key, n, err))) return st;
   *from = 0;
   *to = c->rows;
   narrow_keys(c, from, to, key, n);

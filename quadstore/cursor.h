@@ -13,7 +13,9 @@ typedef struct quad_cursor {
   const quad_section *sec;
   const base_alloc *mem;
   uint64_t block; /* loaded; UINT64_MAX: none */
+  uint64_t aim;   /* where quad_cursor_find looks next, when `aimed` */
   uint32_t rows;
+  bool aimed;
   quad_index_entry entry;
   const uint64_t *col[4]; /* rows of the block, valid where decoded */
   const uint8_t *dead;    /* a byte a row; NULL: no tombstones in the block */
@@ -49,6 +51,10 @@ uint32_t quad_cursor_search_from(quad_cursor *c, uint32_t start, const uint64_t 
  * section, and give its row; DONE when there is none. n 0: the first entry (after: none). */
 quoin_status quad_cursor_seek(uint32_t *row, quad_cursor *c, const uint64_t *key, unsigned n,
                               bool after, quoin_error *err);
+
+/* Begin to fetch what quad_cursor_find with the same key, the next call, will read: asked of
+ * several cursors in turn, they wait together. */
+void quad_cursor_aim(quad_cursor *c, const uint64_t *key, unsigned n);
 
 /* The entries whose first n keys are `key`: load the block of the first of them, and give which
  * rows they are there; when those end the block, more may follow in the next. DONE when there are

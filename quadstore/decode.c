@@ -1,20 +1,13 @@
 /* quadstore/decode.c - reading blocks. Everything in them is hostile: codec_parse checks each
  * offset once, after which no decoder can leave the mapping. */
-#include "quadstore/codec.h"
+#include "quadstore/split.h"
+#include "quadstore/unpack.h"
 
 #include <assert.h>
 
 #include "base/poison.h"
 
 enum { HEADER = 8, DESCRIPTOR = 24 };
-
-static uint16_t
-load_u16(const uint8_t *at)
-{
-  uint16_t v;
-  memcpy(&v, at, 2);
-  return v;
-}
 
 bool
 codec_verify(const uint8_t *data, size_t length)
@@ -33,52 +26,81 @@ take(const uint8_t *data, size_t *at, size_t size, size_t reach, size_t length, 
   return p;
 }
 
+/* `n` values of `width` bits; they may be read in whole groups. */
+static const uint8_t *
+take_packed(const uint8_t *data, size_t *at, size_t n, unsigned width, size_t length,
+            size_t available)
+{
+  size_t groups = (n + CODEC_GROUP - 1) / CODEC_GROUP;
+  return take(data, at, (n * width + 7) / 8, 16 * groups * width + UNPACK_REACH, length, available);
+}
+
+static bool
+parse_split(codec_column *c, size_t at, size_t groups, const uint8_t *data, size_t length,
+            size_t available)
+{
+  size_t bytes = groups * codec_split_stride(c->code_width, c->entries);
+
+  if (!c->entries || c->entries > CODEC_CLASSES || c->code_width > 4) return false;
+  c->head = take(data, &at, (size_t)CODEC_CLASS_BYTES * c->entries,
+                 (size_t)CODEC_CLASS_BYTES * c->entries, length, available);
+  if (!c->head) return false;
+  if (!(c->codes = take(data, &at, bytes, bytes, length, available))) return false;
+  /* widths, and where a class begins, are checked when a row is read: here they cost a miss */
+  c->span = (uint32_t)(length - at);
+  c->packed =
+      take(data, &at, c->span, (size_t)c->span + 8 * CODEC_GROUP + UNPACK_REACH, length, available);
+  return c->packed != NULL;
+}
+
 static bool
 parse_column(codec_column *c, const uint8_t *d, uint32_t rows, const uint8_t *data, size_t length,
              size_t available)
 {
   size_t at = base_load_u32(d + 8);
   size_t groups = (rows + CODEC_GROUP - 1) / CODEC_GROUP;
-  size_t values;
+  size_t values = rows;
 
   c->form = d[0];
   c->width = d[1];
   c->code_width = d[2];
-  c->patches = load_u16(d + 4);
-  c->entries = load_u16(d + 6);
+  c->wide = d[3];
+  c->patches = codec_load_u16(d + 4);
+  c->entries = codec_load_u16(d + 6);
+  c->step = base_load_u32(d + 12);
   c->base = base_load_u64(d + 16);
-  c->table = c->firsts = c->ends = c->codes = c->packed = c->patch_at = c->patch = NULL;
-  if (c->form > CODEC_DICT || (c->width > 57 && c->width != 64) || c->code_width > 7) return false;
+  c->head = c->codes = c->packed = c->patch_at = c->patch = NULL;
+  if (c->form > CODEC_DICT || (c->width > 57 && c->width != 64) ||
+      (c->wide > 57 && c->wide != 64) || c->code_width > 7)
+    return false;
   if (c->form == CODEC_CONST) return true;
-  if (c->patches > rows || c->entries > rows) return false;
-  if (at > length) return false;
-  if (c->form == CODEC_CLASS || c->form == CODEC_DICT) {
-    size_t codes = (size_t)16 * c->code_width * groups + 8;
-    c->table =
+  if (c->patches > rows || c->entries > rows || at > length) return false;
+  switch ((codec_form)c->form) {
+  case CODEC_SPLIT:
+    return parse_split(c, at, groups, data, length, available);
+  case CODEC_DICT:
+    c->head =
         take(data, &at, (size_t)8 * c->entries, (size_t)8 << c->code_width, length, available);
-    if (!c->table) return false;
-    c->codes = take(data, &at, ((size_t)rows * c->code_width + 7) / 8, codes, length, available);
-    if (!c->codes) return false;
-    if (c->form == CODEC_DICT) return true;
-  }
-  if (c->form == CODEC_DELTA) {
-    c->firsts = take(data, &at, 8 * groups, 8 * groups, length, available);
-    if (!c->firsts) return false;
-  }
-  values = rows;
-  if (c->form == CODEC_RUNS) {
+    if (!c->head) return false;
+    c->codes = take_packed(data, &at, rows, c->code_width, length, available);
+    return c->codes != NULL;
+  case CODEC_DELTA:
+    if (!(c->head = take_packed(data, &at, groups, c->wide, length, available))) return false;
+    break;
+  case CODEC_RUNS:
     if (!c->entries) return false;
-    c->ends = take(data, &at, (size_t)2 * c->entries, (size_t)2 * c->entries, length, available);
-    if (!c->ends) return false;
+    c->head = take(data, &at, (size_t)2 * c->entries, (size_t)2 * c->entries, length, available);
+    if (!c->head) return false;
     values = c->entries;
-    groups = (values + CODEC_GROUP - 1) / CODEC_GROUP;
+    break;
+  case CODEC_CONST:
+  case CODEC_FOR:
+    break;
   }
-  c->packed = take(data, &at, (values * c->width + 7) / 8, (size_t)16 * c->width * groups + 8,
-                   length, available);
-  if (!c->packed) return false;
+  if (!(c->packed = take_packed(data, &at, values, c->width, length, available))) return false;
   c->patch_at = take(data, &at, (size_t)2 * c->patches, (size_t)2 * c->patches, length, available);
   if (!c->patch_at) return false;
-  c->patch = take(data, &at, (size_t)8 * c->patches, (size_t)8 * c->patches, length, available);
+  c->patch = take_packed(data, &at, c->patches, c->wide, length, available);
   return c->patch != NULL;
 }
 
@@ -88,7 +110,7 @@ codec_parse(codec_view *view, const uint8_t *data, size_t length, size_t availab
   size_t body, dead;
 
   if (length < HEADER + 8 || length > available) return false;
-  view->rows = load_u16(data);
+  view->rows = codec_load_u16(data);
   view->columns = data[2];
   view->dead = NULL;
   if (view->rows == 0 || view->rows > CODEC_BLOCK || view->columns < 1 || view->columns > 4 ||
@@ -105,6 +127,27 @@ codec_parse(codec_view *view, const uint8_t *data, size_t length, size_t availab
   return true;
 }
 
+static uint64_t
+unpack_one(const uint8_t *in, size_t i, unsigned width)
+{
+  size_t bit = i * width;
+  uint64_t v = base_load_u64(in + bit / 8) >> (bit % 8);
+  return width == 64 ? v : v & ((UINT64_C(1) << width) - 1);
+}
+
+/* x of the first row of `group`. */
+static uint64_t
+delta_first(const codec_column *c, uint32_t group)
+{
+  return unpack_one(c->head, group, c->wide);
+}
+
+static uint64_t
+patch_value(const codec_column *c, unsigned patch)
+{
+  return unpack_one(c->patch, patch, c->wide);
+}
+
 /* Index of the first patch at or behind `row`. */
 static unsigned
 patch_from(const codec_column *c, unsigned row)
@@ -113,7 +156,7 @@ patch_from(const codec_column *c, unsigned row)
 
   while (lo < hi) {
     unsigned mid = (lo + hi) / 2;
-    if (load_u16(c->patch_at + 2 * (size_t)mid) < row)
+    if (codec_load_u16(c->patch_at + 2 * (size_t)mid) < row)
       lo = mid + 1;
     else
       hi = mid;
@@ -121,24 +164,24 @@ patch_from(const codec_column *c, unsigned row)
   return lo;
 }
 
-/* Put the values of rows [from, to) that did not fit their width in place; out[0] is row `from`. */
+/* The row of a patch; behind all rows when there is no such patch. */
+static unsigned
+patched_row(const codec_column *c, unsigned patch)
+{
+  return patch < c->patches ? codec_load_u16(c->patch_at + 2 * (size_t)patch) : UINT32_MAX;
+}
+
+/* Put the values of rows [from, to) whose x did not fit its width in place; out[0] is row `from`.
+ */
 static void
 apply_patches(uint64_t *out, const codec_column *c, unsigned from, unsigned to)
 {
   for (unsigned i = patch_from(c, from); i < c->patches; i++) {
-    unsigned row = load_u16(c->patch_at + 2 * (size_t)i);
+    unsigned row = codec_load_u16(c->patch_at + 2 * (size_t)i);
     if (row < from) continue; /* not ascending: hostile */
     if (row >= to) break;
-    out[row - from] = base_load_u64(c->patch + 8 * (size_t)i);
+    out[row - from] = c->base + c->step * patch_value(c, i);
   }
-}
-
-static uint64_t
-unpack_one(const uint8_t *in, size_t i, unsigned width)
-{
-  size_t bit = i * width;
-  uint64_t v = base_load_u64(in + bit / 8) >> (bit % 8);
-  return width == 64 ? v : v & ((UINT64_C(1) << width) - 1);
 }
 
 /* Index of the run that holds `row`; entries - 1 at most. */
@@ -149,12 +192,18 @@ run_of(const codec_column *c, unsigned row)
 
   while (lo < hi) {
     unsigned mid = (lo + hi) / 2;
-    if (load_u16(c->ends + 2 * (size_t)mid) <= row)
+    if (codec_load_u16(c->head + 2 * (size_t)mid) <= row)
       lo = mid + 1;
     else
       hi = mid;
   }
   return lo;
+}
+
+static uint64_t
+run_value(const codec_column *c, unsigned run)
+{
+  return c->base + c->step * unpack_one(c->packed, run, c->width);
 }
 
 static void
@@ -163,14 +212,83 @@ decode_runs(uint64_t *out, const codec_column *c, unsigned from, unsigned to)
   unsigned row = from;
 
   for (unsigned run = run_of(c, row); run < c->entries && row < to; run++) {
-    uint64_t v = c->base + unpack_one(c->packed, run, c->width);
-    unsigned stop = load_u16(c->ends + 2 * (size_t)run);
+    uint64_t v = run_value(c, run);
+    unsigned stop = codec_load_u16(c->head + 2 * (size_t)run);
     if (stop > to) stop = to;
     for (; row < stop; row++)
       *out++ = v;
   }
   for (; row < to; row++)
     *out++ = c->base;
+}
+
+/* Each patch moves what follows it, up to the next. */
+static void
+decode_delta(uint64_t out[CODEC_GROUP], const codec_column *c, unsigned group, const uint8_t *in,
+             const unpack_kernels *with)
+{
+  unsigned from = group * CODEC_GROUP, patch = c->patches ? patch_from(c, from + 1) : 0;
+  unsigned row = patched_row(c, patch);
+
+  with->unpack(out, CODEC_GROUP, in, 0, c->width, 0, c->step);
+  out[0] = c->base + c->step * delta_first(c, group);
+  with->sum(out);
+  while (row > from && row < from + CODEC_GROUP) {
+    unsigned i = row - from, stop = CODEC_GROUP;
+    uint64_t by = c->base + c->step * patch_value(c, patch) - out[i];
+    row = patched_row(c, ++patch);
+    if (row > from + i && row < from + stop) stop = row - from;
+    for (; i < stop; i++)
+      out[i] += by;
+    if (stop == CODEC_GROUP) break;
+  }
+}
+
+/* ---- columns split by kind ------------------------------------------------------------------ */
+
+static void
+decode_split(uint64_t out[CODEC_GROUP], const codec_column *c, unsigned g,
+             const unpack_kernels *with)
+{
+  const uint8_t *group = split_group(c, g);
+  uint64_t left[2] = {UINT64_MAX, UINT64_MAX}, values[CODEC_GROUP + UNPACK_ROOM];
+
+  for (unsigned code = 0; code < c->entries; code++) {
+    bool last = code + 1 == c->entries; /* which takes the codes that nothing has: hostile */
+    uint64_t low = left[0] & (last ? left[0] : split_rows_of(group, 0, c->code_width, code));
+    uint64_t high = left[1] & (last ? left[1] : split_rows_of(group, 1, c->code_width, code));
+    unsigned n_low = split_count(low), n = n_low + split_count(high);
+    split_class k;
+    if (!n) continue;
+    left[0] &= ~low;
+    left[1] &= ~high;
+    k = split_class_of(c, group, code);
+    if (k.bit / 8 > c->span) k.bit = 0; /* hostile; a group may be read beyond */
+    with->unpack(values, n, c->packed + k.bit / 8, k.bit % 8, k.width, k.base, k.step);
+    with->spread(out, low, values);
+    with->spread(out + 64, high, values + n_low);
+  }
+}
+
+/* ---- any form ------------------------------------------------------------------------------- */
+
+void
+codec_fetch_row(const codec_view *view, unsigned column, uint32_t row)
+{
+  const codec_column *c = &view->column[column];
+
+  if (c->head) __builtin_prefetch(c->head);
+  if (c->form == CODEC_SPLIT) {
+    const uint8_t *group = split_group(c, row / CODEC_GROUP);
+    __builtin_prefetch(c->head + 64);
+    __builtin_prefetch(group);
+    __builtin_prefetch(group + codec_split_stride(c->code_width, c->entries) - 1);
+  } else if (c->form == CODEC_DICT) {
+    __builtin_prefetch(c->head + 64);
+    __builtin_prefetch(c->codes + (size_t)row * c->code_width / 8);
+  } else if (c->packed && c->form != CODEC_RUNS) {
+    __builtin_prefetch(c->packed + (size_t)row * c->width / 8);
+  }
 }
 
 void
@@ -180,46 +298,31 @@ codec_decode(uint64_t out[CODEC_GROUP], const codec_view *view, unsigned column,
   unsigned from = group * CODEC_GROUP, to = from + CODEC_GROUP;
   /* A column without packed bits has no stream to point into. */
   const uint8_t *in = c->packed ? c->packed + (size_t)group * 16 * c->width : NULL;
+  const unpack_kernels *with = unpack_choose();
 
   switch ((codec_form)c->form) {
   case CODEC_CONST:
-    codec_unpack(out, NULL, 0, c->base);
+    for (unsigned i = 0; i < CODEC_GROUP; i++)
+      out[i] = c->base;
     return;
   case CODEC_FOR:
-    if (!c->patches) {
-      codec_unpack(out, in, c->width, c->base);
-      return;
-    }
-    codec_unpack(out, in, c->width, 0);
-    apply_patches(out, c, from, to);
-    for (unsigned i = 0; i < CODEC_GROUP; i++)
-      out[i] += c->base;
-    return;
-  case CODEC_DELTA: {
-    uint64_t v = base_load_u64(c->firsts + 8 * (size_t)group);
-    codec_unpack(out, in, c->width, 0);
+    with->unpack(out, CODEC_GROUP, in, 0, c->width, c->base, c->step);
     if (c->patches) apply_patches(out, c, from, to);
-    out[0] = v;
-    for (unsigned i = 1; i < CODEC_GROUP; i++)
-      out[i] = v += out[i];
     return;
-  }
+  case CODEC_DELTA:
+    decode_delta(out, c, group, in, with);
+    return;
   case CODEC_RUNS:
     decode_runs(out, c, from, to);
     return;
-  case CODEC_CLASS: {
-    uint64_t codes[CODEC_GROUP];
-    codec_unpack(codes, c->codes + (size_t)group * 16 * c->code_width, c->code_width, 0);
-    codec_unpack(out, in, c->width, 0);
-    if (c->patches) apply_patches(out, c, from, to);
-    for (unsigned i = 0; i < CODEC_GROUP; i++)
-      out[i] += base_load_u64(c->table + 8 * codes[i]);
+  case CODEC_SPLIT:
+    decode_split(out, c, group, with);
     return;
-  }
   case CODEC_DICT:
-    codec_unpack(out, c->codes + (size_t)group * 16 * c->code_width, c->code_width, 0);
+    with->unpack(out, CODEC_GROUP, c->codes + (size_t)group * 16 * c->code_width, 0, c->code_width,
+                 0, 1);
     for (unsigned i = 0; i < CODEC_GROUP; i++)
-      out[i] = base_load_u64(c->table + 8 * out[i]);
+      out[i] = base_load_u64(c->head + 8 * out[i]);
     return;
   }
 }
@@ -229,7 +332,7 @@ codec_decode(uint64_t out[CODEC_GROUP], const codec_view *view, unsigned column,
 static uint64_t
 table_at(const codec_column *c, unsigned row)
 {
-  return base_load_u64(c->table + 8 * unpack_one(c->codes, row, c->code_width));
+  return base_load_u64(c->head + 8 * unpack_one(c->codes, row, c->code_width));
 }
 
 void
@@ -244,15 +347,15 @@ codec_decode_rows(uint64_t *out, const codec_view *view, unsigned column, uint32
       out[i - from] = c->base;
     return;
   case CODEC_FOR:
-  case CODEC_CLASS:
     for (uint32_t i = from; i < to; i++)
-      out[i - from] = unpack_one(c->packed, i, c->width);
+      out[i - from] = c->base + c->step * unpack_one(c->packed, i, c->width);
     if (c->patches) apply_patches(out, c, from, to);
-    for (uint32_t i = from; i < to; i++)
-      out[i - from] += c->form == CODEC_FOR ? c->base : table_at(c, i);
     return;
   case CODEC_RUNS:
     decode_runs(out, c, from, to);
+    return;
+  case CODEC_SPLIT:
+    unpack_choose()->split_rows(out, c, from, to);
     return;
   case CODEC_DICT:
     for (uint32_t i = from; i < to; i++)
@@ -264,16 +367,14 @@ codec_decode_rows(uint64_t *out, const codec_view *view, unsigned column, uint32
   assert(false); /* its rows cannot be read alone */
 }
 
-/* Row `row` of a patched stream. */
+/* x of row `row` of a patched stream. */
 static uint64_t
 packed_one(const codec_column *c, unsigned row)
 {
-  unsigned i;
-
-  if (!c->patches) return unpack_one(c->packed, row, c->width);
-  i = patch_from(c, row);
-  if (i < c->patches && load_u16(c->patch_at + 2 * (size_t)i) == row)
-    return base_load_u64(c->patch + 8 * (size_t)i);
+  if (c->patches) {
+    unsigned i = patch_from(c, row);
+    if (patched_row(c, i) == row) return patch_value(c, i);
+  }
   return unpack_one(c->packed, row, c->width);
 }
 
@@ -286,13 +387,13 @@ codec_get(const codec_view *view, unsigned column, uint32_t row)
   case CODEC_CONST:
     break;
   case CODEC_FOR:
-    return c->base + packed_one(c, row);
+    return c->base + c->step * packed_one(c, row);
   case CODEC_DELTA:
-    return base_load_u64(c->firsts + 8 * (size_t)(row / CODEC_GROUP));
+    return c->base + c->step * delta_first(c, row / CODEC_GROUP);
   case CODEC_RUNS:
-    return c->base + unpack_one(c->packed, run_of(c, row), c->width);
-  case CODEC_CLASS:
-    return table_at(c, row) + packed_one(c, row);
+    return run_value(c, run_of(c, row));
+  case CODEC_SPLIT:
+    return split_row(c, row);
   case CODEC_DICT:
     return table_at(c, row);
   }
@@ -310,38 +411,32 @@ narrow_runs(uint32_t *lo, uint32_t *hi, const codec_column *c, uint64_t v)
 
   while (run < end) {
     unsigned mid = (run + end) / 2;
-    if (c->base + unpack_one(c->packed, mid, c->width) < v)
+    if (run_value(c, mid) < v)
       run = mid + 1;
     else
       end = mid;
   }
-  from = run > first ? load_u16(c->ends + 2 * (size_t)(run - 1)) : *lo;
+  from = run > first ? codec_load_u16(c->head + 2 * (size_t)(run - 1)) : *lo;
   if (from > *hi) from = *hi; /* not ascending: hostile */
   if (from > *lo) *lo = from;
   from = *lo;
-  for (; run <= last && c->base + unpack_one(c->packed, run, c->width) == v; run++)
-    from = load_u16(c->ends + 2 * (size_t)run);
+  for (; run <= last && run_value(c, run) == v; run++)
+    from = codec_load_u16(c->head + 2 * (size_t)run);
   if (from < *hi) *hi = from > *lo ? from : *lo;
 }
 
-/* A place in a DELTA stream: the value of `row`. */
+/* A place in a DELTA stream: x of `row`. */
 typedef struct delta_place {
-  uint64_t v;
+  uint64_t x;
   uint32_t row;
   unsigned patch, patched; /* the next patch behind `row`, and its row */
 } delta_place;
-
-static unsigned
-patched_row(const codec_column *c, unsigned patch)
-{
-  return patch < c->patches ? load_u16(c->patch_at + 2 * (size_t)patch) : UINT32_MAX;
-}
 
 static void
 delta_start(delta_place *at, const codec_column *c, uint32_t group)
 {
   at->row = group * CODEC_GROUP;
-  at->v = base_load_u64(c->firsts + 8 * (size_t)group);
+  at->x = delta_first(c, group);
   at->patch = c->patches ? patch_from(c, at->row + 1) : 0;
   at->patched = patched_row(c, at->patch);
 }
@@ -354,10 +449,10 @@ delta_step(delta_place *at, const codec_column *c)
   if (at->row % CODEC_GROUP == 0) {
     delta_start(at, c, at->row / CODEC_GROUP);
   } else if (at->row == at->patched) {
-    at->v += base_load_u64(c->patch + 8 * (size_t)at->patch);
+    at->x = patch_value(c, at->patch);
     at->patched = patched_row(c, ++at->patch);
   } else {
-    at->v += unpack_one(c->packed, at->row, c->width);
+    at->x += unpack_one(c->packed, at->row, c->width);
   }
 }
 
@@ -373,10 +468,10 @@ sum_of(uint64_t x, unsigned width)
   return x * UINT64_C(0x0101010101010101) >> 56; /* at most 14 * 15 */
 }
 
-/* As many steps at once as one word has, unless a patch or a group lies between or the value would
- * reach v. */
+/* As many steps at once as one word has, unless a patch or a group lies between or x would reach
+ * `to`. */
 static bool
-delta_leap(delta_place *at, const codec_column *c, unsigned n, uint32_t end, uint64_t v)
+delta_leap(delta_place *at, const codec_column *c, unsigned n, uint32_t end, uint64_t to)
 {
   uint32_t last = at->row + n;
   size_t bit = (size_t)(at->row + 1) * c->width;
@@ -386,24 +481,40 @@ delta_leap(delta_place *at, const codec_column *c, unsigned n, uint32_t end, uin
     return false;
   sum = base_load_u64(c->packed + bit / 8) >> (bit % 8) & ((UINT64_C(1) << SUM_BITS) - 1);
   sum = sum_of(sum, c->width);
-  if (at->v + sum >= v) return false;
-  at->v += sum;
+  if (at->x + sum >= to) return false;
+  at->x += sum;
   at->row = last;
   return true;
 }
 
-/* To the first row whose value is >= v, or to the last one before `end`. */
+/* To the first row whose x is >= `to`, or to the last one before `end`. */
 static void
-delta_seek(delta_place *at, const codec_column *c, uint32_t end, uint64_t v)
+delta_seek(delta_place *at, const codec_column *c, uint32_t end, uint64_t to)
 {
   bool narrow = c->width == 1 || c->width == 2 || c->width == 4;
   unsigned n = narrow ? (unsigned)SUM_BITS / c->width : 8;
 
-  while (at->v < v && at->row + 1 < end) {
-    if (narrow && delta_leap(at, c, n, end, v)) continue;
-    for (unsigned i = 0; i < n && at->v < v && at->row + 1 < end; i++)
+  while (at->x < to && at->row + 1 < end) {
+    if (narrow && delta_leap(at, c, n, end, to)) continue;
+    for (unsigned i = 0; i < n && at->x < to && at->row + 1 < end; i++)
       delta_step(at, c);
   }
+}
+
+/* The least x whose value is >= v; false: it is more than v, or there is none. */
+static bool
+to_x(uint64_t *x, const codec_column *c, uint64_t v)
+{
+  uint64_t above = v - c->base;
+
+  *x = 0;
+  if (v < c->base) return false;
+  *x = above;
+  if (c->step <= 1) return true;
+  *x = above / c->step;
+  if (*x * c->step == above) return true;
+  ++*x;
+  return false;
 }
 
 /* Without storing a value: half a group has to be added up, on average. */
@@ -412,24 +523,26 @@ narrow_delta(uint32_t *lo, uint32_t *hi, const codec_column *c, uint64_t v)
 {
   uint32_t last = (*hi - 1) / CODEC_GROUP, group = *lo / CODEC_GROUP, end = *hi;
   delta_place at;
+  uint64_t x;
+  bool exact = to_x(&x, c, v);
 
-  while (group < last && base_load_u64(c->firsts + 8 * (size_t)(group + 1)) < v)
+  while (group < last && delta_first(c, group + 1) < x)
     group++;
   delta_start(&at, c, group);
   while (at.row < *lo)
     delta_step(&at, c);
-  delta_seek(&at, c, end, v);
-  *lo = at.v < v ? end : at.row;
-  if (*lo == end || at.v != v) {
+  delta_seek(&at, c, end, x);
+  *lo = at.x < x ? end : at.row;
+  if (*lo == end || at.x != x || !exact) {
     *hi = *lo;
     return;
   }
   for (group = at.row / CODEC_GROUP; group < last; group++)
-    if (base_load_u64(c->firsts + 8 * (size_t)(group + 1)) != v) break;
+    if (delta_first(c, group + 1) != x) break;
   if (group > at.row / CODEC_GROUP) delta_start(&at, c, group);
-  while (at.v == v && at.row + 1 < end)
+  while (at.x == x && at.row + 1 < end)
     delta_step(&at, c);
-  *hi = at.v == v ? end : at.row;
+  *hi = at.x == x ? end : at.row;
 }
 
 void

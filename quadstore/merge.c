@@ -1,6 +1,8 @@
 /* quadstore/merge.c - see merge.h. */
 #include "quadstore/merge.h"
 
+#include "quadstore/filter.h"
+
 #include <assert.h>
 
 #include "base/poison.h"
@@ -208,6 +210,57 @@ seek_source(quad_merge *m, quad_source *s, const uint64_t *key, unsigned n, quoi
   return settle(m, s, err);
 }
 
+/* A lookup: all rows have the same keys, and are found at once with both ends. */
+static bool
+is_lookup(const quad_merge *m)
+{
+  return m->prefix && m->prefix == m->n_lo && m->prefix == m->n_hi;
+}
+
+/* The keys of a lookup in this source. */
+static bool
+lookup_key(uint64_t key[4], unsigned *n, const quad_merge *m, const quad_source *s)
+{
+  bool after = false;
+  return translate(key, n, &after, s, m->lo, m->n_lo) && !after;
+}
+
+/* The filter's word for this lookup, and its bits; NULL: the source has no filter that could tell.
+ * `hash` is that of the stream's keys. */
+static const uint64_t *
+filter_word(uint64_t *bits, const quad_merge *m, const quad_source *s, uint64_t hash)
+{
+  const quad_filter *f = quad_filter_of(s->cur.sec);
+  uint64_t key[4];
+  unsigned n;
+
+  if (!f) return NULL;
+  if (s->map[0] != 0 || (m->n_lo > 1 && s->map[1] != 1)) {
+    if (!lookup_key(key, &n, m, s) || !n) return NULL;
+    hash = quad_filter_hash(key, n);
+  }
+  *bits = quad_filter_bits(hash);
+  return quad_filter_word(f, hash);
+}
+
+/* What each source will be asked for is fetched before the first is asked: they wait together. */
+static void
+aim(quad_merge *m)
+{
+  uint64_t hash = quad_filter_hash(m->lo, m->n_lo), key[4], bits;
+  const uint64_t *word;
+  unsigned n;
+
+  for (size_t i = 0; m->n_sources > 1 && i < m->n_sources; i++)
+    if ((word = filter_word(&bits, m, &m->source[i], hash))) __builtin_prefetch(word);
+  for (size_t i = 0; i < m->n_sources; i++) {
+    quad_source *s = &m->source[i];
+    word = m->n_sources > 1 ? filter_word(&bits, m, s, hash) : NULL;
+    s->absent = word && (*word & bits) != bits;
+    if (!s->absent && lookup_key(key, &n, m, s)) quad_cursor_aim(&s->cur, key, n);
+  }
+}
+
 /* Position `s` at the entries between the bounds; DONE when there are none. */
 static quoin_status
 start_source(quad_merge *m, quad_source *s, quoin_error *err)
@@ -215,13 +268,13 @@ start_source(quad_merge *m, quad_source *s, quoin_error *err)
   uint64_t key[4];
   uint32_t from, to;
   unsigned n;
-  bool after = false;
   quoin_status st;
 
-  /* a lookup: all rows have the same keys, found at once with both ends */
-  if (m->prefix && m->prefix == m->n_lo && m->prefix == m->n_hi &&
-      translate(key, &n, &after, s, m->lo, m->n_lo) && !after) {
-    if ((st = quad_cursor_find(&from, &to, &s->cur, key, n, err))) return st;
+  if (is_lookup(m) && lookup_key(key, &n, m, s)) {
+    if (s->absent) return QUOIN_DONE;
+    st = quad_cursor_find(&from, &to, &s->cur, key, n, err);
+    if (st == QUOIN_DONE && m->n_sources > 1) quad_filter_missed(s->cur.sec);
+    if (st) return st;
     take_rows(m, s, from, to);
     return QUOIN_OK;
   }
@@ -248,6 +301,7 @@ quad_merge_start(quad_merge *m, const uint64_t *lo, unsigned n_lo, const uint64_
     m->prefix++;
   m->n_active = 0;
   m->lazy = false;
+  if (is_lookup(m)) aim(m);
   for (size_t i = m->n_sources; i-- > 0;) {
     quad_source *s = &m->source[i];
     st = start_source(m, s, err);

@@ -13,7 +13,8 @@ typedef struct quad_source {
   quad_cursor cur;
   int8_t map[4]; /* key of the stream -> key of the section; -1: the constant 0 (graph) */
   uint32_t at, end;
-  bool ready; /* keys of [at, end) are decoded */
+  bool ready;  /* keys of [at, end) are decoded */
+  bool absent; /* its filter says that the keys of this lookup are not there */
   const uint64_t *key[4];
 } quad_source;
 

@@ -1,5 +1,5 @@
 /* quadstore/run.c - sharing runs, and reading run files. Everything in a file is hostile. */
-#include "quadstore/run.h"
+#include "quadstore/filter.h"
 
 #include <assert.h>
 
@@ -18,6 +18,13 @@ release_bits(quad_run *run, _Atomic uint64_t *bits, uint64_t n)
   base_release(run->mem, bits, (size_t)(n + 63) / 64, sizeof *bits);
 }
 
+/* Words of `lasts`. */
+static size_t
+lasts_size(const quad_section *sec)
+{
+  return (size_t)sec->blocks * (sec->keys + 1);
+}
+
 void
 quad_run_release(quad_run *run)
 {
@@ -34,7 +41,8 @@ quad_run_release(quad_run *run)
       release_bits(run, sec->seen_blocks, sec->blocks);
       release_bits(run, sec->seen_pages, sec->pages);
       base_release(run->mem, atomic_load_explicit(&sec->lasts, memory_order_relaxed),
-                   (size_t)sec->blocks * sec->keys, sizeof(uint64_t));
+                   lasts_size(sec), sizeof(uint64_t));
+      quad_filter_free(atomic_load_explicit(&sec->filter, memory_order_relaxed));
     }
   base_map_close(&run->map);
   base_file_close(&run->file);
@@ -142,9 +150,9 @@ read_header(quad_run *run, quoin_error *err)
   if (size < QUAD_RUN_HEADER + CODEC_SLACK)
     return corrupt(run, size, "run file ends inside its header", err);
   if (memcmp(head, "QUOINRUN", 8)) return corrupt(run, 0, "this is no run file", err);
-  if (base_load_u32(head + 8) > QUAD_RUN_FORMAT)
+  if (base_load_u32(head + 8) != QUAD_RUN_FORMAT)
     return base_fail_at(err, QUOIN_ERR_VERSION, run->file.name, 8,
-                        "run format %u is newer than this library reads (%d)",
+                        "run format %u is not the one that this library reads (%d)",
                         base_load_u32(head + 8), QUAD_RUN_FORMAT);
   if (!base_sum_matches(base_load_u64(head + 120), base_hash(head, 120)))
     return corrupt(run, 0, "checksum of the header is wrong", err);
@@ -242,18 +250,21 @@ static uint64_t *
 make_lasts(const quad_section *sec)
 {
   size_t per = quad_page_entries(sec->keys), words = quad_entry_words(sec->keys);
-  uint64_t *lasts = base_new(sec->run->mem, (size_t)sec->blocks * sec->keys, sizeof *lasts);
+  uint64_t *lasts = base_new(sec->run->mem, lasts_size(sec), sizeof *lasts);
 
   for (uint64_t page = 0; lasts && page < sec->pages; page++) {
     const uint8_t *data;
     uint64_t block = page * per;
     if (quad_run_page(&data, sec, page, NULL)) {
-      base_release(sec->run->mem, lasts, (size_t)sec->blocks * sec->keys, sizeof *lasts);
+      base_release(sec->run->mem, lasts, lasts_size(sec), sizeof *lasts);
       return NULL;
     }
-    for (size_t i = 0; i < per && block < sec->blocks; i++, block++)
+    for (size_t i = 0; i < per && block < sec->blocks; i++, block++) {
       for (unsigned k = 0; k < sec->keys; k++)
         lasts[k * sec->blocks + block] = base_load_u64(data + 8 * (i * words + sec->keys + k));
+      lasts[sec->keys * sec->blocks + block] =
+          base_load_u64(data + 8 * (i * words + 4 * sec->keys));
+    }
   }
   return lasts;
 }
@@ -274,7 +285,7 @@ quad_run_lasts(const quad_section *sec)
   if (!(made = make_lasts(sec))) return NULL;
   if (!atomic_compare_exchange_strong_explicit(&mut->lasts, &lasts, made, memory_order_release,
                                                memory_order_acquire)) {
-    base_release(sec->run->mem, made, (size_t)sec->blocks * sec->keys, sizeof *made);
+    base_release(sec->run->mem, made, lasts_size(sec), sizeof *made);
     return lasts;
   }
   return made;
@@ -286,10 +297,12 @@ quad_index_entry_read(quad_index_entry *out, const uint8_t *words, unsigned keys
   const uint8_t *rest = words + 32 * (size_t)keys;
   uint64_t sizes;
 
-  memcpy(out->first, words, 8 * (size_t)keys);
-  memcpy(out->last, words + 8 * (size_t)keys, 8 * (size_t)keys);
-  memcpy(out->min, words + 16 * (size_t)keys, 8 * (size_t)keys);
-  memcpy(out->max, words + 24 * (size_t)keys, 8 * (size_t)keys);
+  for (unsigned i = 0; i < keys; i++, words += 8) { /* so few that a call costs more */
+    out->first[i] = base_load_u64(words);
+    out->last[i] = base_load_u64(words + 8 * (size_t)keys);
+    out->min[i] = base_load_u64(words + 16 * (size_t)keys);
+    out->max[i] = base_load_u64(words + 24 * (size_t)keys);
+  }
   out->at = base_load_u64(rest);
   sizes = base_load_u64(rest + 8);
   out->length = (uint32_t)sizes;

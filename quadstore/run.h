@@ -14,6 +14,7 @@
 enum { QUAD_PART_DEFAULT = 0, QUAD_PART_NAMED = 1, QUAD_PARTS = 2 };
 
 typedef struct quad_run quad_run;
+typedef struct quad_filter quad_filter;
 
 typedef struct quad_section {
   const quad_run *run;
@@ -30,6 +31,9 @@ typedef struct quad_section {
   _Atomic uint32_t seen_tops;
   _Atomic uint32_t seeks; /* until `lasts` is made */
   _Atomic(uint64_t *) lasts;
+  /* of both: see filter.h */
+  _Atomic uint64_t misses;
+  _Atomic(struct quad_filter *) filter;
 } quad_section;
 
 struct quad_run {
@@ -89,7 +93,7 @@ quad_key_compare(const uint64_t *a, const uint64_t *b, unsigned n)
 
 /* ---- files -------------------------------------------------------------------------------- */
 
-enum { QUAD_RUN_HEADER = 128, QUAD_RUN_FORMAT = 1, QUAD_SECTION_WORDS = 10 };
+enum { QUAD_RUN_HEADER = 128, QUAD_RUN_FORMAT = 2, QUAD_SECTION_WORDS = 10 };
 
 /* Open and map the run file `name`. Checks header and footer; blocks and index pages are verified
  * at first touch. */
@@ -100,9 +104,9 @@ quoin_status quad_run_page(const uint8_t **out, const quad_section *sec, uint64_
                            quoin_error *err);
 /* The last keys of the index pages, verified. */
 quoin_status quad_run_tops(const uint8_t **out, const quad_section *sec, quoin_error *err);
-/* The last keys of all blocks, a column of `blocks` words for each key: what searching the pages
- * gives with fewer misses. Made once a section is sought often, so that the first answer of an
- * opened store waits for nothing; NULL before, and where there is no memory. */
+/* The last keys of all blocks, a column of `blocks` words for each key, then their offsets: what
+ * searching the pages gives with fewer misses. Made once a section is sought often, so that the
+ * first answer of an opened store waits for nothing; NULL before, and where there is no memory. */
 const uint64_t *quad_run_lasts(const quad_section *sec);
 /* Parse block `entry`; its checksum is verified once a run. */
 quoin_status quad_run_block(codec_view *out, const quad_section *sec, uint64_t block,

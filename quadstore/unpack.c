@@ -1,5 +1,6 @@
-/* quadstore/unpack.c - bit unpacking with a constant width for each case. */
-#include "quadstore/codec.h"
+/* quadstore/unpack.c - for any processor: bit unpacking with a constant width for each case. */
+#include "quadstore/unpack.h"
+#include "quadstore/split.h"
 
 #include "base/poison.h"
 
@@ -36,8 +37,9 @@ unpack_fixed(uint64_t *restrict out, const uint8_t *restrict in, const unsigned 
   UNPACK((width) + 6)                                                                              \
   UNPACK((width) + 7)
 
-void
-codec_unpack(uint64_t out[CODEC_GROUP], const uint8_t *in, unsigned width, uint64_t base)
+/* A group of 128 that begins at a byte. */
+static void
+unpack_group(uint64_t out[CODEC_GROUP], const uint8_t *in, unsigned width, uint64_t base)
 {
   switch (width) {
     UNPACK8(1)
@@ -57,4 +59,48 @@ codec_unpack(uint64_t out[CODEC_GROUP], const uint8_t *in, unsigned width, uint6
       out[i] = base;
     return;
   }
+}
+
+static void
+unpack(uint64_t *out, unsigned n, const uint8_t *in, unsigned bit, unsigned width, uint64_t base,
+       uint64_t step)
+{
+  uint64_t mask = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
+
+  if (n == CODEC_GROUP && !bit && step == 1) {
+    unpack_group(out, in, width, base);
+    return;
+  }
+  for (unsigned i = 0; i < n; i++, bit += width)
+    out[i] = base + step * (base_load_u64(in + bit / 8) >> (bit % 8) & mask);
+}
+
+static void
+sum(uint64_t values[CODEC_GROUP])
+{
+  uint64_t v = 0;
+
+  for (unsigned i = 0; i < CODEC_GROUP; i++)
+    values[i] = v += values[i];
+}
+
+static void
+spread(uint64_t *out, uint64_t rows, const uint64_t *values)
+{
+  for (; rows; rows &= rows - 1)
+    out[__builtin_ctzll(rows)] = *values++;
+}
+
+const unpack_kernels unpack_portable = {
+    .unpack = unpack, .sum = sum, .spread = spread, .split_rows = split_rows};
+
+const unpack_kernels *
+unpack_choose(void)
+{
+#if defined(QUAD_HAVE_AVX512)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("popcnt"))
+    return &unpack_avx512;
+#endif
+  return &unpack_portable;
 }

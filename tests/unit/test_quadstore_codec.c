@@ -1,5 +1,5 @@
 /* The block codec against the columns that went in, and against bytes that lie. */
-#include "quadstore/codec.h"
+#include "quadstore/unpack.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,7 +38,7 @@ fill(uint64_t *v, uint32_t rows, unsigned shape)
       v[i] = (3 + draw() % 4) << 58 | (draw() & 0xffff);
       break;
     case 4: /* few values */
-      v[i] = UINT64_C(3) << 58 | ((draw() % 17) * 65537);
+      v[i] = UINT64_C(3) << 58 | base_mix(draw() % 17) >> 40;
       break;
     case 5: /* long runs */
       if (draw() % 50 == 0) x = draw() >> 4;
@@ -51,6 +51,13 @@ fill(uint64_t *v, uint32_t rows, unsigned shape)
       x = draw() % 100 ? x + draw() % 9 : UINT64_C(3) << 58 | (draw() & 0xfff);
       v[i] = x;
       break;
+    case 9: /* multiples, of each kind its own */
+      v[i] = 3 + draw() % 3;
+      v[i] = v[i] << 58 | (draw() % 5000 * (v[i] == 3 ? 1 : v[i] == 4 ? 80000 : 4096000) + v[i]);
+      break;
+    case 10: /* multiples, ascending */
+      v[i] = x += 80000 * (draw() % 90 ? draw() % 7 : draw() % 9999);
+      break;
     case 8: /* small with outliers */
       v[i] = draw() % 64 ? 1000 + draw() % 100 : draw();
       break;
@@ -61,7 +68,7 @@ fill(uint64_t *v, uint32_t rows, unsigned shape)
   }
 }
 
-enum { SHAPES = 10 };
+enum { SHAPES = 12 };
 
 static void
 check_block(const uint64_t *const *cols, unsigned columns, const uint8_t *dead, uint32_t rows)
@@ -229,12 +236,47 @@ test_codec__damage_stays_within_bounds(void **unused)
   }
 }
 
+/* What the processor's own instructions give is what the portable loops give. */
+static void
+test_codec__kernels_agree(void **unused)
+{
+  const unpack_kernels *fast = unpack_choose(), *plain = &unpack_portable;
+  static uint64_t words[CODEC_GROUP + UNPACK_REACH];
+  uint8_t *in = (uint8_t *)words;
+  uint64_t a[CODEC_GROUP + UNPACK_ROOM], b[CODEC_GROUP + UNPACK_ROOM];
+
+  (void)unused;
+  for (unsigned round = 0; round < 4000; round++) {
+    unsigned width = round % 65, bit = (unsigned)(draw() % 8), n = 1 + (unsigned)(draw() % 128);
+    uint64_t base = draw(), step = draw() % 3 ? 1 : draw() >> 32, rows = draw() & draw();
+    if (width > 57) width = 64;
+    if (width == 64) bit = 0;
+    if (round % 3 == 0) n = CODEC_GROUP;
+    for (size_t i = 0; i < sizeof words; i++)
+      in[i] = (uint8_t)draw();
+    plain->unpack(a, n, in, bit, width, base, step);
+    fast->unpack(b, n, in, bit, width, base, step);
+    assert_memory_equal(a, b, 8 * (size_t)n);
+    for (unsigned i = 0; i < CODEC_GROUP; i++)
+      a[i] = b[i] = draw();
+    plain->sum(a);
+    fast->sum(b);
+    assert_memory_equal(a, b, sizeof(uint64_t) * CODEC_GROUP);
+    for (unsigned i = 0; i < CODEC_GROUP + UNPACK_ROOM; i++)
+      a[i] = b[i] = i;
+    plain->spread(a, rows, words);
+    fast->spread(b, rows, words);
+    assert_memory_equal(a, b, sizeof a);
+  }
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_codec__round_trips),
       cmocka_unit_test(test_codec__every_width),
+      cmocka_unit_test(test_codec__kernels_agree),
       cmocka_unit_test(test_codec__narrow),
       cmocka_unit_test(test_codec__damage_stays_within_bounds),
   };
