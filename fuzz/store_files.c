@@ -75,12 +75,13 @@ fill(quoin_store *store, int from, int to)
 static void
 read_image(file_image *out, const char *name)
 {
-  char path[256];
+  char path[512];
   struct stat info;
   snprintf(path, sizeof(path), "%s/%s", whole.dir, name);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   require(fd >= 0 && !fstat(fd, &info), path);
-  snprintf(out->name, sizeof(out->name), "%s", name);
+  require(strlen(name) < sizeof(out->name), name);
+  memcpy(out->name, name, strlen(name) + 1);
   out->size = out->live = (size_t)info.st_size;
   require((out->data = malloc(out->size + 1)) != NULL, "memory");
   require(pread(fd, out->data, out->size, 0) == info.st_size, path);
