@@ -78,23 +78,17 @@ resolve(atom_id *out, quad_txn *txn, const quad_snapshot *snapshot, const quoin_
   return quad_txn_failure(txn, atom_local_intern(out, quad_txn_local(txn), term, err), err);
 }
 
-/* The store's newest snapshot serves to find terms: that of the transaction would be made anew for
- * each change. */
 static quoin_status
-change_by_ids(quoin_txn *self, const quoin_term *const from[4], const rdf_term terms[4], bool add,
+change_by_ids(quad_txn *txn, const quoin_term *const from[4], const rdf_term terms[4], bool add,
               quoin_error *err)
 {
-  quad_txn *txn = self->txn;
-  quad_snapshot *snapshot = NULL;
   quad q = {0};
-  quoin_status st = quad_snapshot_acquire(&snapshot, self->child.store->quads, err);
+  quoin_status st = QUOIN_OK;
 
-  if (st) return st;
   for (size_t i = 0; i < 4 && !st; i++)
-    st = resolve(&q.term[i], txn, snapshot, from[i], &terms[i], err);
-  if (!st) st = add ? quad_txn_add_ids(txn, &q, err) : quad_txn_remove_ids(txn, &q, err);
-  quad_snapshot_release(snapshot);
-  return st;
+    st = resolve(&q.term[i], txn, quad_txn_begun(txn), from[i], &terms[i], err);
+  if (st) return st;
+  return add ? quad_txn_add_ids(txn, &q, err) : quad_txn_remove_ids(txn, &q, err);
 }
 
 static quoin_status
@@ -115,7 +109,7 @@ change(quoin_txn *txn, const quoin_statement *statement, bool add, quoin_error *
   }
   if ((st = api_enter(txn->child.store, err))) return st;
   if (stored_node)
-    st = change_by_ids(txn, from, terms, add, err);
+    st = change_by_ids(txn->txn, from, terms, add, err);
   else
     st = add ? quad_txn_add(txn->txn, terms, err) : quad_txn_remove(txn->txn, terms, err);
   api_leave(txn->child.store);
@@ -206,7 +200,7 @@ quoin_txn_add_vector(quoin_txn *txn, const quoin_term *subject, quoin_span predi
     if (!rdf_vector_normalize(copy, n))
       st = base_fail(err, QUOIN_ERR_ARGUMENT, "a number of the vector is not finite");
     terms[2] = rdf_vector(copy, (uint32_t)n);
-    if (!st) st = change_by_ids(txn, from, terms, true, err);
+    if (!st) st = change_by_ids(txn->txn, from, terms, true, err);
   }
   base_release(mem, copy, n, sizeof(*copy));
   api_leave(txn->child.store);

@@ -192,6 +192,9 @@ quoin_status quad_txn_scanned(quad_txn *txn, const quad_pattern *pattern, quoin_
 atom_local *quad_txn_local(quad_txn *txn);
 /* `st` of an atom_local_intern into it; what it was when the file of the terms could not grow. */
 quoin_status quad_txn_failure(const quad_txn *txn, quoin_status st, quoin_error *err);
+/* The snapshot of its begin, without its changes; valid until it ends. Its ids are those that
+ * quad_txn_add_ids takes, whatever was committed or compacted since. */
+const quad_snapshot *quad_txn_begun(const quad_txn *txn);
 /* The snapshot with the transaction's own changes so far applied; to be released, before the
  * transaction ends. Terms that are new have local ids there. Costs the changes since the last such
  * call. */

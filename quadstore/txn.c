@@ -111,6 +111,12 @@ quad_txn_abort(quad_txn *txn)
   base_release(txn->mem, txn, 1, sizeof *txn);
 }
 
+const quad_snapshot *
+quad_txn_begun(const quad_txn *txn)
+{
+  return txn->snapshot;
+}
+
 atom_local *
 quad_txn_local(quad_txn *txn)
 {

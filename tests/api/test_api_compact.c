@@ -94,6 +94,30 @@ test_compact__while_a_cursor_and_transactions_are_open(void **state)
   good(quoin_check(f->store, NULL, NULL, NULL, &err), &err);
 }
 
+/* What a transaction names by id is what it was at its begin, though every id has changed since. */
+static void
+test_compact__before_a_vector_is_added(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_txn *txn = NULL;
+  uint64_t n = 0;
+  const float values[3] = {1, 2, 3};
+  const quoin_term last = iri("http://e.org/s/199");
+
+  load_many(f, 0, STATEMENTS);
+  remove_many(f, 0, STATEMENTS - 2);
+  good(quoin_txn_begin(&txn, f->store, &err), &err);
+  good(quoin_store_compact(f->store, 0, NULL, &err), &err);
+  good(quoin_txn_add_vector(txn, &last, text("http://e.org/p"), NULL, values, 3, &err), &err);
+  good(quoin_txn_commit(&n, NULL, txn, &err), &err);
+  assert_int_equal(n, 1);
+  const quoin_statement added = {last, iri("http://e.org/p"), {0}, {0}};
+  good(quoin_count(&n, f->store, &added, QUOIN_DEFAULT_GRAPH, &err), &err);
+  assert_int_equal(n, 1);
+  good(quoin_check(f->store, NULL, NULL, NULL, &err), &err);
+}
+
 static void
 test_clear__removes_everything(void **state)
 {
@@ -283,6 +307,7 @@ main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_compact__while_a_cursor_and_transactions_are_open, setup,
                                       teardown),
+      cmocka_unit_test_setup_teardown(test_compact__before_a_vector_is_added, setup, teardown),
       cmocka_unit_test_setup_teardown(test_clear__removes_everything, setup, teardown),
       cmocka_unit_test_setup_teardown(test_compact__refusals, setup, teardown),
       cmocka_unit_test_setup_teardown(test_compact__under_vector_searches, setup, teardown),
