@@ -25,28 +25,31 @@ lasts_size(const quad_section *sec)
   return (size_t)sec->blocks * (sec->keys + 1);
 }
 
+static void
+release_section(quad_run *run, quad_section *sec)
+{
+  quad_filter_free(atomic_load_explicit(&sec->filter, memory_order_relaxed));
+  if (!run->disk) return;
+  release_bits(run, sec->seen_blocks, sec->blocks);
+  release_bits(run, sec->seen_pages, sec->pages);
+  base_release(run->mem, atomic_load_explicit(&sec->lasts, memory_order_relaxed), lasts_size(sec),
+               sizeof(uint64_t));
+}
+
 void
 quad_run_release(quad_run *run)
 {
   /* acq_rel: whoever frees sees what the others did to the bit sets */
   if (!run || atomic_fetch_sub_explicit(&run->refs, 1, memory_order_acq_rel) != 1) return;
   base_release(run->mem, run->predicates, run->n_predicates, sizeof *run->predicates);
-  if (!run->disk) {
-    base_release(run->mem, run, 1, run->bytes);
-    return;
-  }
   for (unsigned part = 0; part < QUAD_PARTS; part++)
-    for (unsigned order = 0; order < QUAD_ORDERS; order++) {
-      quad_section *sec = &run->section[part][order];
-      release_bits(run, sec->seen_blocks, sec->blocks);
-      release_bits(run, sec->seen_pages, sec->pages);
-      base_release(run->mem, atomic_load_explicit(&sec->lasts, memory_order_relaxed),
-                   lasts_size(sec), sizeof(uint64_t));
-      quad_filter_free(atomic_load_explicit(&sec->filter, memory_order_relaxed));
-    }
-  base_map_close(&run->map);
-  base_file_close(&run->file);
-  base_release(run->mem, run, 1, sizeof *run);
+    for (unsigned order = 0; order < QUAD_ORDERS; order++)
+      release_section(run, &run->section[part][order]);
+  if (run->disk) {
+    base_map_close(&run->map);
+    base_file_close(&run->file);
+  }
+  base_release(run->mem, run, 1, run->disk ? sizeof *run : run->bytes);
 }
 
 static quoin_status
