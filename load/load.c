@@ -61,6 +61,8 @@ typedef struct load_job {
   load_packet *ring[RING];
   bool parsed[RING];
   uint64_t head, claimed, tail;
+  bool writing;       /* the role is ours: what the store has by now will stay as it is */
+  unsigned preparing; /* threads that look terms up */
   verdict verdict;
   quoin_status failed; /* of the writer, with its message */
   quoin_error failure;
@@ -78,8 +80,14 @@ parse_one(load_job *job)
   base_mutex_unlock(&job->lock);
   if (!packet->n_quads) /* else of rdfio_read, which scanned it */
     load_packet_scan(packet, job->options.graph, &job->options.read);
-  if (job->begun) load_packet_prepare(packet, quad_store_atoms(job->store));
   base_mutex_lock(&job->lock);
+  if (job->writing) {
+    job->preparing++;
+    base_mutex_unlock(&job->lock);
+    load_packet_prepare(packet, quad_store_atoms(job->store));
+    base_mutex_lock(&job->lock);
+    job->preparing--;
+  }
   job->parsed[at] = true;
   base_cond_broadcast(&job->changed);
   return true;
@@ -142,8 +150,12 @@ writer_main(void *user)
 
   if (!st) {
     base_mutex_lock(&job->lock);
+    job->writing = true;
     st = write_all(job, &error);
     bool commit = !st && job->verdict == COMMIT;
+    job->writing = false;
+    while (job->preparing)
+      base_cond_wait(&job->changed, &job->lock);
     base_mutex_unlock(&job->lock);
     if (commit)
       st = writer_end(job, true, &error);
@@ -247,7 +259,11 @@ begin(load_job *job, quoin_error *err)
   quoin_status st;
 
   job->begun = true;
-  if (job->threads == 1) return load_writer_begin(&job->w, job->memory_bytes, 1, err);
+  if (job->threads == 1) {
+    st = load_writer_begin(&job->w, job->memory_bytes, 1, err);
+    job->writing = !st;
+    return st;
+  }
   if ((st = start_thread(job, writer_main, err))) return st;
   for (unsigned i = 2; i < job->threads; i++)
     if (start_thread(job, parser_main, NULL)) break; /* the others parse more */

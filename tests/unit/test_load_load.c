@@ -1,6 +1,7 @@
 /* load_sources against a store: what was read is what is there, or nothing is. */
 #include "load/load.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -372,6 +373,79 @@ test_load__cancelled_before_it_begins(void **state)
   assert_int_equal(count(f, QUAD_ANY), 0);
 }
 
+/* ---- beside another writer ------------------------------------------------------------------- */
+
+enum { LATER = 120000 };
+
+typedef struct later_load {
+  fixture *f;
+  char *text;
+  load_result result;
+} later_load;
+
+static void *
+load_later(void *user)
+{
+  later_load *l = user;
+  quoin_error err = QUOIN_ERROR_INIT;
+  load_options options = nquads(8);
+  const char *const texts[] = {l->text};
+  assert_int_equal(load_texts(&l->result, l->f, texts, 1, &options, &err), QUOIN_OK);
+  return NULL;
+}
+
+static void
+subject_of(char name[32], rdf_term *out, int n)
+{
+  snprintf(name, 32, "http://e/s%d", n);
+  *out = (rdf_term){.kind = RDF_IRI, .value = base_span(name)};
+}
+
+/* A load that waits for its turn may not rely on terms that the one before it takes back. */
+static void
+test_load__after_one_that_is_aborted(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  later_load l = {.f = f, .text = malloc(LATER * 96)};
+  quad_snapshot *snapshot = NULL;
+  quad_bulk *bulk;
+  pthread_t thread;
+  atom_id id;
+  rdf_term term;
+  char name[32];
+  size_t len = 0;
+
+  for (int i = 0; i < LATER; i++)
+    len += (size_t)sprintf(l.text + len, "<http://e/s%d> <http://e/p> \"value %d\" .\n", i, i);
+  assert_int_equal(quad_bulk_begin(&bulk, f->store, 0, 1, &err), QUOIN_OK);
+  for (int i = LATER; i-- > 0;) {
+    subject_of(name, &term, i);
+    assert_int_equal(atom_intern(&id, quad_store_atoms(f->store), &term, &err), QUOIN_OK);
+  }
+  assert_int_equal(pthread_create(&thread, NULL, load_later, &l), 0);
+  usleep(300000); /* it reads ahead */
+  quad_bulk_abort(bulk);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_int_equal(l.result.added, LATER);
+  free(l.text);
+
+  assert_int_equal(quad_snapshot_acquire(&snapshot, f->store, &err), QUOIN_OK);
+  const uint64_t mark = quad_snapshot_atom_mark(snapshot);
+  for (int i = 0; i < LATER; i++) {
+    quad_pattern about = {.scope = QUAD_DEFAULT};
+    uint64_t n = 0;
+    subject_of(name, &term, i);
+    assert_int_equal(
+        atom_find(&about.match.term[QUAD_S], quad_snapshot_atoms(snapshot), &term, mark, &err),
+        QUOIN_OK);
+    assert_true(about.match.term[QUAD_S].bits != 0);
+    assert_int_equal(quad_count(&n, snapshot, &about, &err), QUOIN_OK);
+    assert_int_equal(n, 1);
+  }
+  quad_snapshot_release(snapshot);
+}
+
 int
 main(void)
 {
@@ -392,6 +466,7 @@ main(void)
       cmocka_unit_test_setup_teardown(test_load__a_large_one_after_another, setup, teardown),
       cmocka_unit_test_setup_teardown(test_load__lenient_skips_and_counts, setup, teardown),
       cmocka_unit_test_setup_teardown(test_load__cancelled_before_it_begins, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_load__after_one_that_is_aborted, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
