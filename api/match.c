@@ -98,6 +98,10 @@ read_term(api_rows *rows, size_t k, atom_id id, quoin_error *err)
     uint32_t dimension;
     quoin_status st = atom_vector(&values, &dimension, rows->atoms, id, err);
     if (!st) *out = rdf_vector(values, dimension);
+    if (!st && !rdf_vector_is_normal(out->value))
+      return base_fail(err, QUOIN_ERR_CORRUPT,
+                       "a number of the vector %016llx is not finite, or -0",
+                       (unsigned long long)id.bits);
     return st;
   }
   return atom_read(out, rows->atoms, id, &rows->arena, err);
