@@ -49,6 +49,7 @@ end_step(quoin_cursor *cursor, quoin_status st, const quoin_error *error, quoin_
     cursor->outcome = sparql_query_is_approximate(cursor->prepared->query)
                           ? QUOIN_OUTCOME_APPROXIMATE
                           : QUOIN_OUTCOME_COMPLETE;
+  if (st == QUOIN_DONE) cursor->notice = sparql_cursor_notice(cursor->cursor);
   if (st < 0) {
     api_cursor_fail(cursor, st, error);
     if (err) *err = *error;

@@ -287,7 +287,7 @@ quoin_cursor_name(const quoin_cursor *cursor, size_t col)
 const char *
 quoin_cursor_notice(const quoin_cursor *cursor)
 {
-  return cursor->cursor ? sparql_cursor_notice(cursor->cursor) : NULL;
+  return cursor->notice;
 }
 
 quoin_outcome

@@ -34,6 +34,7 @@ struct quoin_cursor {
   size_t columns;
   api_reading reading;
   quoin_outcome outcome;
+  const char *notice;  /* once it is complete */
   quoin_error failure; /* of a cursor that failed; status OK otherwise */
   base_arena arena;    /* text of the row or batch */
   sparql_rows rows;
