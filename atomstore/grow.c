@@ -179,7 +179,10 @@ grow_now(atom_store *store, uint64_t terms, quoin_error *err)
   quoin_status st = QUOIN_OK;
   if (store->growth) table = growth_end(store, &done);
   if (!table) {
-    st = atom_table_create(&table, store, now->number + 1, next_bits(store, now), err);
+    unsigned bits = next_bits(store, now);
+    st = atom_table_create(&table, store, now->number + 1, bits, err);
+    if (st == QUOIN_ERR_NO_SPACE && bits > now->bits + 1) /* for what is expected; now is less */
+      st = atom_table_create(&table, store, now->number + 1, now->bits + 1, err);
     if (st) return st;
     st = atom_table_copy(table, now, done = terms, NULL, store->mem, err);
   }
