@@ -508,7 +508,7 @@ quad_store_enter_idle(quad_store *store, base_cancel *cancel, quoin_error *err)
 
   atomic_fetch_add(&e->waiting, 1);
   st = quad_store_enter_within(store, cancel, err);
-  while (!st && e->busy) {
+  while (!st && (e->busy || store->reserved)) {
     atom_store_writer_leave(store->atoms);
     (void)base_cond_wait_until(&e->idle, &store->writer, base_clock_ns() + IDLE_SLICE_NS);
     atom_store_writer_enter(store->atoms);
