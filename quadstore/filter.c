@@ -25,6 +25,7 @@ pass(size_t *keys, quad_filter *f, const quad_section *sec, quad_cursor *cur)
   quoin_status st;
 
   for (uint64_t b = 0; b < sec->blocks; b++) {
+    if (!f && *keys / 64 * KEY_BITS > WORDS_MAX) return QUOIN_DONE; /* too large: read no more */
     if ((st = quad_cursor_load(cur, b, NULL))) return st;
     quad_cursor_need(cur, 3, 0, cur->rows);
     for (uint32_t i = 0; i < cur->rows; i++) {
