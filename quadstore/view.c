@@ -184,8 +184,9 @@ quad_txn_snapshot(quad_snapshot **out, quad_txn *txn, quoin_error *err)
 
   *out = NULL;
   if (is_new) txn->own = quad_snapshot_retain(txn->snapshot);
-  st = show_all(txn, is_new, err); /* again does no harm: entries are net */
-  if (st && is_new) {              /* what is not shown is not listed yet */
+  /* again does no harm: entries are net; what is in the table is newer than files shown again */
+  st = show_all(txn, is_new || txn->shown < txn->n_words, err);
+  if (st && is_new) { /* what is not shown is not listed yet */
     quad_snapshot_release(txn->own);
     txn->own = NULL;
     quad_txn_drop_view(txn);
