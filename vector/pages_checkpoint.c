@@ -16,6 +16,9 @@
 
 /* Above so many extents the file is written anew: a process may have some 65,000 mappings. */
 enum { MANY_EXTENTS = 8192, FEW_EXTENTS = 256 };
+/* Holes of so few pages are written: rows are numbers of atoms, a hole between any two of them
+ * would be an extent each. */
+enum { BRIDGE_PAGES = 16 };
 
 void
 vec_file_name(char out[64], uint64_t id, uint64_t generation)
@@ -101,18 +104,24 @@ anything_changed(const vec_pages *pages)
   return false;
 }
 
-/* Bytes of the file that a table with these pages names, and those that this checkpoint appends. */
+/* Bytes of the file that a table with these pages names, those that this checkpoint appends, and
+ * the most extents that there can be then. */
 static void
-bytes_count(uint64_t *named, uint64_t *appended, const vec_pages *pages, bool fresh)
+bytes_count(uint64_t *named, uint64_t *appended, uint64_t *extents, const vec_pages *pages,
+            bool fresh)
 {
   *named = 2 * VEC_UNIT;
-  *appended = 0;
+  *appended = *extents = 0;
   for (size_t i = 0; i < VEC_REGIONS; i++) {
     const vec_region *region = &pages->regions[i];
     cursor c = {.region = region, .fresh = fresh};
     size_t n = used_pages(region);
+    fate before = PAGE_KEPT;
+    *extents += region->n_extents;
     for (size_t page = 0; page < n; page++) {
       fate what = page_fate(&c, page);
+      if (what != before && what == PAGE_WRITTEN) *extents += 2;
+      before = what;
       if (what != PAGE_HOLE) *named += region->page_bytes;
       if (what == PAGE_WRITTEN) *appended += region->page_bytes;
     }
@@ -124,9 +133,11 @@ bytes_count(uint64_t *named, uint64_t *appended, const vec_pages *pages, bool fr
 uint64_t
 vec_pages_live_bytes(const vec_pages *pages)
 {
-  uint64_t named, appended;
-  if (!pages->root.generation) return 0;
-  bytes_count(&named, &appended, pages, false);
+  uint64_t named = 0, appended, extents;
+  base_mutex *lock = (base_mutex *)(uintptr_t)&pages->lock; /* of the extents: any thread asks */
+  base_mutex_lock(lock);
+  if (pages->root.generation) bytes_count(&named, &appended, &extents, pages, false);
+  base_mutex_unlock(lock);
   return named;
 }
 
@@ -187,12 +198,21 @@ region_write(writing *w, size_t i, quoin_error *err)
   vec_region *region = &w->pages->regions[i];
   cursor c = {.region = region, .fresh = w->fresh};
   size_t n = used_pages(region), written = 0; /* pages at the end that wait to be written */
+  size_t bridge = 0;                          /* holes before it are written */
+  fate last = PAGE_KEPT;
   for (size_t b = 0; b < region->n_blocks; b++)
     if ((st = vec_sums_verify(w->pages, region, b, err))) return st;
   if ((st = vec_sums_grow(region, n, err))) return st;
   for (size_t page = 0; page < n; page++) {
     fate what = page_fate(&c, page);
-    if (what == PAGE_WRITTEN) {
+    if (what == PAGE_HOLE && w->fresh && last != PAGE_HOLE) {
+      size_t end = page + 1;
+      for (cursor ahead = c; end < n && end - page <= BRIDGE_PAGES; end++)
+        if (page_fate(&ahead, end) != PAGE_HOLE) break;
+      if (end - page <= BRIDGE_PAGES) bridge = end;
+    }
+    last = what;
+    if (what == PAGE_WRITTEN || page < bridge) {
       written++;
       continue;
     }
@@ -330,12 +350,10 @@ vec_pages_checkpoint(vec_pages *pages, const base_dir *dir, const char meta[VEC_
   quoin_status st = QUOIN_OK;
   char name[64];
   hnsw_root root;
-  uint64_t named, appended, extents = 0;
+  uint64_t named, appended, extents;
   writing w = {.pages = pages, .file = BASE_FILE_NONE, .fresh = !pages->root.generation};
   if (!w.fresh && !anything_changed(pages)) return QUOIN_OK;
-  bytes_count(&named, &appended, pages, w.fresh);
-  for (size_t i = 0; i < VEC_REGIONS; i++)
-    extents += pages->regions[i].n_extents;
+  bytes_count(&named, &appended, &extents, pages, w.fresh);
   w.fresh = w.fresh || pages->spoilt || extents > MANY_EXTENTS ||
             pages->file_bytes + appended > 2 * named + (1 << 20);
   w.table = (vec_table){.magic = VEC_TABLE_MAGIC,
