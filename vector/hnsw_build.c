@@ -105,9 +105,11 @@ slots_take(uint32_t *slots, hnsw *g, const hnsw_item *items, size_t n, quoin_err
       if (!(flags & NODE_DOOMED)) continue;
     }
     if ((st = hnsw_slot_new(&slots[i], g, hnsw_level_of(g, items[i].key), err))) return st;
+    /* before its row names it: hnsw_find beside us takes a slot at or above for a fault. Nothing
+     * links to it yet. */
+    atomic_store(&g->slots, g->next_slot);
     /* so that a second item of this row is passed over */
     if ((st = hnsw_row_set(g, items[i].row, slots[i], err))) return st;
-    atomic_store(&g->slots, g->next_slot); /* nothing links to them yet */
   }
   return QUOIN_OK;
 }

@@ -74,6 +74,8 @@ block_new(uint32_t *out, hnsw *g, unsigned level, quoin_error *err)
   uint64_t at;
   if (g->free_blocks[level]) {
     at = g->free_blocks[level] - 1;
+    if (at + words > g->upper_words || at % per_page + words > per_page)
+      return vec_pages_fail(&g->pages, err, "the free links of the vector graph are damaged");
     if ((st = hnsw_need_bytes(g, REGION_UPPER, at * 4, err))) return st;
     g->free_blocks[level] =
         atomic_load_explicit(hnsw_words(g, REGION_UPPER, at), memory_order_relaxed);
