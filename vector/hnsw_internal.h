@@ -331,10 +331,18 @@ hnsw_distances(const hnsw *g, vec_scratch *s, const vec_query *query, const uint
  * 20 GB/s, 1.7 times the searches and builds of asking in the kernel alone). */
 quoin_status hnsw_gather(size_t *n, const hnsw *g, vec_scratch *s, const vec_list *list,
                          uint32_t limit, quoin_error *err);
+/* Where searches enter: the node, and its level above 32 bits; UINT64_MAX: nowhere. A search that
+ * bounds slots reads it before the bound: slots are published before a node becomes the entry. */
+static inline uint64_t
+hnsw_entry(const hnsw *g)
+{
+  return atomic_load_explicit(&((hnsw *)(uintptr_t)g)->entry, memory_order_acquire);
+}
+
 /* From the entry down to `level` the nearest node that greedy steps find; *slot is HNSW_NONE in an
  * empty graph. Levels above the entry's: none to walk. */
 quoin_status hnsw_descend(uint32_t *slot, float *distance, const hnsw *g, vec_scratch *s,
-                          unsigned level, uint32_t limit, quoin_error *err);
+                          uint64_t entry, unsigned level, uint32_t limit, quoin_error *err);
 /* Walk one level from `start` until s->pool (room: ef) holds no unexpanded entry. */
 quoin_status hnsw_walk_level(const hnsw *g, vec_scratch *s, uint32_t start, float distance,
                              unsigned level, uint32_t limit, base_cancel *cancel, quoin_error *err);

@@ -277,7 +277,8 @@ hnsw_adopt(hnsw *g, vec_scratch *s, uint32_t slot, const vec_scratch *reached, q
   vec_query_from_row(&s->query, s->query_space, g->options.code, hnsw_record(g, slot),
                      g->options.dims);
   if ((st = vec_scratch_begin(s, g, g->options.ef_construction, err)) ||
-      (st = hnsw_descend(&start, &distance, g, s, 0, g->next_slot, err)) || start == HNSW_NONE ||
+      (st = hnsw_descend(&start, &distance, g, s, hnsw_entry(g), 0, g->next_slot, err)) ||
+      start == HNSW_NONE ||
       (st = hnsw_walk_level(g, s, start, distance, 0, g->next_slot, NULL, err)))
     return st;
   s->pool.items[s->pool.n++] = vec_entry(HUGE_VALF, start); /* the entry can be walked from */
@@ -316,7 +317,7 @@ hnsw_link(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *e
   vec_query_from_row(&s->query, s->query_space, g->options.code, hnsw_record(g, slot),
                      g->options.dims);
   unsigned top = (unsigned)(entry >> 32), from = level < top ? level : top;
-  if ((st = hnsw_descend(&start, &distance, g, s, from, g->next_slot, err))) return st;
+  if ((st = hnsw_descend(&start, &distance, g, s, entry, from, g->next_slot, err))) return st;
   for (unsigned at = from + 1; at-- > 0;)
     if ((st = choose_level(g, s, &c, &start, &distance, slot, at, err))) return st;
   for (unsigned at = 0; at <= from; at++) { /* nobody knows the node yet: its lists are its own */

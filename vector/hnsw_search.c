@@ -245,7 +245,8 @@ walk_plain(hnsw_hit *hits, size_t *n_hits, hnsw_searcher *s, quoin_error *err)
   if (deleted) ef += (size_t)((double)ef * deleted / (hnsw_count(g) + 1.0)) + 1;
   if (ef > (size_t)s->limit + 1) ef = (size_t)s->limit + 1;
   if ((st = vec_scratch_begin(w, g, ef, err))) return st;
-  if ((st = hnsw_descend(&start, &distance, g, w, 0, s->limit, err)) || start == HNSW_NONE)
+  if ((st = hnsw_descend(&start, &distance, g, w, s->entry, 0, s->limit, err)) ||
+      start == HNSW_NONE)
     return st;
   if ((st = hnsw_walk_level(g, w, start, distance, 0, s->limit, s->ask->cancel, err))) return st;
   size_t most = hnsw_rescored(g, s->ask->k, s->ef);
@@ -305,7 +306,8 @@ walk_filtered(hnsw_hit *hits, size_t *n_hits, bool *gave_up, hnsw_searcher *s, b
   uint64_t cap = w->visits + s->candidates;
   *gave_up = true;
   if ((st = vec_scratch_begin(w, g, s->ef, err))) return st;
-  if ((st = hnsw_descend(&start, &distance, g, w, 0, s->limit, err)) || start == HNSW_NONE)
+  if ((st = hnsw_descend(&start, &distance, g, w, s->entry, 0, s->limit, err)) ||
+      start == HNSW_NONE)
     return st;
   (void)vec_scratch_see(w, start);
   if (is_wanted(s, start)) (void)vec_pool_add(&w->pool, vec_entry(distance, start));
@@ -357,6 +359,7 @@ searcher_begin(hnsw_searcher *s, const hnsw_ask *ask)
 {
   const hnsw *g = s->g;
   s->ask = ask;
+  s->entry = hnsw_entry(g); /* before the limit */
   s->limit = hnsw_slots(g);
   s->ef = ask->ef ? ask->ef : 64 + ask->k;
   if (s->ef < ask->k) s->ef = ask->k;
@@ -430,7 +433,7 @@ hnsw_walk_start(hnsw_searcher *s, const hnsw_ask *ask, quoin_error *err)
   vec_scratch *w = s->scratch;
   searcher_begin(s, ask);
   if ((st = vec_scratch_begin(w, s->g, s->ef, err)) ||
-      (st = hnsw_descend(&start, &distance, s->g, w, 0, s->limit, err)))
+      (st = hnsw_descend(&start, &distance, s->g, w, s->entry, 0, s->limit, err)))
     goto done;
   s->sweep_from = 0;
   if (start == HNSW_NONE) goto done;

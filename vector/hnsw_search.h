@@ -10,6 +10,7 @@ struct hnsw_searcher {
   const hnsw_ask *ask;
   double query_norm;
   size_t ef;
+  uint64_t entry;      /* where it enters */
   uint32_t limit;      /* slots there were when the search began */
   uint32_t candidates; /* nodes that the filter allows */
   uint32_t sweep_from; /* of a walk without an end, after its end */

@@ -164,11 +164,10 @@ gather_all(size_t *n, const hnsw *g, vec_scratch *s, const vec_list *list, uint3
 }
 
 quoin_status
-hnsw_descend(uint32_t *slot, float *distance, const hnsw *g, vec_scratch *s, unsigned level,
-             uint32_t limit, quoin_error *err)
+hnsw_descend(uint32_t *slot, float *distance, const hnsw *g, vec_scratch *s, uint64_t entry,
+             unsigned level, uint32_t limit, quoin_error *err)
 {
   quoin_status st;
-  uint64_t entry = atomic_load_explicit(&g->entry, memory_order_acquire);
   *slot = HNSW_NONE;
   if (entry == UINT64_MAX) return QUOIN_OK;
   uint32_t best = (uint32_t)entry;
