@@ -338,7 +338,7 @@ participant_judge(void *self, const quad_snapshot *next, const quad_delta *delta
   ix->declarations |= declarations;
   bool loading = !delta->added && !delta->removed;
   for (size_t i = 0; set && i < set->n; i++)
-    atomic_store(&set->index[i]->loading, loading);
+    atomic_store(&set->index[i]->loading, loading && !st);
   return st ? st : note_changes(ix, set, delta, quad_snapshot_version(next), err);
 }
 

@@ -176,11 +176,47 @@ late_list(uint32_t **out, size_t *n, vec_indexes *ix, const vec_index *index, ui
   return QUOIN_OK;
 }
 
+static int
+by_gone_number(const void *x, const void *y)
+{
+  const vec_gone *a = x, *b = y;
+  return a->number < b->number ? -1 : a->number > b->number;
+}
+
+static int
+by_gone(const void *x, const void *y)
+{
+  const vec_gone *a = x, *b = y;
+  int order = by_gone_number(x, y);
+  return order ? order : a->late < b->late ? -1 : a->late > b->late;
+}
+
+/* What came late from `from` on, by number, each with its last place in `late`; allocated from
+ * ix->mem, of *cap. */
+static quoin_status
+late_places(vec_gone **out, size_t *n, size_t *cap, vec_indexes *ix, const vec_index *index,
+            uint64_t from, quoin_error *err)
+{
+  uint64_t end = atomic_load_explicit(&index->late.count, memory_order_acquire);
+  *out = NULL;
+  *n = *cap = 0;
+  if (from >= end) return QUOIN_OK;
+  if (!(*out = base_new(ix->mem, (size_t)(end - from), sizeof(**out)))) return base_fail_nomem(err);
+  size_t all = 0;
+  *cap = (size_t)(end - from);
+  for (; from < end; from++)
+    (*out)[all++] = (vec_gone){.late = from, .number = vec_late_get(&index->late, from)};
+  qsort(*out, all, sizeof(**out), by_gone);
+  for (size_t i = 0; i < all; i++)
+    if (i + 1 == all || (*out)[i + 1].number != (*out)[i].number) (*out)[(*n)++] = (*out)[i];
+  return QUOIN_OK;
+}
+
 /* Keep of the numbers those that no quad of the predicate names in the snapshot, and that did not
  * come back since. */
 static quoin_status
-keep_gone(uint32_t *numbers, size_t *n, const vec_index *index, const quad_snapshot *snapshot,
-          const uint32_t *late, size_t n_late, quoin_error *err)
+keep_gone(uint32_t *numbers, size_t *n, const vec_gone *gone, const vec_index *index,
+          const quad_snapshot *snapshot, const vec_gone *late, size_t n_late, quoin_error *err)
 {
   const vec_graphs any = {.scope = QUAD_ANY};
   quad_scan *scan = NULL;
@@ -188,15 +224,18 @@ keep_gone(uint32_t *numbers, size_t *n, const vec_index *index, const quad_snaps
   quoin_status st = QUOIN_OK;
   size_t kept = 0;
   for (size_t i = 0; !st && i < *n; i++) {
-    if (kept && numbers[kept - 1] == numbers[i]) continue;
-    if (n_late && bsearch(&numbers[i], late, n_late, sizeof(*late), by_number)) continue;
+    /* of several notes the last counts: what came late after an earlier one may be gone again */
+    if (i + 1 < *n && gone[i + 1].number == gone[i].number) continue;
+    const vec_gone *came =
+        n_late ? bsearch(&gone[i], late, n_late, sizeof(*late), by_gone_number) : NULL;
+    if (came && came->late >= gone[i].late) continue;
     quad_pattern pattern = {.scope = QUAD_ANY};
     pattern.match.term[QUAD_P] = index->declared.predicate;
-    pattern.match.term[QUAD_O] = atom_id_make(ATOM_VECTOR, numbers[i]);
+    pattern.match.term[QUAD_O] = atom_id_make(ATOM_VECTOR, gone[i].number);
     st = scan ? quad_scan_rebind(scan, &pattern, err)
               : vec_quads_open(&scan, snapshot, &any, &pattern.match, err);
     if (!st) st = quad_scan_next(&rows, scan, err);
-    if (st == QUOIN_DONE) numbers[kept++] = numbers[i];
+    if (st == QUOIN_DONE) numbers[kept++] = gone[i].number;
     if (st == QUOIN_DONE) st = QUOIN_OK;
   }
   quad_scan_close(scan);
@@ -226,9 +265,9 @@ delete_all(vec_indexes *ix, vec_index *index, const uint32_t *numbers, size_t n,
 static quoin_status
 take_out(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot, quoin_error *err)
 {
-  size_t n_gone, n, n_late = 0, least = hnsw_count(index->graph) / GONE_SHARE;
-  uint32_t *numbers = NULL, *late = NULL;
-  vec_gone *gone;
+  size_t n_gone, n, n_late = 0, cap_late = 0, least = hnsw_count(index->graph) / GONE_SHARE;
+  uint32_t *numbers = NULL;
+  vec_gone *gone, *late = NULL;
   uint64_t since = UINT64_MAX, version = quad_snapshot_version(snapshot);
   quoin_status st = vec_gone_take(&gone, &n_gone, ix, index, least ? least : 1, version, err);
   if (st || !n_gone) return st;
@@ -236,20 +275,18 @@ take_out(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot, quoin
     st = base_fail_nomem(err);
     goto done;
   }
-  for (n = 0; n < n_gone; n++) {
-    numbers[n] = gone[n].number;
+  for (n = 0; n < n_gone; n++)
     if (gone[n].late < since) since = gone[n].late;
-  }
-  qsort(numbers, n, sizeof(*numbers), by_number);
-  if ((st = late_list(&late, &n_late, ix, index, since, err))) goto done;
-  if ((st = keep_gone(numbers, &n, index, snapshot, late, n_late, err))) goto done;
+  qsort(gone, n, sizeof(*gone), by_gone);
+  if ((st = late_places(&late, &n_late, &cap_late, ix, index, since, err))) goto done;
+  if ((st = keep_gone(numbers, &n, gone, index, snapshot, late, n_late, err))) goto done;
   if (n) st = delete_all(ix, index, numbers, n, version, err);
 
 done:
   if (st) atomic_fetch_add(&index->verify_wanted, 1); /* they are looked for again */
   /* After the deletion: until now what came back was noted as late. */
   atomic_fetch_sub(&index->leaving, n_gone);
-  base_release(ix->mem, late, n_late, sizeof(*late));
+  base_release(ix->mem, late, cap_late, sizeof(*late));
   base_release(ix->mem, numbers, n_gone, sizeof(*numbers));
   base_release(ix->mem, gone, n_gone, sizeof(*gone));
   return st;
@@ -474,6 +511,7 @@ vec_section_write(base_buffer *out, vec_indexes *ix, uint64_t version, quoin_err
   uint64_t entered = vec_epoch_enter(&ix->users);
   const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
   quoin_status st = QUOIN_OK;
+  uint64_t before = ix->saved_version;
   ix->saved_version = version;
   vec_section_head(out, ix, set ? set->n : 0);
   for (size_t i = 0; !st && set && i < set->n; i++) {
@@ -494,6 +532,7 @@ vec_section_write(base_buffer *out, vec_indexes *ix, uint64_t version, quoin_err
                              atomic_load(&index->leaving);
     vec_section_entry(out, index);
   }
+  if (st) ix->saved_version = before; /* not all graphs are of the new one */
   vec_epoch_leave(&ix->users, entered);
   return st;
 }
