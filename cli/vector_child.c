@@ -133,12 +133,13 @@ fail_answer(const vector_child *child, size_t len)
   return EXIT_DATA;
 }
 
-/* An answer to nothing would make all that follow answers to the text before. */
+/* What only blanks lead to is forgotten, or a program that prints nothing else would fill memory.
+ * An answer to nothing would make all that follow answers to the text before. */
 static bool
 is_ahead(vector_child *child, int ms)
 {
-  while (is_blank(child->line, child->len) && read_some(child, ms) == 1)
-    ;
+  while (is_blank(child->line, child->len) && !cli_stopped() && read_some(child, ms) == 1)
+    if (is_blank(child->line, child->len)) child->len = 0;
   return !is_blank(child->line, child->len);
 }
 

@@ -260,7 +260,7 @@ search_one(nearest_operator *op, const vec_graphs *graphs, const nearest_pair *p
                          .graphs = graphs,
                          .terms = &terms,
                          .k = said->k,
-                         .ef = (uint32_t)said->ef,
+                         .ef = said->ef < UINT32_MAX ? (uint32_t)said->ef : UINT32_MAX,
                          .max_distance = said->max_distance,
                          .exact = said->exact,
                          .cancel = &ctx->cancel};
