@@ -10,6 +10,21 @@ count(fixture *f)
   return n;
 }
 
+/* The blank node that is the subject of the predicate, by its number. */
+static quoin_term
+stored_node(fixture *f, const char *predicate)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_matches *matches = NULL;
+  const quoin_statement *found = NULL;
+  const quoin_statement pattern = {.predicate = iri(predicate)};
+  good(quoin_match(&matches, f->store, &pattern, QUOIN_ANY_GRAPH, &err), &err);
+  good(quoin_matches_next(&found, matches, &err), &err);
+  const quoin_term node = {.kind = QUOIN_TERM_BLANK, .node = found->subject.node};
+  quoin_matches_close(matches);
+  return node;
+}
+
 static void
 test_txn__commit_adds_and_removes(void **state)
 {
@@ -143,6 +158,69 @@ test_txn__blank_nodes(void **state)
   assert_int_equal(n, 1);
 }
 
+/* Another commit interns the literal between the two adds: to the transaction it is what it was. */
+static void
+test_txn__added_twice_by_ids_is_one(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_txn *txn = NULL, *other = NULL;
+  quoin_matches *matches = NULL;
+  const quoin_statement *found = NULL;
+  uint64_t n = 0;
+
+  load_text(f, QUOIN_NQUADS, "_:a <p:> \"x\" .\n");
+  const quoin_statement mine = {stored_node(f, "p:"), iri("p:"), literal("y"), {0}};
+  const quoin_statement theirs = {iri("s:"), iri("p:"), literal("y"), {0}};
+  good(quoin_txn_begin(&txn, f->store, &err), &err);
+  good(quoin_txn_add(txn, &mine, &err), &err);
+  good(quoin_txn_begin(&other, f->store, &err), &err);
+  good(quoin_txn_add(other, &theirs, &err), &err);
+  good(quoin_txn_commit(NULL, NULL, other, &err), &err);
+  good(quoin_txn_add(txn, &mine, &err), &err);
+  good(quoin_txn_commit(&n, NULL, txn, &err), &err);
+  assert_int_equal(n, 1);
+  assert_int_equal(count(f), 3);
+
+  good(quoin_match(&matches, f->store, &mine, QUOIN_ANY_GRAPH, &err), &err);
+  good(quoin_matches_next(&found, matches, &err), &err);
+  assert_int_equal(quoin_matches_next(&found, matches, &err), QUOIN_DONE);
+  quoin_matches_close(matches);
+}
+
+/* A compaction after the begin gives every term another id: the statement is the one that was
+ * meant. */
+static void
+test_txn__a_stored_node_outlives_a_compaction(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_txn *txn = NULL;
+  uint64_t n = 0;
+  const quoin_statement gone[2] = {{iri("junk:1"), iri("junk:2"), literal("junk3"), {0}},
+                                   {iri("junk:4"), iri("junk:5"), literal("junk6"), {0}}};
+
+  load_text(f, QUOIN_NQUADS,
+            "<junk:1> <junk:2> \"junk3\" .\n<junk:4> <junk:5> \"junk6\" .\n"
+            "_:a <node:> <k1:> .\n<k1:> <k2:> <k3:> .\n<k4:> <k5:> <k6:> .\n"
+            "<k7:> <k8:> <k9:> .\n");
+  quoin_statement s = {stored_node(f, "node:"), iri("k7:"), iri("k6:"), {0}};
+  good(quoin_txn_begin(&txn, f->store, &err), &err);
+  for (size_t i = 0; i < 2; i++)
+    good(quoin_txn_remove(txn, &gone[i], &err), &err);
+  good(quoin_txn_commit(NULL, NULL, txn, &err), &err);
+
+  good(quoin_txn_begin(&txn, f->store, &err), &err);
+  good(quoin_store_compact(f->store, 0, NULL, &err), &err);
+  good(quoin_txn_add(txn, &s, &err), &err);
+  good(quoin_txn_commit(&n, NULL, txn, &err), &err);
+  assert_int_equal(n, 1);
+  assert_int_equal(count(f), 5);
+  s.subject = stored_node(f, "node:"); /* what its number is now */
+  good(quoin_count(&n, f->store, &s, QUOIN_DEFAULT_GRAPH, &err), &err);
+  assert_int_equal(n, 1);
+}
+
 static void
 test_txn__close_aborts_it(void **state)
 {
@@ -171,6 +249,9 @@ main(void)
       cmocka_unit_test_setup_teardown(test_txn__reads_its_own_writes, setup, teardown),
       cmocka_unit_test_setup_teardown(test_txn__refuses_what_is_no_statement, setup, teardown),
       cmocka_unit_test_setup_teardown(test_txn__blank_nodes, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_txn__added_twice_by_ids_is_one, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_txn__a_stored_node_outlives_a_compaction, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(test_txn__close_aborts_it, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

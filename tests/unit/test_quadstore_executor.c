@@ -517,6 +517,80 @@ test_executor__the_log_is_bounded(void **unused)
   support_dir_remove(&dir);
 }
 
+/* ---- who waits for maintenance beside a writer transaction --------------------------------------
+ */
+
+typedef struct queue {
+  quad_store *store;
+  quoin_status st[2];
+  _Atomic int entered; /* the thread that waits until maintenance rests has the role */
+  int overtaken;       /* it had it between the begin of the writer transaction and its end */
+} queue;
+
+static void *
+idle_main(void *arg)
+{
+  queue *q = arg;
+
+  if ((q->st[0] = quad_store_enter_idle(q->store, NULL, NULL))) return NULL;
+  atomic_store(&q->entered, 1);
+  quad_store_leave(q->store);
+  return NULL;
+}
+
+static void *
+writer_main(void *arg)
+{
+  queue *q = arg;
+  quad_txn *txn;
+
+  if ((q->st[1] = quad_txn_begin_writer(&txn, q->store, NULL, NULL))) return NULL;
+  q->st[1] = quad_store_wait_idle(q->store, NULL);
+  q->overtaken = atomic_load(&q->entered);
+  quad_txn_abort(txn);
+  return NULL;
+}
+
+/* One waits for the role until maintenance rests, then a writer transaction lends its role for
+ * what is left of it: nobody else has it meanwhile. */
+static void
+test_executor__a_writer_transaction_is_not_overtaken(void **unused)
+{
+  held_store h;
+
+  (void)unused;
+  open_held(&h, QUAD_SYNC_OFF, BOUND);
+  base_mutex_lock(&h.store->writer);
+  for (int round = 0; round < 20; round++) {
+    queue q = {.store = h.store};
+    pthread_t idle, writer;
+
+    h.store->executor.busy = true; /* as the executor does; it has nothing to do itself */
+    base_mutex_unlock(&h.store->writer);
+    assert_int_equal(pthread_create(&idle, NULL, idle_main, &q), 0);
+    while (!atomic_load(&h.store->executor.waiting))
+      (void)usleep(100);
+    (void)usleep(2000); /* most likely it waits by then; if not, the round shows less */
+    assert_int_equal(pthread_create(&writer, NULL, writer_main, &q), 0);
+    for (bool lent = false; !lent;) {
+      (void)usleep(100);
+      base_mutex_lock(&h.store->writer);
+      lent = h.store->reserved;
+      if (lent) h.store->executor.busy = false;
+      if (lent) base_cond_broadcast(&h.store->executor.idle);
+      base_mutex_unlock(&h.store->writer);
+    }
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    assert_int_equal(pthread_join(idle, NULL), 0);
+    assert_int_equal(q.st[0], QUOIN_OK);
+    assert_int_equal(q.st[1], QUOIN_OK);
+    assert_false(q.overtaken);
+    base_mutex_lock(&h.store->writer);
+  }
+  base_mutex_unlock(&h.store->writer);
+  close_held(&h);
+}
+
 int
 main(void)
 {
@@ -531,6 +605,7 @@ main(void)
       cmocka_unit_test(test_executor__commits_go_on_during_a_checkpoint),
       cmocka_unit_test(test_executor__a_store_at_rest),
       cmocka_unit_test(test_executor__the_log_is_bounded),
+      cmocka_unit_test(test_executor__a_writer_transaction_is_not_overtaken),
   };
 
   support_seed();

@@ -291,6 +291,109 @@ test_pages__damage_is_an_error_or_makes_no_difference(void **state)
   world_free(&w);
 }
 
+/* Lists of free links that no graph has made, in a file whose checksums are right: who takes from
+ * them says so. */
+static void
+test_pages__damaged_lists_of_free_links(void **state)
+{
+  (void)state;
+  char path[64];
+  base_dir dir;
+  world w = world_new(400, (hnsw_options){.dims = 8, .m = 4, .ef_construction = 20});
+  for (int trial = 0; trial < 2; trial++) {
+    quoin_error err = QUOIN_ERROR_INIT;
+    hnsw_root root;
+    hnsw *g;
+    quoin_status st = QUOIN_OK;
+    world_folder(path, &dir);
+    assert_ok(hnsw_new(&g, 5, &w.options, base_alloc_default(), &err));
+    insert_rows(g, &w, 0, 200);
+    for (size_t i = 0; i < LEVELS_MAX; i++) /* far away; or at the very end, and so of a node's */
+      g->free_blocks[i] = trial ? g->upper_words : UINT32_MAX - 15;
+    assert_ok(hnsw_checkpoint(&root, g, &dir, &err));
+    hnsw_close(g);
+    g = opened(&w, &dir, &root);
+    for (uint32_t row = 200; row < 400 && !st; row++)
+      st = hnsw_insert(g, row + 1, row, &w.vectors, &err);
+    assert_int_equal(st, QUOIN_ERR_CORRUPT);
+    assert_true(err.message[0] && err.file[0]);
+    hnsw_close(g);
+    world_folder_remove(path, &dir);
+  }
+  world_free(&w);
+}
+
+/* ---- many extents ------------------------------------------------------------------------------
+ */
+
+enum { EXTENTS_PAGES = 9000, EXTENTS_MOST = 8192 };
+
+static void
+pages_new(vec_pages *pages)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  const size_t bytes[VEC_REGIONS] = {VEC_UNIT, VEC_UNIT, VEC_UNIT, VEC_UNIT};
+  const size_t room = (size_t)EXTENTS_PAGES * VEC_UNIT;
+  const size_t reserve[VEC_REGIONS] = {room, room, room, room};
+  assert_ok(vec_pages_init(pages, 5, bytes, reserve, base_alloc_default(), &err));
+}
+
+static void
+page_write(vec_region *region, size_t page, int value)
+{
+  memset(region->data.base + page * VEC_UNIT, value, VEC_UNIT);
+  vec_page_change(region, page);
+}
+
+static void
+pages_save(vec_pages *pages, const base_dir *dir)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  const char meta[VEC_META] = "meta";
+  assert_ok(vec_pages_checkpoint(pages, dir, meta, &err));
+  assert_true(pages->regions[REGION_ROWS].n_extents <= EXTENTS_MOST);
+}
+
+/* Every other page is a hole; then every other page changes. A process may have some 65,000
+ * mappings, and an extent is one of them. */
+static void
+test_pages__a_file_keeps_few_extents(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  char path[64], meta[VEC_META];
+  base_dir dir;
+  vec_pages pages, again;
+  vec_region *region = &pages.regions[REGION_ROWS];
+  world_folder(path, &dir);
+  pages_new(&pages);
+  assert_ok(vec_region_grow(region, (size_t)EXTENTS_PAGES * VEC_UNIT, &err));
+  region->used = (size_t)EXTENTS_PAGES * VEC_UNIT;
+  for (size_t page = 0; page < EXTENTS_PAGES; page += 2)
+    page_write(region, page, 1);
+  pages_save(&pages, &dir);
+  for (int i = 0; i < 3; i++) { /* a few changes are appended */
+    page_write(region, (size_t)i * 1000, 2);
+    pages_save(&pages, &dir);
+    assert_int_equal(pages.root.generation, 1);
+  }
+  for (size_t page = 1; page < EXTENTS_PAGES; page += 2)
+    page_write(region, page, 3);
+  pages_save(&pages, &dir);
+
+  pages_new(&again);
+  assert_ok(vec_pages_open(&again, &dir, &pages.root, meta, &err));
+  assert_string_equal(meta, "meta");
+  for (size_t page = 0; page < EXTENTS_PAGES; page++) {
+    assert_ok(vec_page_verify(&again, &again.regions[REGION_ROWS], page, &err));
+    assert_memory_equal(again.regions[REGION_ROWS].data.base + page * VEC_UNIT,
+                        region->data.base + page * VEC_UNIT, VEC_UNIT);
+  }
+  vec_pages_clear(&again);
+  vec_pages_clear(&pages);
+  world_folder_remove(path, &dir);
+}
+
 /* A life of a graph; the status of the first failure. */
 static quoin_status
 live(const world *w, const base_dir *dir, const base_alloc *mem, quoin_error *err)
@@ -377,6 +480,8 @@ main(void)
       cmocka_unit_test(test_pages__go_on_after_reopening_and_reclaim),
       cmocka_unit_test(test_pages__rows_far_apart_take_no_room),
       cmocka_unit_test(test_pages__damage_is_an_error_or_makes_no_difference),
+      cmocka_unit_test(test_pages__damaged_lists_of_free_links),
+      cmocka_unit_test(test_pages__a_file_keeps_few_extents),
       cmocka_unit_test(test_pages__without_memory_nothing_is_lost),
       cmocka_unit_test(test_pages__names_of_files),
   };

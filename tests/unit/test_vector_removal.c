@@ -188,6 +188,50 @@ test_removal__what_comes_back_is_found(void **state)
   end(&w);
 }
 
+static void
+change_range(world *w, bool add, float (*values)[DIM], int from, int to)
+{
+  quad_txn *txn;
+  good(quad_txn_begin(&txn, w->store, &err));
+  for (int i = from; i < to; i++)
+    change_vector(w, txn, add, values[i], i);
+  good(quad_txn_commit(NULL, NULL, txn, &err));
+}
+
+/* Of what happened to a vector before anything is taken out, the last counts. */
+static void
+test_removal__gone_back_and_gone_again(void **state)
+{
+  /* a twentieth of all is taken out at once: what is gone before OTHERS is fewer */
+  enum { ALL = 400, AGAIN = 5, TWICE = 5, OTHERS = 50 };
+  world w;
+  vec_found *found;
+  size_t n;
+  float(*values)[DIM] = calloc(ALL, sizeof(*values));
+  (void)state;
+  assert_non_null(values);
+  begin(&w);
+  good(declare(&w, P, "16", RDF_VEC "l2Metric"));
+  for (int i = 0; i < ALL; i++)
+    random_vector(&w, values[i]);
+  change_range(&w, true, values, 0, ALL);
+  settle(&w);
+  change_range(&w, false, values, 0, TWICE + AGAIN);
+  change_range(&w, true, values, 0, TWICE + AGAIN);
+  settle(&w); /* what is gone later than what came back is taken out only once that is linked */
+  change_range(&w, false, values, 0, TWICE);
+  change_range(&w, false, values, TWICE + AGAIN, TWICE + AGAIN + OTHERS);
+  settle_all(&w, 0);
+  assert_int_equal(stats_of(&w).nodes, ALL - TWICE - OTHERS);
+  for (int i = 0; i < TWICE + AGAIN; i++) {
+    (void)search(&found, &n, &w, values[i], false, NULL, NULL, 0);
+    assert_int_equal(found[0].distance < 1e-6, i >= TWICE);
+    base_release(base_alloc_default(), found, n, sizeof(*found));
+  }
+  free(values);
+  end(&w);
+}
+
 /* Graphs that declarations replace are freed while the store is open. */
 static void
 test_removal__a_replaced_graph_is_freed(void **state)
@@ -219,6 +263,7 @@ main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_removal__rounds_leave_graph_and_file_as_they_were),
       cmocka_unit_test(test_removal__what_comes_back_is_found),
+      cmocka_unit_test(test_removal__gone_back_and_gone_again),
       cmocka_unit_test(test_removal__a_replaced_graph_is_freed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
