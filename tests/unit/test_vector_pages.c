@@ -4,6 +4,7 @@
 #include "vector/hnsw_internal.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 
 static void
 insert_rows(hnsw *g, const world *w, uint32_t from, uint32_t to)
@@ -394,6 +395,56 @@ test_pages__a_file_keeps_few_extents(void **state)
   world_folder_remove(path, &dir);
 }
 
+/* ---- statistics beside checkpoints -------------------------------------------------------------
+ */
+
+typedef struct asker {
+  hnsw *graph;
+  _Atomic bool stop;
+} asker;
+
+static void *
+ask_main(void *arg)
+{
+  asker *a = arg;
+  hnsw_stats stats;
+  while (!atomic_load(&a->stop)) {
+    hnsw_stats_quick(&stats, a->graph);
+    if (stats.dead_bytes > stats.file_bytes) return arg;
+  }
+  return NULL;
+}
+
+static void
+test_pages__statistics_beside_checkpoints(void **state)
+{
+  (void)state;
+  enum { STEP = 4096 * 20, ROUNDS = 60 }; /* rows: each in an extent of its own */
+  quoin_error err = QUOIN_ERROR_INIT;
+  char path[64];
+  base_dir dir;
+  hnsw_root root;
+  asker a = {.stop = false};
+  pthread_t thread;
+  void *wrong;
+  world w =
+      world_new(50, (hnsw_options){.dims = 8, .metric = VEC_L2, .m = 4, .ef_construction = 20});
+  hnsw_vectors vectors = {.at = sparse_row, .user = &w};
+  world_folder(path, &dir);
+  assert_ok(hnsw_new(&a.graph, 5, &w.options, base_alloc_default(), &err));
+  assert_int_equal(pthread_create(&thread, NULL, ask_main, &a), 0);
+  for (uint32_t i = 0; i < ROUNDS; i++) {
+    assert_ok(hnsw_insert(a.graph, i + 1, i * STEP, &vectors, &err));
+    assert_ok(hnsw_checkpoint(&root, a.graph, &dir, &err));
+  }
+  atomic_store(&a.stop, true);
+  assert_int_equal(pthread_join(thread, &wrong), 0);
+  assert_null(wrong);
+  hnsw_close(a.graph);
+  world_folder_remove(path, &dir);
+  world_free(&w);
+}
+
 /* A life of a graph; the status of the first failure. */
 static quoin_status
 live(const world *w, const base_dir *dir, const base_alloc *mem, quoin_error *err)
@@ -482,6 +533,7 @@ main(void)
       cmocka_unit_test(test_pages__damage_is_an_error_or_makes_no_difference),
       cmocka_unit_test(test_pages__damaged_lists_of_free_links),
       cmocka_unit_test(test_pages__a_file_keeps_few_extents),
+      cmocka_unit_test(test_pages__statistics_beside_checkpoints),
       cmocka_unit_test(test_pages__without_memory_nothing_is_lost),
       cmocka_unit_test(test_pages__names_of_files),
   };
