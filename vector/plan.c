@@ -4,8 +4,8 @@
  * of the candidates, by their codes or by a walk that is told which nodes count (hnsw_search.c
  * chooses by how many there are); a walk through the graph that asks the quads of each node it
  * comes to whose it is, which needs no list of candidates but finds few of them where they are few.
- * What each would cost is estimated in nanoseconds: the constants were measured at 384 dimensions
- * (docs/adrs/0029-candidates.md). */
+ * What each would cost is estimated in nanoseconds: the constants are orders of size, not fitted to
+ * a benchmark (docs/adrs/0029-candidates.md). */
 #include "vector/search.h"
 
 #include "base/poison.h"
