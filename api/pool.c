@@ -110,6 +110,18 @@ quoin_pool_create(quoin_pool *self, const char *name, uint32_t indexes, quoin_er
 }
 
 quoin_status
+quoin_pool_restore(quoin_pool *self, const char *name, const char *backup, quoin_cancel *cancel,
+                   quoin_error *err)
+{
+  base_cancel stop = api_cancel(cancel);
+  quoin_status st = check(self, name, err);
+
+  if (st) return st;
+  if (!backup) return base_fail(err, QUOIN_ERR_ARGUMENT, "backup is NULL");
+  return pool_restore(self->pool, name, backup, &stop, err);
+}
+
+quoin_status
 quoin_pool_delete(quoin_pool *self, const char *name, quoin_error *err)
 {
   quoin_status st = check(self, name, err);

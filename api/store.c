@@ -124,18 +124,10 @@ quoin_backup(quoin_store *store, const char *path, quoin_cancel *cancel, quoin_e
 quoin_status
 quoin_restore(const char *path, const char *backup, quoin_cancel *cancel, quoin_error *err)
 {
-  const quad_store_options options = {.read_only = true};
   base_cancel stop = api_cancel(cancel);
-  quad_store *store;
 
   if (!path || !backup) return base_fail(err, QUOIN_ERR_ARGUMENT, "path or backup is NULL");
-  const vec_options vectors = {.read_only = true};
-  quoin_status st = quad_store_open(&store, backup, &options, NULL, err);
-  if (st) return st;
-  st = vec_attach(store, &vectors, err);
-  if (!st) st = quad_store_backup(store, path, &stop, err);
-  const quoin_status closed = quad_store_close(store, st ? NULL : err);
-  return st ? st : closed;
+  return vec_restore(path, backup, NULL, &stop, NULL, err);
 }
 
 quoin_status

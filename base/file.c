@@ -385,10 +385,12 @@ base_file_copy(const base_file *to, const base_file *from, uint64_t len, quoin_e
   char step[64 << 10];
   quoin_status st = to->quota ? quota_check(to, len, err) : QUOIN_OK;
   uint64_t at = st ? 0 : copy_in_kernel(to, from, len);
+  base_file asked = *to; /* for all of it */
+  asked.quota = NULL;
   for (size_t n; at < len && !st; at += n) {
     n = len - at < sizeof(step) ? (size_t)(len - at) : sizeof(step);
     st = base_file_read(from, step, n, at, err);
-    if (!st) st = base_file_write(to, step, n, at, err);
+    if (!st) st = base_file_write(&asked, step, n, at, err);
   }
   return st;
 }

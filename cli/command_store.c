@@ -118,13 +118,33 @@ cli_backup(cli_args *args)
   return status;
 }
 
+static quoin_status
+restore_into_pool(const cli_args *args, quoin_error *err)
+{
+  quoin_pool *pool = NULL;
+  quoin_status st = quoin_pool_open(&pool, args->option[OPT_POOL].text, NULL, err);
+
+  if (!st)
+    st =
+        quoin_pool_restore(pool, args->option[OPT_NAME].text, args->operands[0], args->cancel, err);
+  quoin_pool_close(pool);
+  return st;
+}
+
 int
 cli_restore(cli_args *args)
 {
   quoin_error err = QUOIN_ERROR_INIT;
-  const char *path = args->option[OPT_STORE].text;
+  const bool pool = args->option[OPT_POOL].given;
+  const char *path = cli_place(args);
 
-  if (quoin_restore(path, args->operands[0], args->cancel, &err)) return cli_report(&err, path);
-  fprintf(stderr, "%s: no fault found\n", path);
+  if (pool && !args->option[OPT_NAME].given) {
+    cli_complain("restore into a pool needs --name NAME, which the new store gets");
+    return EXIT_USAGE;
+  }
+  const quoin_status st = pool ? restore_into_pool(args, &err)
+                               : quoin_restore(path, args->operands[0], args->cancel, &err);
+  if (st) return cli_report(&err, path);
+  fprintf(stderr, "%s: no fault found\n", pool ? args->option[OPT_NAME].text : path);
   return EXIT_DONE;
 }

@@ -144,8 +144,9 @@ const cli_command cli_commands[] = {
      "the two does not touch the other. Nobody waits.\n",
      "quoin backup --store S backups/S-monday", STORE, 1, 1, cli_backup},
     {"restore", "BACKUP", "Make a store of a backup, and verify it.",
-     "There must be none in the directory yet. The backup stays.\n",
-     "quoin restore --store S backups/S-monday", BIT(OPT_STORE), 1, 1, cli_restore},
+     "There must be none in the directory yet, or none of that name in the pool. The backup "
+     "stays.\n",
+     "quoin restore --store S backups/S-monday", STORE, 1, 1, cli_restore},
     {"vector", "VERB [ARGUMENT]",
      "Vector indexes: create, import, embed, list, check, drop, search.",
      "  create              declare an index over the predicate --on, of --dimension numbers\n"

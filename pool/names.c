@@ -110,9 +110,8 @@ pool_new_id(pool *p)
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
-/* The state as it is, to be changed. */
-static quoin_status
-copy_state(pool_state *next, pool *p, quoin_error *err)
+quoin_status
+pool_copy_state(pool_state *next, pool *p, quoin_error *err)
 {
   base_mutex_lock(&p->table);
   quoin_status st = pool_state_copy(next, &p->state, p->mem, err);
@@ -120,10 +119,8 @@ copy_state(pool_state *next, pool *p, quoin_error *err)
   return st;
 }
 
-/* Make `next` the state; what is left in it is to be cleared. When it is not known whether that is
- * so, the file decides. */
-static quoin_status
-commit(pool *p, pool_state *next, quoin_error *err)
+quoin_status
+pool_commit(pool *p, pool_state *next, quoin_error *err)
 {
   quoin_status st;
   next->generation++;
@@ -147,6 +144,20 @@ check_name(const char *name, quoin_error *err)
     if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
       return base_fail(err, QUOIN_ERR_ARGUMENT, "a store's name has no control characters");
   return QUOIN_OK;
+}
+
+quoin_status
+pool_check_new(const pool_state *s, const char *name, quoin_error *err)
+{
+  bool found;
+  quoin_status st = check_name(name, err);
+  if (st) return st;
+  (void)pool_state_find(s, name, &found);
+  return !found ? QUOIN_OK
+                : base_fail(err, QUOIN_ERR_EXISTS,
+                            "there is a store of that name already: take another one, and switch "
+                            "the two, or delete '%s' first",
+                            name);
 }
 
 /* Where `name` stands. */
@@ -179,25 +190,22 @@ pool_create(pool *p, const char *name, uint32_t orders, quoin_error *err)
 {
   base_file lock;
   pool_state next = {.active = SIZE_MAX};
-  bool found = false;
+  bool made = false;
   uint64_t id;
-  quoin_status st = check_name(name, err);
-  if (st || (st = pool_change_begin(&lock, p, err))) return st;
-  if ((st = copy_state(&next, p, err))) goto done;
-  (void)pool_state_find(&next, name, &found);
-  if (found) {
-    st = base_fail(err, QUOIN_ERR_EXISTS, "the pool has a store '%s' already", name);
-    goto done;
-  }
+  quoin_status st = pool_change_begin(&lock, p, err);
+  if (st) return st;
+  if ((st = pool_copy_state(&next, p, err))) goto done;
+  if ((st = pool_check_new(&next, name, err))) goto done;
+  made = true;
   id = pool_new_id(p);
   if ((st = make_store(p, id, orders, err))) goto done;
   if ((st = pool_state_add(&next, name, id, p->mem, err))) goto done;
   if (next.n == 1) next.active = 0;
-  st = commit(p, &next, err);
+  st = pool_commit(p, &next, err);
 
 done:
   pool_state_clear(&next, p->mem);
-  if (st && !found) (void)pool_sweep(p, NULL); /* spares it if it is named after all */
+  if (st && made) (void)pool_sweep(p, NULL); /* spares it if it is named after all */
   pool_change_end(&lock, p);
   return st;
 }
@@ -211,11 +219,11 @@ pool_delete(pool *p, const char *name, quoin_error *err)
   size_t at;
   quoin_status st = pool_change_begin(&lock, p, err);
   if (st) return st;
-  if ((st = copy_state(&next, p, err))) goto done;
+  if ((st = pool_copy_state(&next, p, err))) goto done;
   if ((st = find(&at, &next, name, err))) goto done;
   id = next.names[at].id;
   pool_state_remove(&next, at, p->mem);
-  if ((st = commit(p, &next, err))) goto done;
+  if ((st = pool_commit(p, &next, err))) goto done;
   (void)pool_sweep_one(p, id, NULL); /* held: by its last holder; what fails: by the next sweep */
 
 done:
@@ -232,13 +240,13 @@ pool_switch(pool *p, const char *a, const char *b, quoin_error *err)
   size_t i, j;
   quoin_status st = pool_change_begin(&lock, p, err);
   if (st) return st;
-  if ((st = copy_state(&next, p, err))) goto done;
+  if ((st = pool_copy_state(&next, p, err))) goto done;
   if ((st = find(&i, &next, a, err))) goto done;
   if ((st = find(&j, &next, b, err))) goto done;
   uint64_t id = next.names[i].id;
   next.names[i].id = next.names[j].id;
   next.names[j].id = id;
-  st = commit(p, &next, err);
+  st = pool_commit(p, &next, err);
 
 done:
   pool_state_clear(&next, p->mem);
@@ -253,9 +261,9 @@ pool_activate(pool *p, const char *name, quoin_error *err)
   pool_state next = {.active = SIZE_MAX};
   quoin_status st = pool_change_begin(&lock, p, err);
   if (st) return st;
-  if ((st = copy_state(&next, p, err))) goto done;
+  if ((st = pool_copy_state(&next, p, err))) goto done;
   if ((st = find(&next.active, &next, name, err))) goto done;
-  st = commit(p, &next, err);
+  st = pool_commit(p, &next, err);
 
 done:
   pool_state_clear(&next, p->mem);
@@ -272,9 +280,9 @@ pool_set_budget(pool *p, uint64_t bytes, quoin_error *err)
   if (bytes != POOL_NO_BUDGET && bytes > INT64_MAX)
     return base_fail(err, QUOIN_ERR_ARGUMENT, "the budget is too large");
   if ((st = pool_change_begin(&lock, p, err))) return st;
-  if ((st = copy_state(&next, p, err))) goto done;
+  if ((st = pool_copy_state(&next, p, err))) goto done;
   next.budget = bytes;
-  st = commit(p, &next, err);
+  st = pool_commit(p, &next, err);
 
 done:
   pool_state_clear(&next, p->mem);
@@ -306,7 +314,7 @@ pool_list(pool *p, quoin_status (*each)(void *user, const pool_entry *entry, quo
   pool_state state;
   quoin_status st = pool_refresh(p, err);
   if (st) return st;
-  if ((st = copy_state(&state, p, err))) return st;
+  if ((st = pool_copy_state(&state, p, err))) return st;
   for (size_t i = 0; i < state.n && !st; i++) {
     pool_entry e = {
         .name = state.names[i].name, .id = state.names[i].id, .active = state.active == i};

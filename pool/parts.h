@@ -89,6 +89,13 @@ quoin_status pool_change_lock(base_file *lock, pool *p, quoin_error *err);
 /* The same, and read the state anew. */
 quoin_status pool_change_begin(base_file *lock, pool *p, quoin_error *err);
 void pool_change_end(base_file *lock, pool *p);
+/* The state as it is, to be changed. */
+quoin_status pool_copy_state(pool_state *next, pool *p, quoin_error *err);
+/* Make `next` the state; what is left in it is to be cleared. When it is not known whether that is
+ * so, the file decides. */
+quoin_status pool_commit(pool *p, pool_state *next, quoin_error *err);
+/* A good name that no store has. */
+quoin_status pool_check_new(const pool_state *s, const char *name, quoin_error *err);
 /* Read pool.json if it may have changed. */
 quoin_status pool_refresh(pool *p, quoin_error *err);
 /* "store-<id>", and below the pool's path (released with its size strlen + 1). */

@@ -46,6 +46,12 @@ const char *pool_path(const pool *p);
 /* A new empty store; the first of a pool becomes the active one. `orders`: as quad_store_options.
  */
 quoin_status pool_create(pool *p, const char *name, uint32_t orders, quoin_error *err);
+/* A store that has what the backup at `backup` has, which is only read; of the first of a pool, and
+ * of names, as pool_create. Within the budget, which is asked before anything is copied. The pool
+ * can be used and changed meanwhile; a process that dies leaves nothing. Errors, too: CANCELLED,
+ * those of opening the backup. `cancel` may be NULL. */
+quoin_status pool_restore(pool *p, const char *name, const char *backup, base_cancel *cancel,
+                          quoin_error *err);
 /* The name is gone at once; the store when the last holder, of any process, releases it. */
 quoin_status pool_delete(pool *p, const char *name, quoin_error *err);
 /* The two names change stores, both at once. Who holds one of the stores goes on with it. */

@@ -24,7 +24,8 @@ refuse_any(void *user, const char *name, quoin_error *err)
 {
   const base_dir *dir = user;
 
-  if (!strcmp(name, "lost+found")) return QUOIN_OK;
+  /* the lock is of whoever keeps the directory for this copy */
+  if (!strcmp(name, "lost+found") || !strcmp(name, "lock")) return QUOIN_OK;
   return base_fail(err, QUOIN_ERR_EXISTS, "'%s' has files ('%s'): name a new or an empty directory",
                    dir->name, name);
 }
@@ -58,17 +59,30 @@ name_run(backup *b, const quad_run *run)
   if (run->generation >= b->m.next_run) b->m.next_run = run->generation + 1;
 }
 
+/* A link counts as a file of its own: the other one may go. */
+static quoin_status
+link_file(bool *linked, backup *b, const quad_run *run, const char *name, quoin_error *err)
+{
+  base_quota *quota = b->to.quota;
+  quoin_status st = quota ? quota->grow(quota, run->bytes, err) : QUOIN_OK;
+
+  *linked = !st && base_dir_link(b->from, name, &b->to);
+  if (!st && !*linked && quota) quota->shrink(quota, run->bytes);
+  return st;
+}
+
 /* A file that does not change. Its name may be gone, since it is merged: then it is copied. */
 static quoin_status
 take_file(backup *b, const quad_run *run, quoin_error *err)
 {
   base_file file = BASE_FILE_NONE;
   char name[64];
-  quoin_status st = QUOIN_OK;
+  bool linked;
+  quoin_status st;
 
   run_name(name, run->generation);
   name_run(b, run);
-  if (base_dir_link(b->from, name, &b->to)) return QUOIN_OK;
+  if ((st = link_file(&linked, b, run, name, err)) || linked) return st;
   if ((st = base_file_open(&file, &b->to, name, BASE_FILE_CREATE_NEW, err))) return st;
   st = base_file_copy(&file, &run->file, run->bytes, err);
   if (!st) st = base_file_sync(&file, err);
@@ -150,6 +164,24 @@ take_atoms(backup *b, quoin_error *err)
   return st;
 }
 
+/* Is there room for what is known already? Said before anything is copied. */
+static quoin_status
+ask_for_all(const backup *b, quoin_error *err)
+{
+  base_quota *quota = b->to.quota;
+  atom_stats atoms;
+  uint64_t bytes;
+  quoin_status st;
+
+  if (!quota) return QUOIN_OK;
+  atom_store_stats(&atoms, b->v->atoms->store);
+  bytes = atoms.term_bytes + atoms.offset_bytes + atoms.vector_bytes;
+  for (size_t i = 0; i < b->v->n_runs && b->v->runs[i]->disk; i++)
+    bytes += b->v->runs[i]->bytes;
+  if (!(st = quota->grow(quota, bytes, err))) quota->shrink(quota, bytes);
+  return st;
+}
+
 /* All that is there, by opening and checking it. */
 static quoin_status
 verify(const backup *b, const char *path, quoin_error *err)
@@ -182,6 +214,13 @@ take_back(backup *b, bool made, const char *path)
 quoin_status
 quad_store_backup(quad_store *store, const char *path, base_cancel *cancel, quoin_error *err)
 {
+  return quad_store_backup_within(store, path, NULL, cancel, err);
+}
+
+quoin_status
+quad_store_backup_within(quad_store *store, const char *path, base_quota *quota,
+                         base_cancel *cancel, quoin_error *err)
+{
   backup b = {.from = &store->dir, .to = BASE_DIR_NONE, .cancel = cancel, .mem = store->mem};
   quad_snapshot *snapshot = NULL;
   base_buffer section;
@@ -192,9 +231,11 @@ quad_store_backup(quad_store *store, const char *path, base_cancel *cancel, quoi
   base_buffer_init(&section, store->mem);
   if ((st = make_directory(&b.to, &made, path, err))) goto done;
   ours = true;
+  b.to.quota = quota;
   if ((st = take_participant(&section, &generation, &b, store, err))) goto done;
   if ((st = quad_snapshot_acquire(&snapshot, store, err))) goto done;
   b.v = snapshot->version;
+  if ((st = ask_for_all(&b, err))) goto done;
   b.m.generation = 1;
   b.m.version = b.v->number;
   b.m.orders = b.v->orders;

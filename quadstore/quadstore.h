@@ -231,6 +231,10 @@ quoin_status quad_store_compact(quad_store *store, uint64_t memory_bytes, base_c
  * other. EXISTS: there is something in `path`. After a failure nothing is there. */
 quoin_status quad_store_backup(quad_store *store, const char *path, base_cancel *cancel,
                                quoin_error *err);
+/* The same within `quota` (may be NULL): asked for all that is known to be needed before the first
+ * byte is copied, then before each file grows; not needed after the call. */
+quoin_status quad_store_backup_within(quad_store *store, const char *path, base_quota *quota,
+                                      base_cancel *cancel, quoin_error *err);
 /* How many terms of the store no quad needs (nor a term that a quad needs): what compact would
  * drop. Exact, for the version there is now: reads every quad once. */
 quoin_status quad_store_dead_terms(uint64_t *out, quad_store *store, base_cancel *cancel,

@@ -96,3 +96,18 @@ vec_backup(base_buffer *section, uint64_t *generation, void *indexes, const base
   base_release(ix->mem, roots, most, sizeof(*roots));
   return st;
 }
+
+quoin_status
+vec_restore(const char *path, const char *from, base_quota *quota, base_cancel *cancel,
+            const base_alloc *mem, quoin_error *err)
+{
+  const quad_store_options options = {.read_only = true};
+  const vec_options vectors = {.read_only = true, .mem = mem};
+  quad_store *store;
+  quoin_status st = quad_store_open(&store, from, &options, mem, err), closed;
+  if (st) return st;
+  st = vec_attach(store, &vectors, err);
+  if (!st) st = quad_store_backup_within(store, path, quota, cancel, err);
+  closed = quad_store_close(store, st ? NULL : err);
+  return st ? st : closed;
+}

@@ -177,6 +177,10 @@ typedef struct vec_options {
 /* Make the indexes take part in the store, which was just opened: commits are judged, graphs kept.
  * Without this all searches are exact. They end with the store. */
 quoin_status vec_attach(quad_store *store, const vec_options *options, quoin_error *err);
+/* Make a store in the directory `path` (new or empty) of the one at `from`, which is only read,
+ * with the graphs of its indexes: as quad_store_backup_within. `mem` NULL: the default. */
+quoin_status vec_restore(const char *path, const char *from, base_quota *quota, base_cancel *cancel,
+                         const base_alloc *mem, quoin_error *err);
 
 /* Wait until the graphs have all vectors of the snapshot. Returns at once where nothing links them:
  * without vec_attach, and in a store that is only read. Errors: CANCELLED, TIMEOUT. */

@@ -339,11 +339,18 @@ QUOIN_API const char *quoin_pool_path(const quoin_pool *pool);
 
 /** Add an empty store; the first one becomes the active one. @param name  1 to 200 bytes of UTF-8
  * without control characters. @param indexes  As quoin_open_options.
- * Errors of these six: NOT_FOUND, EXISTS, READ_ONLY, ARGUMENT, BUSY (another process is changing
+ * Errors of these seven: NOT_FOUND, EXISTS, READ_ONLY, ARGUMENT, BUSY (another process is changing
  * the pool, or writes to the store that is to be cleared), IO, NO_SPACE. A process that dies in any
  * of them leaves a pool that is as before or as after it. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_create(quoin_pool *pool, const char *name,
                                                          uint32_t indexes, quoin_error *err);
+/** Make a store named `name` of the backup at `backup`, which stays what it is, and verify it. The
+ * disk budget is asked before anything is copied. The pool can be used meanwhile, and the name is
+ * nobody's until the store is whole; a failure, or the end of the process, leaves nothing of it.
+ * @param cancel  May be NULL. Errors, too: CANCELLED, those of quoin_restore(). */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_restore(quoin_pool *pool, const char *name,
+                                                          const char *backup, quoin_cancel *cancel,
+                                                          quoin_error *err);
 /** Take the name away at once; the store goes when the last one who holds it closes it. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_delete(quoin_pool *pool, const char *name,
                                                          quoin_error *err);

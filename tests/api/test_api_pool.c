@@ -146,6 +146,37 @@ test_pool__rented_stores(void **state)
 }
 
 static void
+test_pool__restores_backups(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_store *store = NULL;
+  quoin_cancel *cancel = NULL;
+  char backup[96], list[100] = "";
+  quoin_pool *pool = open_pool(f, QUOIN_CREATE);
+
+  snprintf(backup, sizeof(backup), "%s/backup", f->dir);
+  add(f->store, 12);
+  good(quoin_backup(f->store, backup, NULL, &err), &err);
+  good(quoin_pool_restore(pool, "one", backup, NULL, &err), &err);
+  good(quoin_pool_restore(pool, "two", backup, NULL, &err), &err);
+  add_to(pool, "two", 15);
+  good(quoin_pool_list(pool, note, list, &err), &err);
+  assert_string_equal(list, "one* two ");
+  good(quoin_pool_store(&store, pool, NULL, &err), &err);
+  assert_int_equal(count(store), 12);
+  quoin_close(store);
+  assert_int_equal(quoin_pool_restore(pool, "two", backup, NULL, &err), QUOIN_ERR_EXISTS);
+  assert_int_equal(quoin_pool_restore(pool, "x", NULL, NULL, &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(quoin_pool_restore(pool, NULL, backup, NULL, &err), QUOIN_ERR_ARGUMENT);
+  good(quoin_cancel_new(&cancel, &err), &err);
+  quoin_cancel_request(cancel);
+  assert_int_equal(quoin_pool_restore(pool, "x", backup, cancel, &err), QUOIN_ERR_CANCELLED);
+  quoin_cancel_free(cancel);
+  quoin_pool_close(pool);
+}
+
+static void
 test_pool__refusals(void **state)
 {
   fixture *f = *state;
@@ -231,6 +262,7 @@ main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_pool__stores_by_name, setup, teardown),
       cmocka_unit_test_setup_teardown(test_pool__rented_stores, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_pool__restores_backups, setup, teardown),
       cmocka_unit_test_setup_teardown(test_pool__refusals, setup, teardown),
       cmocka_unit_test_setup_teardown(promise_m7_stores_are_switched_under_queries, setup,
                                       teardown),

@@ -35,6 +35,31 @@ run 1 restore --store S B
 run 1 restore --store T nowhere
 [ ! -e T ]
 note $? 'a failed restore left a directory'
+# into a pool, under a name
+run 1 restore --pool P --name live B
+err_has 'no pool'
+run 0 pool create --pool P
+run 2 restore --pool P B
+err_has '[-]-name'
+run 0 restore --pool P --name live B
+err_has '^live: no fault found'
+run 0 dump --pool P
+sort out >found
+check cmp expected found
+run 1 restore --pool P --name live B
+err_has "switch the two, or delete 'live' first"
+run 1 restore --pool P --name more nowhere
+run 0 restore --pool P --name next B
+run 0 update --pool P --name next 'CLEAR ALL'
+run 0 pool switch --pool P live next
+run 0 dump --pool P --name next
+sort out >found
+check cmp expected found
+run 0 pool budget --pool P --budget 1K
+run 1 restore --pool P --name third B
+err_has 'disk budget 1024: .* used'
+[ "$(ls P | grep -c store-)" = 2 ]
+note $? 'a failed restore left a directory in the pool'
 run 2 backup --store S
 run 2 restore B
 finish

@@ -1,4 +1,5 @@
 quoin_test(unit.pool.pool SOURCES unit/test_pool_pool.c MODULES pool)
+quoin_test(unit.pool.restore SOURCES unit/test_pool_restore.c MODULES pool)
 
 # The calls of base counted over all directories: crash/pool_calls.h. quoin_base_faults is that of
 # quoin_fault_test, which the crash tests make.

@@ -33,6 +33,9 @@ add_vectors(quad_store *store, unsigned from, unsigned to, quoin_error *err)
   return st ? st : quad_txn_commit(NULL, NULL, txn, err);
 }
 
+/* Of `b` as prepare() leaves it; in a directory of its own. */
+static char backup[200];
+
 /* A pool of `a` (10 quads, active) and `b` (20 quads, vectors and their index among them, whose
  * graph is on the disk). */
 static void
@@ -54,6 +57,20 @@ prepare(const support_dir *d)
   quad_snapshot_release(shot);
   assert_ok(pool_store_release(s, &err));
   pool_close(p);
+  (void)snprintf(backup, sizeof backup, "%s.backup", d->path);
+  char command[500], source[300];
+  (void)snprintf(source, sizeof source, "%s/store-2", d->path);
+  (void)snprintf(command, sizeof command, "rm -rf '%s'", backup);
+  assert_int_equal(system(command), 0);
+  assert_ok(vec_restore(backup, source, NULL, NULL, MEM, &err));
+}
+
+static void
+drop_backup(void)
+{
+  char command[300];
+  (void)snprintf(command, sizeof command, "rm -rf '%s'", backup);
+  assert_int_equal(system(command), 0);
 }
 
 /* The operations, and what may be there afterwards: names and quads before, and after. */
@@ -134,7 +151,14 @@ run_hold(pool *p, quoin_error *err)
   return st ? st : closed;
 }
 
+static quoin_status
+run_restore(pool *p, quoin_error *err)
+{
+  return pool_restore(p, "c", backup, NULL, err);
+}
+
 static const operation operations[] = {
+    {"restore", run_restore, "a*10 b20", "a*10 b20 c20"},
     {"create", run_create, "a*10 b20", "a*10 b20 c0"},
     {"delete", run_delete, "a*10 b20", "a*10"},
     {"delete the active one", run_delete_active, "a*10 b20", "b20"},
@@ -300,6 +324,7 @@ try_backup(calls_mode mode, bool restore, const char *what, unsigned stride)
     if (ended && !(result & 2)) break; /* there are no more calls */
   }
   print_message("%s: %lu calls %s\n", restore ? "restore" : "backup", tried, what);
+  drop_backup();
   pool_dir_drop(&first);
   pool_dir_drop(&d);
 }
@@ -325,6 +350,7 @@ try_all(calls_mode mode, const char *what, unsigned stride)
     }
     print_message("%s: %lu calls %s\n", o->name, tried, what);
   }
+  drop_backup();
   pool_dir_drop(&first);
   pool_dir_drop(&d);
 }
