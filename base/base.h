@@ -13,6 +13,7 @@
 #include "base/disk_memory.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/gate.h"
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/shortest.h"

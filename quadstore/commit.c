@@ -1,30 +1,15 @@
-/* quadstore/commit.c - applying transactions: the queue, group commit.
+/* quadstore/commit.c - applying transactions, in groups.
  *
- * Threads that commit put a request into the queue. One that finds nobody leading takes the writer
- * role, then all that is queued: applies each to what the one before left, writes their records
- * with one write, makes them durable with one sync, publishes one version, and wakes the others.
- * Whoever came meanwhile is the next group, so groups grow with the time a sync takes and a single
- * thread waits for nobody. */
+ * The leader of a group (queue.c) applies each request to what the one before left, writes their
+ * records with one write, makes them durable with one sync, and publishes one version. */
 #include "quadstore/history.h"
-#include "quadstore/txn.h"
+#include "quadstore/queue.h"
 
 #include <assert.h>
 
 #include "base/poison.h"
 
 enum { RELAXED_NS = 100 * 1000 * 1000, SCRATCH_KEPT = 1 << 16 };
-
-struct quad_request {
-  quad_request *next; /* first: the tests walk the queue by it */
-  quad_txn *txn;
-  uint64_t added, removed;
-  quoin_status status;
-  quoin_error *err;
-  bool taken; /* by a leader: it will be done */
-  bool done;
-  bool waits;     /* its thread does, for: */
-  base_cond turn; /* it is done, or its thread is to lead */
-};
 
 struct quad_scratch {
   const base_alloc *mem;
@@ -341,6 +326,16 @@ apply(group *g, quad_request *r)
 
 /* ---- groups --------------------------------------------------------------------------------- */
 
+/* What a sync takes, for the queue: of the last some. */
+static void
+note_sync(quad_store *store, uint64_t ns)
+{
+  uint64_t before = atomic_load_explicit(&store->queue.sync_ns, memory_order_relaxed);
+
+  if (before) ns = before - before / 8 + (ns < 8 * before ? ns : 8 * before) / 8;
+  atomic_store_explicit(&store->queue.sync_ns, ns, memory_order_relaxed);
+}
+
 /* Write what the group staged; make it durable as the store wants it. */
 static quoin_status
 log_group(quad_store *store, quoin_error *err)
@@ -354,8 +349,12 @@ log_group(quad_store *store, quoin_error *err)
     now = base_clock_ns();
     sync = now - store->synced_ns > RELAXED_NS;
   }
+  if (store->durability == QUAD_SYNC_FULL) now = base_clock_ns();
   st = sync ? quad_log_sync(&store->log, err) : quad_log_flush(&store->log, err);
-  if (sync) store->synced_ns = now;
+  if (store->durability == QUAD_SYNC_FULL)
+    note_sync(store, base_clock_ns() - now);
+  else if (sync)
+    store->synced_ns = now;
   atomic_fetch_add_explicit(&store->log_syncs, store->log.syncs - syncs, memory_order_relaxed);
   atomic_store_explicit(&store->log_bytes, store->log.bytes, memory_order_relaxed);
   return quad_store_poison(store, st);
@@ -374,9 +373,8 @@ fail_group(quad_request *first, quoin_status st, const quoin_error *why)
   }
 }
 
-/* With the writer role: all requests from `first` on, in order; how many bytes they added. */
-static uint64_t
-serve(quad_store *store, quad_request *first)
+uint64_t
+quad_store_serve(quad_store *store, quad_request *first)
 {
   group g = {.store = store, .version = quad_version_retain(store->version)};
   quoin_error err = QUOIN_ERROR_INIT;
@@ -399,109 +397,6 @@ serve(quad_store *store, quad_request *first)
   return st ? 0 : g.bytes;
 }
 
-/* Take `r` out of the queue again. */
-static void
-unqueue(quad_store *store, quad_request *r)
-{
-  quad_request **at = &store->first;
-
-  while (*at != r)
-    at = &(*at)->next;
-  *at = r->next;
-  if (!*at) store->last = at;
-  r->next = NULL;
-}
-
-/* The queue's mutex held: whoever has waited longest is to lead, unless somebody does. One is woken
- * where all would be woken in vain but for one. */
-static void
-call_next(quad_store *store)
-{
-  if (!store->leading && store->first && store->first->waits) base_cond_signal(&store->first->turn);
-}
-
-/* In the queue, its mutex held: until a leader has served `r`, or there is none. */
-static quoin_status
-wait_for_leader(quad_store *store, quad_request *r, uint64_t deadline)
-{
-  quoin_status st = QUOIN_OK;
-
-  if (!store->leading) return QUOIN_OK;
-  if ((st = base_cond_init(&r->turn, r->err))) return st;
-  r->waits = true;
-  while (!st && !r->done && store->leading) {
-    if (!deadline || r->taken) /* once it is applied, the outcome is waited for */
-      base_cond_wait(&r->turn, &store->queue);
-    else if (!base_cond_wait_until(&r->turn, &store->queue, deadline) && !r->taken)
-      st = quad_store_may_wait(deadline, NULL, r->err);
-  }
-  r->waits = false;
-  base_cond_destroy(&r->turn);
-  return st;
-}
-
-/* All that is queued by now. */
-static quad_request *
-take_queue(quad_store *store)
-{
-  quad_request *first;
-
-  base_mutex_lock(&store->queue);
-  first = store->first;
-  for (quad_request *r = first; r; r = r->next)
-    r->taken = true;
-  store->first = NULL;
-  store->last = &store->first;
-  base_mutex_unlock(&store->queue);
-  return first;
-}
-
-/* Wait until a leader has served `r`, or be the leader. */
-static void
-queue_and_serve(quad_store *store, quad_request *r, uint64_t deadline)
-{
-  quad_request *first = NULL;
-  quoin_status st;
-  uint64_t bytes = 0;
-
-  base_mutex_lock(&store->queue);
-  *store->last = r;
-  store->last = &r->next;
-  if ((st = wait_for_leader(store, r, deadline))) {
-    unqueue(store, r);
-    r->status = st;
-    call_next(store); /* it may have been called itself */
-  }
-  if (r->done || st) {
-    base_mutex_unlock(&store->queue);
-    return;
-  }
-  store->leading = true;
-  base_mutex_unlock(&store->queue);
-
-  st = quad_store_enter_within(store, NULL, r->err); /* a load may hold it: the group grows */
-  if (!st) {
-    first = take_queue(store);
-    bytes = serve(store, first);
-  }
-  base_mutex_lock(&store->queue);
-  for (quad_request *each = first, *next; each; each = next) {
-    next = each->next; /* its owner may be gone once the lock is free */
-    each->done = true;
-    if (each->waits) base_cond_signal(&each->turn);
-  }
-  if (st) {
-    unqueue(store, r);
-    r->status = st;
-  }
-  store->leading = false;
-  call_next(store);
-  base_mutex_unlock(&store->queue);
-  if (st) return;
-  quad_store_maintain(store, bytes); /* the commits are safe whatever becomes of this */
-  quad_store_leave(store);
-}
-
 quoin_status
 quad_txn_commit(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *err)
 {
@@ -512,9 +407,9 @@ quad_txn_commit(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *
   if (quad_txn_is_large(txn))
     r.status = quad_txn_adopt(&r.added, &r.removed, txn, err);
   else if (txn->writer)
-    quad_store_maintain(store, serve(store, &r));
+    quad_store_maintain(store, quad_store_serve(store, &r));
   else if (!(r.status = quad_store_delay(store, deadline, NULL, err)))
-    queue_and_serve(store, &r, deadline);
+    quad_queue_commit(store, &r, deadline);
   if (added) *added = r.status ? 0 : r.added;
   if (removed) *removed = r.status ? 0 : r.removed;
   quad_txn_abort(txn);

@@ -1,5 +1,5 @@
 /* quadstore/store.c - opening and closing a store, its lock, its current version. */
-#include "quadstore/store.h"
+#include "quadstore/queue.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -339,7 +339,7 @@ quad_version_open(quad_version **out, const quad_manifest *m, const base_dir *di
 static void
 destroy_locks(quad_store *store)
 {
-  base_mutex_destroy(&store->queue);
+  quad_queue_destroy(&store->queue);
   quad_executor_destroy(&store->executor);
   base_rwlock_destroy(&store->publish);
   base_mutex_destroy(&store->writer);
@@ -421,9 +421,8 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   store->log_user = options->log_user;
   if ((st = base_mutex_init(&store->writer, BASE_RANK_WRITER, "writer role", err))) goto done;
   if ((st = base_rwlock_init(&store->publish, BASE_RANK_STORE, "store lock", err))) goto done;
-  if ((st = base_mutex_init(&store->queue, BASE_RANK_QUEUE, "commit queue", err))) goto done;
+  if ((st = quad_queue_init(&store->queue, err))) goto done;
   if ((st = quad_executor_init(&store->executor, options->inline_maintenance, err))) goto done;
-  store->last = &store->first;
   locks = true;
   if ((st = quad_scratch_new(&store->scratch, store->mem, err))) goto done;
   if ((st = quad_history_new(&store->history, store->mem, err))) goto done;

@@ -4,6 +4,8 @@
 
 #include "quadstore/version.h"
 
+#include "base/base.h"
+
 /* ---- manifest ------------------------------------------------------------------------------- */
 
 typedef struct quad_run_ref {
@@ -178,6 +180,21 @@ typedef struct quad_executor {
   _Atomic uint64_t flushes, merges, folds, delayed; /* for statistics */
 } quad_executor;
 
+/* Commits that wait for the writer: queue.c. */
+typedef struct quad_queue {
+  base_mutex lock;
+  quad_request *first, **last;
+  size_t n;
+  bool leading;             /* a thread serves a group, or is about to */
+  unsigned forming;         /* number of the group that is queued */
+  size_t expected;          /* of so many; 0: of any number */
+  size_t early;             /* were there when the first began to wait for the rest */
+  unsigned vain, skip;      /* such waits in vain, one after another; groups without one */
+  base_gate to_lead;        /* the first of the queue waits here, */
+  base_gate served[2];      /* the others here, by the number of their group */
+  _Atomic uint64_t sync_ns; /* what a sync takes; 0: commits do not sync */
+} quad_queue;
+
 struct quad_store {
   base_alloc alloc;
   const base_alloc *mem; /* &alloc */
@@ -213,11 +230,7 @@ struct quad_store {
 
   _Atomic uint64_t open_txns;
 
-  /* commits that wait for the writer */
-  base_mutex queue;
-  quad_request *first, **last;
-  bool leading; /* a thread serves the queue, or is about to */
-
+  quad_queue queue;
   quad_executor executor;
 
   quad_reading reading; /* of a reading process, under `writer` */

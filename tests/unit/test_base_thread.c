@@ -1,4 +1,5 @@
 /* Locks: exclusion, fairness, ranks; cancelling. */
+#include "base/gate.h"
 #include "unit/test_base_support.h"
 
 #include <fcntl.h>
@@ -233,6 +234,60 @@ promise_n6_locks_are_taken_in_one_order(void **state)
 }
 #endif
 
+typedef struct turns {
+  base_gate gate[2];
+  _Atomic unsigned round, arrived;
+} turns;
+
+enum { GATE_THREADS = 4, GATE_ROUNDS = 500 };
+
+/* The last one to arrive in a round begins the next. */
+static void *
+turns_main(void *arg)
+{
+  turns *t = arg;
+
+  for (unsigned round = 0; round < GATE_ROUNDS; round++) {
+    base_gate *g = &t->gate[round % 2];
+    if (atomic_fetch_add(&t->arrived, 1) == GATE_THREADS * (round + 1) - 1) {
+      atomic_store(&t->round, round + 1);
+      base_gate_open(g);
+      continue;
+    }
+    for (;;) {
+      uint32_t seen = base_gate_count(g);
+      if (atomic_load(&t->round) > round) break;
+      base_gate_wait(g, seen, 0);
+    }
+  }
+  return NULL;
+}
+
+static void
+test_gate__lets_all_through_in_turn(void **state)
+{
+  turns t = {0};
+  pthread_t id[GATE_THREADS];
+  uint64_t before;
+  uint32_t seen;
+
+  (void)state;
+  assert_int_equal(base_gate_init(&t.gate[0], NULL), QUOIN_OK);
+  assert_int_equal(base_gate_init(&t.gate[1], NULL), QUOIN_OK);
+  for (unsigned i = 0; i < GATE_THREADS; i++)
+    assert_int_equal(pthread_create(&id[i], NULL, turns_main, &t), 0);
+  for (unsigned i = 0; i < GATE_THREADS; i++)
+    assert_int_equal(pthread_join(id[i], NULL), 0);
+  assert_int_equal(t.round, GATE_ROUNDS);
+  seen = base_gate_count(&t.gate[0]);
+  before = base_clock_ns();
+  base_gate_wait(&t.gate[0], seen - 1, 0); /* opened since */
+  while (base_clock_ns() < before + 2000000)
+    base_gate_wait(&t.gate[0], seen, before + 2000000);
+  base_gate_destroy(&t.gate[0]);
+  base_gate_destroy(&t.gate[1]);
+}
+
 int
 main(void)
 {
@@ -240,6 +295,7 @@ main(void)
       cmocka_unit_test(promise_n2_neither_readers_nor_writers_starve),
       cmocka_unit_test(test_cond__wakes_who_waits),
       cmocka_unit_test(test_cancel__stops_at_flag_and_deadline),
+      cmocka_unit_test(test_gate__lets_all_through_in_turn),
 #ifndef NDEBUG
       cmocka_unit_test(promise_n6_locks_are_taken_in_one_order),
 #endif

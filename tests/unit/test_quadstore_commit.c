@@ -124,10 +124,11 @@ wait_for_queue(quad_store *store)
 {
   for (unsigned n = 0; n < PRODUCERS; (void)usleep(100)) {
     n = 0;
-    base_mutex_lock(&store->queue);
-    for (quad_request **r = &store->first; *r; r = (quad_request **)*r) /* `next` comes first */
+    base_mutex_lock(&store->queue.lock);
+    for (quad_request **r = &store->queue.first; *r;
+         r = (quad_request **)*r) /* `next` comes first */
       n++;
-    base_mutex_unlock(&store->queue);
+    base_mutex_unlock(&store->queue.lock);
   }
 }
 
@@ -496,12 +497,116 @@ promise_o4_the_past_is_bounded_and_never_wrong(void **unused)
   free(start);
 }
 
+/* ---- the queue ------------------------------------------------------------------------------ */
+
+/* As producer_main, but one that times out tries again, and counts it. */
+static void *
+patient_main(void *arg)
+{
+  producer *p = arg;
+
+  for (uint64_t n = 0; n < p->commits;) {
+    quoin_error err = QUOIN_ERROR_INIT;
+    quoin_status st = commit_one(p->store, p->number, n, &err);
+    if (st == QUOIN_ERR_TIMEOUT)
+      p->failures++;
+    else if (st)
+      return NULL;
+    else
+      atomic_store(p->safe, ++n);
+  }
+  return NULL;
+}
+
+/* Whoever leaves the queue, the first of it and the one that leads too, leaves it to the others. */
+static void
+test_queue__who_times_out_leaves_it_to_others(void **unused)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store_options o = {.create = true, .wait_ms = 20};
+  support_dir d;
+  quad_store *store;
+  pthread_t id[PRODUCERS];
+  producer p[PRODUCERS];
+  _Atomic uint64_t safe[PRODUCERS] = {0};
+  quad_txn *writer;
+  uint64_t total;
+  unsigned late = 0;
+
+  (void)unused;
+  support_dir_make(&d);
+  assert_ok(quad_store_open(&store, d.path, &o, MEM, &err));
+  assert_ok(quad_txn_begin_writer(&writer, store, NULL, &err));
+  for (unsigned i = 0; i < PRODUCERS; i++) {
+    p[i] = (producer){.store = store, .number = i, .commits = EACH, .safe = safe + i};
+    assert_int_equal(pthread_create(&id[i], NULL, patient_main, &p[i]), 0);
+    (void)usleep(3000); /* they time out one after another */
+  }
+  (void)usleep(100 * 1000);
+  quad_txn_abort(writer);
+  for (unsigned i = 0; i < PRODUCERS; i++) {
+    assert_int_equal(pthread_join(id[i], NULL), 0);
+    assert_int_equal(safe[i], EACH);
+    late += p[i].failures;
+  }
+  assert_true(late > 0);
+  assert_int_equal(store->queue.n, 0);
+  verify(&total, store, safe);
+  assert_ok(quad_store_close(store, &err));
+  support_dir_remove(&d);
+}
+
+/* After a group all of its threads are expected; one that does not come is waited for for half of a
+ * sync at most, and then no more for a while. */
+static void
+test_queue__expects_those_it_served(void **unused)
+{
+  enum { SYNC_NS = 40 * 1000 * 1000 };
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_store_options o = {.create = true};
+  support_dir d;
+  quad_store *store;
+  quad_queue *q;
+  pthread_t id[PRODUCERS];
+  producer p[PRODUCERS];
+  quad_txn *writer;
+  uint64_t begun;
+
+  (void)unused;
+  support_dir_make(&d);
+  assert_ok(quad_store_open(&store, d.path, &o, MEM, &err));
+  q = &store->queue;
+  assert_ok(quad_txn_begin_writer(&writer, store, NULL, &err));
+  start(id, p, store, 1, NULL);
+  wait_for_queue(store);
+  atomic_store(&q->sync_ns, SYNC_NS); /* as if the disk were slow */
+  quad_txn_abort(writer);
+  for (unsigned i = 0; i < PRODUCERS; i++)
+    assert_int_equal(pthread_join(id[i], NULL), 0);
+  assert_int_equal(q->expected, PRODUCERS);
+
+  atomic_store(&q->sync_ns, SYNC_NS);
+  begun = base_clock_ns();
+  assert_ok(commit_one(store, 0, 1, &err)); /* alone */
+  assert_true(base_clock_ns() - begun >= SYNC_NS / 2);
+  assert_int_equal(q->expected, 0);
+  assert_int_equal(q->vain, 1);
+  assert_int_equal(q->skip, 2);
+
+  atomic_store(&q->sync_ns, (uint64_t)3600 * 1000 * 1000 * 1000); /* any wait would be seen */
+  assert_ok(commit_one(store, 0, 2, &err));
+  assert_ok(quad_store_close(store, &err));
+  support_dir_remove(&d);
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(promise_m6_sixteen_producers_share_syncs),
       cmocka_unit_test(promise_m6_killed_at_random_moments),
+      cmocka_unit_test(test_queue__who_times_out_leaves_it_to_others),
+      cmocka_unit_test(test_queue__expects_those_it_served),
       cmocka_unit_test(promise_m6_conflicts_are_found_in_commit_order),
       cmocka_unit_test(promise_o4_one_of_two_that_read_and_write_fails),
       cmocka_unit_test(promise_o4_blind_writes_never_conflict),
