@@ -1,6 +1,6 @@
 /* bench/lookup.c - random lookups (s ? ?) and (s p ?) in the default graph of a store, one thread.
  *
- *   quoin-bench-lookup [--lookups N] [--sample FILE] STORE [DIR]
+ *   quoin-bench-lookup [--lookups N] [--runs TITLE] [--sample FILE] STORE [DIR]
  *
  * Subjects and predicates are those of triples drawn at random. Each lookup pulls all its rows.
  * `rebind` is what a join does: one scan, bound anew each time; `open` makes a scan for each
@@ -24,11 +24,13 @@
 
 enum { PAIRS = 1 << 16, RUNS = 8 };
 
-static const char usage[] = "usage: quoin-bench-lookup [--lookups N] [--sample FILE] STORE [DIR]\n"
-                            "random lookups by subject, and by subject and predicate: on a table\n";
+static const char usage[] =
+    "usage: quoin-bench-lookup [--lookups N] [--runs TITLE] [--sample FILE] STORE [DIR]\n"
+    "random lookups by subject, and by subject and predicate: on a table\n";
 
 typedef struct bench {
   unsigned lookups;
+  const char *only;  /* the runs to measure; NULL: all */
   uint64_t *triples; /* three words each, sorted by SPO */
   size_t n, room;
   quad pairs[PAIRS];
@@ -107,6 +109,12 @@ by_ids(const bench *b, const char *runs, const quad_snapshot *s, unsigned bound,
   }
   print(runs, rebind ? "rebind" : "open", bound, cpu_ns() - start, rows, b->lookups);
   quad_scan_close(scan);
+}
+
+static bool
+is_wanted(const bench *b, const char *runs)
+{
+  return !b->only || !strcmp(b->only, runs);
 }
 
 static void
@@ -191,6 +199,7 @@ measure_runs(const bench *b, const char *title, const base_dir *dir, unsigned n,
   quad_version *v;
   quad_snapshot *s;
 
+  if (!is_wanted(b, title)) return;
   check(quad_version_new(&v, RUNS, base_alloc_default(), &err), &err);
   v->orders = 1u << QUAD_SPO;
   for (unsigned i = 0; i < n; i++) {
@@ -323,8 +332,8 @@ run(bench *b, const char *path, const char *folder, const char *sample)
   if (sample) write_sample(sample, terms);
   (void)printf("%zu triples\n%-12s %-8s %-8s %8s %10s %8s\n", b->n, "runs", "how", "pattern", "ns",
                "M/s", "rows");
-  measure(b, "the store's", s);
-  for (unsigned bound = 1; bound <= 2; bound++)
+  if (is_wanted(b, "the store's")) measure(b, "the store's", s);
+  for (unsigned bound = 1; bound <= 2 && is_wanted(b, "the store's"); bound++)
     by_terms(b, path, terms, bound);
   measure_runs(b, "1", &dir, 1, apart);
   measure_runs(b, "8 apart", &dir, RUNS, apart);
@@ -349,6 +358,8 @@ main(int argc, char **argv)
       b.lookups = (unsigned)strtoul(argv[++at], NULL, 10);
     else if (!strcmp(argv[at], "--sample") && at + 1 < argc)
       sample = argv[++at];
+    else if (!strcmp(argv[at], "--runs") && at + 1 < argc)
+      b.only = argv[++at];
     else
       return fputs(usage, strcmp(argv[at], "--help") ? stderr : stdout) < 0 ||
              strcmp(argv[at], "--help") != 0;

@@ -95,7 +95,7 @@ void codec_decode_rows(uint64_t *out, const codec_view *view, unsigned column, u
 /* That row; of DELTA the first of its group. */
 uint64_t codec_get(const codec_view *view, unsigned column, uint32_t row);
 /* Values ascend in rows [*lo, *hi): leave those that are v; if none is, *lo == *hi is where v would
- * stand. */
+ * stand (narrow.c). */
 void codec_narrow(uint32_t *lo, uint32_t *hi, const codec_view *view, unsigned column, uint64_t v);
 
 #endif /* QUOIN_QUADSTORE_CODEC_H */

@@ -1,6 +1,8 @@
 /* quadstore/cursor.c - see cursor.h. */
 #include "quadstore/cursor.h"
 
+#include "quadstore/unpack.h"
+
 #include <assert.h>
 
 #include "base/poison.h"
@@ -234,12 +236,13 @@ narrow(quad_cursor *c, unsigned i, uint32_t *lo, uint32_t *hi, uint64_t v)
     return;
   }
   form = c->view.column[i].form;
-  if (form == CODEC_DELTA) {
+  if (form == CODEC_DELTA &&
+      (c->view.column[i].width > UNPACK_STEP_BITS || c->have[i] >> *lo / CODEC_GROUP & 1)) {
     narrow_delta(c, i, lo, hi, v);
     return;
   }
-  if (form == CODEC_CONST || form == CODEC_RUNS || c->singles < SINGLES_MAX) {
-    c->singles += form == CODEC_CONST || form == CODEC_RUNS ? 0 : 8;
+  if ((form != CODEC_FOR && form != CODEC_SPLIT) || c->singles < SINGLES_MAX) {
+    c->singles += form == CODEC_FOR || form == CODEC_SPLIT ? 8 : 0;
     codec_narrow(lo, hi, &c->view, i, v);
     return;
   }

@@ -1,7 +1,6 @@
 /* quadstore/decode.c - reading blocks. Everything in them is hostile: codec_parse checks each
  * offset once, after which no decoder can leave the mapping. */
-#include "quadstore/split.h"
-#include "quadstore/unpack.h"
+#include "quadstore/column.h"
 
 #include <assert.h>
 
@@ -127,50 +126,6 @@ codec_parse(codec_view *view, const uint8_t *data, size_t length, size_t availab
   return true;
 }
 
-static uint64_t
-unpack_one(const uint8_t *in, size_t i, unsigned width)
-{
-  size_t bit = i * width;
-  uint64_t v = base_load_u64(in + bit / 8) >> (bit % 8);
-  return width == 64 ? v : v & ((UINT64_C(1) << width) - 1);
-}
-
-/* x of the first row of `group`. */
-static uint64_t
-delta_first(const codec_column *c, uint32_t group)
-{
-  return unpack_one(c->head, group, c->wide);
-}
-
-static uint64_t
-patch_value(const codec_column *c, unsigned patch)
-{
-  return unpack_one(c->patch, patch, c->wide);
-}
-
-/* Index of the first patch at or behind `row`. */
-static unsigned
-patch_from(const codec_column *c, unsigned row)
-{
-  unsigned lo = 0, hi = c->patches;
-
-  while (lo < hi) {
-    unsigned mid = (lo + hi) / 2;
-    if (codec_load_u16(c->patch_at + 2 * (size_t)mid) < row)
-      lo = mid + 1;
-    else
-      hi = mid;
-  }
-  return lo;
-}
-
-/* The row of a patch; behind all rows when there is no such patch. */
-static unsigned
-patched_row(const codec_column *c, unsigned patch)
-{
-  return patch < c->patches ? codec_load_u16(c->patch_at + 2 * (size_t)patch) : UINT32_MAX;
-}
-
 /* Put the values of rows [from, to) whose x did not fit its width in place; out[0] is row `from`.
  */
 static void
@@ -182,28 +137,6 @@ apply_patches(uint64_t *out, const codec_column *c, unsigned from, unsigned to)
     if (row >= to) break;
     out[row - from] = c->base + c->step * patch_value(c, i);
   }
-}
-
-/* Index of the run that holds `row`; entries - 1 at most. */
-static unsigned
-run_of(const codec_column *c, unsigned row)
-{
-  unsigned lo = 0, hi = c->entries - 1u;
-
-  while (lo < hi) {
-    unsigned mid = (lo + hi) / 2;
-    if (codec_load_u16(c->head + 2 * (size_t)mid) <= row)
-      lo = mid + 1;
-    else
-      hi = mid;
-  }
-  return lo;
-}
-
-static uint64_t
-run_value(const codec_column *c, unsigned run)
-{
-  return c->base + c->step * unpack_one(c->packed, run, c->width);
 }
 
 static void
@@ -329,12 +262,6 @@ codec_decode(uint64_t out[CODEC_GROUP], const codec_view *view, unsigned column,
 
 /* ---- few rows ------------------------------------------------------------------------------- */
 
-static uint64_t
-table_at(const codec_column *c, unsigned row)
-{
-  return base_load_u64(c->head + 8 * unpack_one(c->codes, row, c->code_width));
-}
-
 void
 codec_decode_rows(uint64_t *out, const codec_view *view, unsigned column, uint32_t from,
                   uint32_t to)
@@ -398,194 +325,4 @@ codec_get(const codec_view *view, unsigned column, uint32_t row)
     return table_at(c, row);
   }
   return c->base;
-}
-
-/* ---- searching ------------------------------------------------------------------------------ */
-
-/* By runs instead of rows: those that begin in [*lo, *hi) or reach into it. */
-static void
-narrow_runs(uint32_t *lo, uint32_t *hi, const codec_column *c, uint64_t v)
-{
-  unsigned first = *lo ? run_of(c, *lo) : 0, last = run_of(c, *hi - 1), end = last + 1, run = first;
-  uint32_t from;
-
-  while (run < end) {
-    unsigned mid = (run + end) / 2;
-    if (run_value(c, mid) < v)
-      run = mid + 1;
-    else
-      end = mid;
-  }
-  from = run > first ? codec_load_u16(c->head + 2 * (size_t)(run - 1)) : *lo;
-  if (from > *hi) from = *hi; /* not ascending: hostile */
-  if (from > *lo) *lo = from;
-  from = *lo;
-  for (; run <= last && run_value(c, run) == v; run++)
-    from = codec_load_u16(c->head + 2 * (size_t)run);
-  if (from < *hi) *hi = from > *lo ? from : *lo;
-}
-
-/* A place in a DELTA stream: x of `row`. */
-typedef struct delta_place {
-  uint64_t x;
-  uint32_t row;
-  unsigned patch, patched; /* the next patch behind `row`, and its row */
-} delta_place;
-
-static void
-delta_start(delta_place *at, const codec_column *c, uint32_t group)
-{
-  at->row = group * CODEC_GROUP;
-  at->x = delta_first(c, group);
-  at->patch = c->patches ? patch_from(c, at->row + 1) : 0;
-  at->patched = patched_row(c, at->patch);
-}
-
-/* To the next row, which must be one of the block. */
-static inline void
-delta_step(delta_place *at, const codec_column *c)
-{
-  at->row++;
-  if (at->row % CODEC_GROUP == 0) {
-    delta_start(at, c, at->row / CODEC_GROUP);
-  } else if (at->row == at->patched) {
-    at->x = patch_value(c, at->patch);
-    at->patched = patched_row(c, ++at->patch);
-  } else {
-    at->x += unpack_one(c->packed, at->row, c->width);
-  }
-}
-
-/* Values of so few bits are added up 56 bits at once. */
-enum { SUM_BITS = 56 };
-
-static uint64_t
-sum_of(uint64_t x, unsigned width)
-{
-  if (width == 1) x = (x & UINT64_C(0x5555555555555555)) + (x >> 1 & UINT64_C(0x5555555555555555));
-  if (width <= 2) x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
-  x = (x & UINT64_C(0x0f0f0f0f0f0f0f0f)) + (x >> 4 & UINT64_C(0x0f0f0f0f0f0f0f0f));
-  return x * UINT64_C(0x0101010101010101) >> 56; /* at most 14 * 15 */
-}
-
-/* As many steps at once as one word has, unless a patch or a group lies between or x would reach
- * `to`. */
-static bool
-delta_leap(delta_place *at, const codec_column *c, unsigned n, uint32_t end, uint64_t to)
-{
-  uint32_t last = at->row + n;
-  size_t bit = (size_t)(at->row + 1) * c->width;
-  uint64_t sum;
-
-  if (last >= end || last >= at->patched || last / CODEC_GROUP != at->row / CODEC_GROUP)
-    return false;
-  sum = base_load_u64(c->packed + bit / 8) >> (bit % 8) & ((UINT64_C(1) << SUM_BITS) - 1);
-  sum = sum_of(sum, c->width);
-  if (at->x + sum >= to) return false;
-  at->x += sum;
-  at->row = last;
-  return true;
-}
-
-/* To the first row whose x is >= `to`, or to the last one before `end`. */
-static void
-delta_seek(delta_place *at, const codec_column *c, uint32_t end, uint64_t to)
-{
-  bool narrow = c->width == 1 || c->width == 2 || c->width == 4;
-  unsigned n = narrow ? (unsigned)SUM_BITS / c->width : 8;
-
-  while (at->x < to && at->row + 1 < end) {
-    if (narrow && delta_leap(at, c, n, end, to)) continue;
-    for (unsigned i = 0; i < n && at->x < to && at->row + 1 < end; i++)
-      delta_step(at, c);
-  }
-}
-
-/* The least x whose value is >= v; false: it is more than v, or there is none. */
-static bool
-to_x(uint64_t *x, const codec_column *c, uint64_t v)
-{
-  uint64_t above = v - c->base;
-
-  *x = 0;
-  if (v < c->base) return false;
-  *x = above;
-  if (c->step <= 1) return true;
-  *x = above / c->step;
-  if (*x * c->step == above) return true;
-  ++*x;
-  return false;
-}
-
-/* Without storing a value: half a group has to be added up, on average. */
-static void
-narrow_delta(uint32_t *lo, uint32_t *hi, const codec_column *c, uint64_t v)
-{
-  uint32_t last = (*hi - 1) / CODEC_GROUP, group = *lo / CODEC_GROUP, end = *hi;
-  delta_place at;
-  uint64_t x;
-  bool exact = to_x(&x, c, v);
-
-  while (group < last && delta_first(c, group + 1) < x)
-    group++;
-  delta_start(&at, c, group);
-  while (at.row < *lo)
-    delta_step(&at, c);
-  delta_seek(&at, c, end, x);
-  *lo = at.x < x ? end : at.row;
-  if (*lo == end || at.x != x || !exact) {
-    *hi = *lo;
-    return;
-  }
-  for (group = at.row / CODEC_GROUP; group < last; group++)
-    if (delta_first(c, group + 1) != x) break;
-  if (group > at.row / CODEC_GROUP) delta_start(&at, c, group);
-  while (at.x == x && at.row + 1 < end)
-    delta_step(&at, c);
-  *hi = at.x == x ? end : at.row;
-}
-
-void
-codec_narrow(uint32_t *lo, uint32_t *hi, const codec_view *view, unsigned column, uint64_t v)
-{
-  const codec_column *c = &view->column[column];
-  uint32_t from = *lo, to = *hi, step = 1;
-
-  if (from >= to) return;
-  if (c->form == CODEC_RUNS) {
-    narrow_runs(lo, hi, c, v);
-    return;
-  }
-  if (c->form == CODEC_DELTA) {
-    narrow_delta(lo, hi, c, v);
-    return;
-  }
-  if (c->form == CODEC_CONST) {
-    if (c->base < v) *lo = to;
-    if (c->base > v) *hi = from;
-    return;
-  }
-  while (from < to) {
-    uint32_t mid = (from + to) / 2;
-    if (codec_get(view, column, mid) < v)
-      from = mid + 1;
-    else
-      to = mid;
-  }
-  *lo = to = from;
-  while (to < *hi && codec_get(view, column, to) == v) { /* few rows are equal, mostly */
-    from = to;
-    to += step;
-    step *= 2;
-  }
-  if (to > *hi) to = *hi;
-  if (step > 1) from++;
-  while (from < to) {
-    uint32_t mid = (from + to) / 2;
-    if (codec_get(view, column, mid) == v)
-      from = mid + 1;
-    else
-      to = mid;
-  }
-  *hi = from;
 }

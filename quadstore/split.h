@@ -102,6 +102,10 @@ split_rows(uint64_t *out, const codec_column *c, uint32_t from, uint32_t to)
   enum { TOGETHER = 16 };
   split_class k[TOGETHER];
 
+  if (to - from == 1) {
+    *out = split_row(c, from);
+    return;
+  }
   for (uint32_t i = from; i < to; i += TOGETHER) {
     uint32_t n = to - i < TOGETHER ? to - i : TOGETHER;
     for (uint32_t j = 0; j < n; j++) {

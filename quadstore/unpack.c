@@ -91,15 +91,39 @@ spread(uint64_t *out, uint64_t rows, const uint64_t *values)
     out[__builtin_ctzll(rows)] = *values++;
 }
 
-const unpack_kernels unpack_portable = {
-    .unpack = unpack, .sum = sum, .spread = spread, .split_rows = split_rows};
+static void
+find_steps(unsigned out[2], const uint8_t *in, unsigned width, unsigned from, uint64_t ahead)
+{
+  uint64_t mask = (UINT64_C(1) << width) - 1;
+  uint16_t sums[CODEC_GROUP] = {0};
+  unsigned less = 0, more = 0;
+
+  for (unsigned i = 1, bit = width; i < CODEC_GROUP; i++, bit += width)
+    sums[i] = (uint16_t)(sums[i - 1] + (base_load_u64(in + bit / 8) >> (bit % 8) & mask));
+  out[0] = out[1] = CODEC_GROUP;
+  if (ahead > UINT16_MAX - (uint64_t)sums[from]) return;
+  uint16_t target = (uint16_t)(sums[from] + ahead);
+  for (unsigned i = 0; i < CODEC_GROUP; i++) {
+    less += sums[i] < target;
+    more += sums[i] > target;
+  }
+  out[0] = less;
+  out[1] = CODEC_GROUP - more;
+}
+
+const unpack_kernels unpack_portable = {.unpack = unpack,
+                                        .sum = sum,
+                                        .spread = spread,
+                                        .find_steps = find_steps,
+                                        .split_rows = split_rows};
 
 const unpack_kernels *
 unpack_choose(void)
 {
 #if defined(QUAD_HAVE_AVX512)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("popcnt"))
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") &&
+      __builtin_cpu_supports("popcnt"))
     return &unpack_avx512;
 #endif
   return &unpack_portable;

@@ -7,8 +7,9 @@
 #include "quadstore/codec.h"
 
 enum {
-  UNPACK_REACH = 64, /* bytes behind the last packed value that are read */
-  UNPACK_ROOM = 8    /* values behind the last that may be written or, of `spread`, read */
+  UNPACK_REACH = 64,   /* bytes behind the last packed value that are read */
+  UNPACK_ROOM = 8,     /* values behind the last that may be written or, of `spread`, read */
+  UNPACK_STEP_BITS = 9 /* of differences whose sums over a group stay below 1 << 16 */
 };
 
 typedef struct unpack_kernels {
@@ -20,6 +21,11 @@ typedef struct unpack_kernels {
   void (*sum)(uint64_t values[CODEC_GROUP]);
   /* The values, one after the other, to the places in out[0..64) of the bits set in `rows`. */
   void (*spread)(uint64_t *out, uint64_t rows, const uint64_t *values);
+  /* Differences of `width` bits, 0..UNPACK_STEP_BITS, to the rows of a group (that of the first is
+   * left out): how many rows come to less than `ahead` more than row `from` has, and how many to no
+   * more than that. */
+  void (*find_steps)(unsigned out[2], const uint8_t *in, unsigned width, unsigned from,
+                     uint64_t ahead);
   /* Rows [from, to) of a SPLIT column. */
   void (*split_rows)(uint64_t *out, const codec_column *c, uint32_t from, uint32_t to);
 } unpack_kernels;

@@ -267,6 +267,12 @@ test_codec__kernels_agree(void **unused)
     plain->spread(a, rows, words);
     fast->spread(b, rows, words);
     assert_memory_equal(a, b, sizeof a);
+    unsigned x[2], y[2], from = (unsigned)(draw() % CODEC_GROUP);
+    uint64_t ahead = draw() >> (draw() % 16 ? 48 + draw() % 16 : 0);
+    width %= UNPACK_STEP_BITS + 1;
+    plain->find_steps(x, in, width, from, ahead);
+    fast->find_steps(y, in, width, from, ahead);
+    assert_memory_equal(x, y, sizeof x);
   }
 }
 
