@@ -172,6 +172,10 @@ grow(base_quota *self, uint64_t bytes, quoin_error *err)
     return QUOIN_OK;
   }
   if ((st = pool_count(&all, p, err))) return st;
+  /* what was given back is free as soon as it is emptied */
+  if ((all > budget || bytes > budget - all) && pool_wait_emptied(p) &&
+      (st = pool_count(&all, p, err)))
+    return st;
   if (all <= budget && bytes <= budget - all) {
     atomic_fetch_add(&p->bytes, bytes); /* about to be there */
     return QUOIN_OK;

@@ -8,6 +8,7 @@
 
 #include "pool/pool.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define POOL_FILE "pool.json"
@@ -37,7 +38,7 @@ struct pool_store {
   bool busy; /* being opened or closed, by a thread without the lock */
   quad_store *quads;
   atomic_uint exempt; /* growth is not judged */
-  pool_store *next;   /* in pool->stores or pool->idle */
+  pool_store *next;   /* in one of the pool's lists */
 };
 
 struct pool {
@@ -51,12 +52,17 @@ struct pool {
 
   base_mutex change;
   base_mutex table;
-  base_cond moved;    /* a store was opened, closed or came back */
+  base_cond moved;    /* a store was opened, closed, came back or was emptied */
   unsigned refs;      /* holders, and stores handed out */
   pool_state state;   /* as last read or written */
   pool_store *stores; /* that somebody holds, or that are busy */
-  pool_store *idle;   /* lent ones that came back */
+  pool_store *used;   /* lent ones that came back; busy: being emptied */
+  pool_store *idle;   /* lent ones that are empty */
   unsigned lent;      /* handed out or about to be */
+  unsigned back;      /* in `used` and `idle` */
+  pthread_t cleaner;  /* empties what is used */
+  bool cleaning;      /* there is that thread */
+  bool stopping;      /* it is to end */
   uint64_t next;      /* number of the next directory, at least */
 
   base_mutex counting;        /* of bytes; the last in the order */
@@ -103,6 +109,23 @@ void pool_dir_name(char out[64], uint64_t id);
 char *pool_dir_path(const pool *p, uint64_t id);
 /* A number that no directory has. While changing. */
 uint64_t pool_new_id(pool *p);
+
+/* ---- stores.c -------------------------------------------------------------------------------- */
+
+pool_store *pool_store_new(pool *p, uint64_t id, bool lent, quoin_error *err);
+/* Lists, under the table's lock. */
+void pool_store_push(pool_store **list, pool_store *s);
+void pool_store_take_out(pool_store **list, pool_store *s);
+/* Without the lock: open `s`, which is in p->stores and busy. When that fails it is gone. */
+quoin_status pool_store_open(pool_store *s, bool create, quoin_error *err);
+
+/* ---- lend.c ---------------------------------------------------------------------------------- */
+
+/* The last holder of a lent store has let it go. */
+void pool_take_back(pool_store *s);
+/* Wait, though not for long, until what came back is emptied; false: there was nothing. */
+bool pool_wait_emptied(pool *p);
+void pool_stop_cleaner(pool *p);
 
 /* ---- sweep.c --------------------------------------------------------------------------------- */
 

@@ -277,11 +277,12 @@ static void
 drop_idle(pool *p)
 {
   base_file lock;
-  bool changing = p->idle && !pool_change_begin(&lock, p, NULL);
-  while (p->idle) {
-    pool_store *s = p->idle;
+  bool changing = (p->idle || p->used) && !pool_change_begin(&lock, p, NULL);
+  while (p->idle || p->used) {
+    pool_store **list = p->idle ? &p->idle : &p->used, *s = *list;
     uint64_t id = s->id;
-    p->idle = s->next;
+    *list = s->next;
+    atomic_fetch_add(&s->exempt, 1);
     (void)quad_store_close(s->quads, NULL);
     base_release(p->mem, s, 1, sizeof *s);
     if (changing) (void)pool_sweep_one(p, id, NULL); /* else by the next sweep */
@@ -309,6 +310,7 @@ pool_close(pool *p)
   base_mutex_unlock(&p->table);
   if (!last) return;
   assert(!p->stores);
+  pool_stop_cleaner(p);
   drop_idle(p);
   if (p->options.temporary) remove_self(p);
   destroy(p, 4);

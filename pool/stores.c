@@ -1,4 +1,4 @@
-/* pool/stores.c - handing out stores, by name or lent, and taking them back. */
+/* pool/stores.c - handing out stores by name, and taking them back. */
 #include "pool/parts.h"
 #include "vector/vector.h"
 
@@ -6,8 +6,8 @@
 
 #include "base/poison.h"
 
-static pool_store *
-new_store(pool *p, uint64_t id, bool lent, quoin_error *err)
+pool_store *
+pool_store_new(pool *p, uint64_t id, bool lent, quoin_error *err)
 {
   pool_store *s = base_new_zero(p->mem, 1, sizeof *s);
   if (!s) {
@@ -26,15 +26,15 @@ new_store(pool *p, uint64_t id, bool lent, quoin_error *err)
 
 /* ---- under the table's lock ------------------------------------------------------------------ */
 
-static void
-push(pool_store **list, pool_store *s)
+void
+pool_store_push(pool_store **list, pool_store *s)
 {
   s->next = *list;
   *list = s;
 }
 
-static void
-take_out(pool_store **list, pool_store *s)
+void
+pool_store_take_out(pool_store **list, pool_store *s)
 {
   while (*list != s)
     list = &(*list)->next;
@@ -67,9 +67,8 @@ resolve(uint64_t *id, const pool *p, const char *name, quoin_error *err)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* Without the lock: open `s`, which is in p->stores and busy. When that fails it is gone. */
-static quoin_status
-open_store(pool_store *s, bool create, quoin_error *err)
+quoin_status
+pool_store_open(pool_store *s, bool create, quoin_error *err)
 {
   pool *p = s->pool;
   quad_store_options options = p->options.store;
@@ -92,7 +91,7 @@ open_store(pool_store *s, bool create, quoin_error *err)
   base_mutex_lock(&p->table);
   s->quads = quads;
   s->busy = false;
-  if (st) take_out(&p->stores, s);
+  if (st) pool_store_take_out(&p->stores, s);
   base_cond_broadcast(&p->moved);
   base_mutex_unlock(&p->table);
   if (st) base_release(p->mem, s, 1, sizeof *s);
@@ -115,8 +114,8 @@ find_or_add(pool_store **out, uint64_t *id, pool *p, const char *name, quoin_err
     }
     if (s) {
       s->refs++;
-    } else if ((s = new_store(p, *id, false, err))) {
-      push(&p->stores, s);
+    } else if ((s = pool_store_new(p, *id, false, err))) {
+      pool_store_push(&p->stores, s);
       p->refs++; /* the store's */
     } else {
       st = QUOIN_ERR_NOMEM;
@@ -150,90 +149,11 @@ pool_acquire(pool_store **out, pool *p, const char *name, quoin_error *err)
   for (;;) {
     if ((st = pool_refresh(p, err))) return st;
     if ((st = find_or_add(&s, &id, p, name, err))) return st;
-    if (!s->busy || !(st = open_store(s, false, err))) break;
+    if (!s->busy || !(st = pool_store_open(s, false, err))) break;
     bool again = moved_on(p, name, id);
     pool_close(p);
     if (!again) return st;
     base_error_clear(err);
-  }
-  *out = s;
-  return QUOIN_OK;
-}
-
-/* ---- lending --------------------------------------------------------------------------------- */
-
-static quoin_status
-wait_for_one(pool *p, uint64_t wait_ms, base_cancel *cancel, quoin_error *err)
-{
-  enum { SLICE_NS = 20 * 1000 * 1000 };
-  uint64_t until = base_clock_ns() + wait_ms * 1000000;
-  quoin_status st = QUOIN_OK;
-  if (wait_ms > UINT64_MAX / 2000000) until = UINT64_MAX;
-  while (p->lent >= p->options.lent_most && !st) {
-    uint64_t now = base_clock_ns();
-    if (now >= until)
-      return base_fail(err, QUOIN_ERR_LIMIT, "all %u stores that the pool lends are lent",
-                       p->options.lent_most);
-    (void)base_cond_wait_until(&p->moved, &p->table,
-                               until - now < SLICE_NS ? until : now + SLICE_NS);
-    if (cancel) cancel->calls = 0; /* look at the clock each time */
-    st = base_cancel_check(cancel, err);
-  }
-  return st;
-}
-
-/* A new one: what it is in no name says, and its own lock keeps it. */
-static quoin_status
-make_lent(pool_store **out, pool *p, quoin_error *err)
-{
-  base_file lock;
-  pool_store *s;
-  uint64_t id;
-  quoin_status st = pool_change_begin(&lock, p, err);
-  if (st) return st;
-  id = pool_new_id(p);
-  if ((s = new_store(p, id, true, err))) {
-    base_mutex_lock(&p->table);
-    push(&p->stores, s);
-    base_mutex_unlock(&p->table);
-    st = open_store(s, true, err);
-    if (st) (void)pool_sweep_one(p, id, NULL);
-  } else {
-    st = QUOIN_ERR_NOMEM;
-  }
-  pool_change_end(&lock, p);
-  if (!st) *out = s;
-  return st;
-}
-
-quoin_status
-pool_lend(pool_store **out, pool *p, uint64_t wait_ms, base_cancel *cancel, quoin_error *err)
-{
-  pool_store *s;
-  quoin_status st;
-  *out = NULL;
-  if (p->options.mode == POOL_READ_ONLY)
-    return base_fail(err, QUOIN_ERR_READ_ONLY, "the pool was opened for reading only");
-  base_mutex_lock(&p->table);
-  if ((st = wait_for_one(p, wait_ms, cancel, err))) {
-    base_mutex_unlock(&p->table);
-    return st;
-  }
-  p->lent++;
-  p->refs++;
-  if ((s = p->idle)) {
-    take_out(&p->idle, s);
-    s->refs = 1;
-    push(&p->stores, s);
-  }
-  base_mutex_unlock(&p->table);
-  if (!s && (st = make_lent(&s, p, err))) {
-    base_mutex_lock(&p->table);
-    p->lent--;
-    base_cond_broadcast(&p->moved);
-    base_mutex_unlock(&p->table);
-    pool_close(p);
-    return st;
   }
   *out = s;
   return QUOIN_OK;
@@ -264,8 +184,7 @@ close_store(pool_store *s, quoin_error *err)
   base_mutex_lock(&p->table);
   for (size_t i = 0; i < p->state.n && !named; i++)
     named = p->state.names[i].id == s->id;
-  if (s->lent) p->lent--;
-  take_out(&p->stores, s);
+  pool_store_take_out(&p->stores, s);
   base_cond_broadcast(&p->moved);
   base_mutex_unlock(&p->table);
   if (!named && p->options.mode != POOL_READ_ONLY && !pool_change_begin(&lock, p, NULL)) {
@@ -274,25 +193,6 @@ close_store(pool_store *s, quoin_error *err)
   }
   base_release(p->mem, s, 1, sizeof *s);
   return st;
-}
-
-/* Empty it for the next one. */
-static quoin_status
-take_back(pool_store *s)
-{
-  pool *p = s->pool;
-  atomic_fetch_add(&s->exempt, 1);
-  quoin_status st = quad_store_clear(s->quads, NULL);
-  atomic_fetch_sub(&s->exempt, 1);
-  if (st) return st;
-  base_mutex_lock(&p->table);
-  s->busy = false;
-  take_out(&p->stores, s);
-  push(&p->idle, s);
-  p->lent--;
-  base_cond_broadcast(&p->moved);
-  base_mutex_unlock(&p->table);
-  return QUOIN_OK;
 }
 
 quoin_status
@@ -305,10 +205,13 @@ pool_store_release(pool_store *store, quoin_error *err)
   p = store->pool;
   base_mutex_lock(&p->table);
   last = --store->refs == 0;
-  if (last) store->busy = true;
+  if (last) store->busy = !store->lent;
   base_mutex_unlock(&p->table);
   if (!last) return QUOIN_OK;
-  if (!store->lent || take_back(store)) st = close_store(store, err);
+  if (store->lent)
+    pool_take_back(store);
+  else
+    st = close_store(store, err);
   pool_close(p);
   return st;
 }

@@ -69,6 +69,8 @@ in_use(pool *p, uint64_t id)
     used = s->id == id;
   for (const pool_store *s = p->idle; s && !used; s = s->next)
     used = s->id == id;
+  for (const pool_store *s = p->used; s && !used; s = s->next)
+    used = s->id == id;
   base_mutex_unlock(&p->table);
   return used;
 }

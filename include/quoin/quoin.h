@@ -372,7 +372,8 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_budget(quoin_pool *pool, uint6
  * quoin_close(). Errors: NOT_FOUND, BUSY (another process writes to it), as quoin_open(). */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_store(quoin_store **out, quoin_pool *pool,
                                                         const char *name, quoin_error *err);
-/** An empty store without a name. quoin_close() gives it back, emptied for the next one. Waits up
+/** An empty store without a name. quoin_close() gives it back, in a time that does not depend on
+ * what it holds; a thread of the pool empties it for the next one. Waits up
  * to `wait_ms` for one when as many as the pool lends are out; then LIMIT.
  * @param cancel  May be NULL. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_rent(quoin_store **out, quoin_pool *pool,

@@ -21,6 +21,14 @@ static struct {
   atomic_bool struck;
 } at;
 
+static _Thread_local unsigned long by_thread;
+
+unsigned long
+calls_of_thread(void)
+{
+  return by_thread;
+}
+
 void
 calls_begin(unsigned long chosen, calls_mode mode)
 {
@@ -42,6 +50,7 @@ calls_end(bool *struck)
 static int
 enter(bool grows)
 {
+  by_thread++;
   if (atomic_fetch_add(&at.calls, 1) + 1 != at.chosen) return 0;
   atomic_store(&at.struck, true);
   switch (at.mode) {

@@ -12,4 +12,7 @@ void calls_begin(unsigned long chosen, calls_mode mode);
 /* Stop; how many there were. *struck (may be NULL): the chosen one came. */
 unsigned long calls_end(bool *struck);
 
+/* How many this thread has made, ever. */
+unsigned long calls_of_thread(void);
+
 #endif /* QUOIN_TESTS_CRASH_POOL_CALLS_H */

@@ -406,15 +406,129 @@ test_backup__each_call_fails(void **state)
   }
 }
 
+/* ---- giving back ----------------------------------------------------------------------------- */
+
+/* One that is lent, with so many quads in files. */
+static pool_store *
+lend_filled(pool *p, unsigned quads)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quad_bulk *bulk;
+  pool_store *s;
+  assert_ok(pool_lend(&s, p, 0, NULL, &err));
+  assert_int_equal(quads_in(pool_store_quads(s)), 0);
+  if (!quads) return s;
+  assert_ok(quad_bulk_begin(&bulk, pool_store_quads(s), 0, 1, &err));
+  for (unsigned i = 0; i < quads; i++) {
+    const quad q = {
+        {atom_inline_integer(i / 7), atom_inline_integer(i % 7), atom_inline_integer(i), {0}}};
+    assert_ok(quad_bulk_add(bulk, &q, 1, &err));
+  }
+  assert_ok(quad_bulk_finish(NULL, bulk, NULL, &err));
+  change_numbers(pool_store_quads(s), 0, 100, false); /* terms, and a log */
+  return s;
+}
+
+static uint64_t
+cpu_ns(void)
+{
+  struct timespec t;
+  assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+  return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* What a store holds does not show in giving it back: no call on the disk at all. The next one
+ * finds it empty, and there are never more than may be lent. */
+static void
+promise_m7_what_comes_back_costs_the_same_whatever_it_holds(void **state)
+{
+  enum { LENT = 2 };
+  const char *wanted = getenv("QUOIN_QUADS");
+  const unsigned large = wanted ? (unsigned)strtoul(wanted, NULL, 10) : 100000;
+  quoin_error err = QUOIN_ERROR_INIT;
+  pool_options options = {.mode = POOL_CREATE, .lent_most = LENT};
+  support_dir d;
+  pool *p;
+  (void)state;
+
+  support_dir_make(&d);
+  assert_ok(pool_open(&p, d.path, &options, MEM, &err));
+  for (unsigned i = 0; i < 4; i++) {
+    pool_store *s = lend_filled(p, i % 2 ? large : 0), *other = lend_filled(p, i % 2 ? 0 : 10);
+    uint64_t begun = cpu_ns();
+    unsigned long calls = calls_of_thread();
+    assert_ok(pool_store_release(s, &err));
+    assert_int_equal(calls_of_thread(), calls);
+    print_message("%u quads: %llu ns of processor time\n", i % 2 ? large : 0,
+                  (unsigned long long)(cpu_ns() - begun));
+    assert_ok(pool_store_release(other, &err));
+    assert_true(pool_dirs(d.path) <= LENT);
+  }
+  pool_close(p);
+  assert_int_equal(pool_dirs(d.path), 0);
+  pool_dir_drop(&d);
+}
+
+/* What was given back is free for others, though it is emptied a moment later. */
+static void
+test_pool__what_comes_back_makes_room(void **state)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  pool_options options = {.mode = POOL_CREATE, .lent_most = 4, .budget = 8 << 20};
+  support_dir d;
+  pool *p;
+  (void)state;
+
+  support_dir_make(&d);
+  assert_ok(pool_open(&p, d.path, &options, MEM, &err));
+  for (unsigned i = 0; i < 6; i++) /* two of them at once would be too much */
+    assert_ok(pool_store_release(lend_filled(p, 40000), &err));
+  pool_close(p);
+  pool_dir_drop(&d);
+}
+
+/* Killed while it is emptied: nothing is left. */
+static void
+test_pool__killed_with_what_came_back(void **state)
+{
+  support_dir d;
+  (void)state;
+
+  support_dir_make(&d);
+  for (unsigned i = 0; i < 6; i++) {
+    quoin_error err = QUOIN_ERROR_INIT;
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+      pool *p = pool_at(&d, POOL_CREATE);
+      if (pool_store_release(lend_filled(p, 5000), &err)) _exit(1);
+      base_pause_ns(i * 400000);
+      (void)kill(getpid(), SIGKILL);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    pool *p = pool_at(&d, POOL_READ_WRITE);
+    assert_int_equal(pool_dirs(d.path), 0);
+    pool_close(p);
+  }
+  pool_dir_drop(&d);
+}
+
 int
 main(void)
 {
+  const char *only = getenv("QUOIN_CRASH_ONLY"); /* a pattern of names */
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(promise_m7_killed_at_each_call_the_pool_opens),
       cmocka_unit_test(test_pool__each_call_fails),
       cmocka_unit_test(test_pool__no_space_at_each_call),
       cmocka_unit_test(test_backup__killed_at_each_call),
       cmocka_unit_test(test_backup__each_call_fails),
+      cmocka_unit_test(promise_m7_what_comes_back_costs_the_same_whatever_it_holds),
+      cmocka_unit_test(test_pool__what_comes_back_makes_room),
+      cmocka_unit_test(test_pool__killed_with_what_came_back),
   };
+  if (only) cmocka_set_test_filter(only);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
