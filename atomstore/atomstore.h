@@ -313,8 +313,8 @@ quoin_status atom_read(rdf_term *out, const atom_store *store, atom_id id, base_
 /* Ask the processor for what atom_read(id) will touch. */
 void atom_prefetch(const atom_store *store, atom_id id);
 
-/* The floats of an ATOM_VECTOR, borrowed: aligned to 64 bytes, valid while pinned. CORRUPT. Cost:
- * offset, record, and the row, which is verified. Any thread with a pin. */
+/* The floats of an ATOM_VECTOR, borrowed: aligned to 64 bytes, valid while pinned. CORRUPT. The
+ * first reading verifies the row, later ones cost one load. Any thread with a pin. */
 quoin_status atom_vector(const float **out, uint32_t *dimension, const atom_store *store,
                          atom_id id, quoin_error *err);
 /* Ask the processor for the floats that atom_vector(id) will touch; what is wrong is passed over.

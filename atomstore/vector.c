@@ -1,7 +1,82 @@
-/* atomstore/vector.c - the rows of vectors: one mapped file for all dimensions. */
+/* atomstore/vector.c - the rows of vectors: one mapped file for all dimensions.
+ *
+ * A row is compared with the check bits of its term when it is first read; where it lies is then
+ * kept, so that a search finds the floats of a vector by one load from memory that lies in the
+ * order of the numbers (docs/adrs/0038-exact-search.md). */
 #include "atomstore/vector.h"
 
 #include "base/poison.h"
+
+/* ---- rows that have been verified --------------------------------------------------------------
+ *
+ * Place << 16 | dimension by the number of the term; 0: not yet. In parts, made when one of their
+ * vectors is read; a heap gives them as pages that are touched where vectors are. */
+
+enum { ROWS_PART = 1 << 16, ROWS_PARTS = 1 << 16 };
+
+typedef _Atomic(uint64_t) known_row;
+
+struct atom_rows {
+  _Atomic(known_row *) part[ROWS_PARTS];
+};
+
+/* Acquire, here and below: pairs with the release in row_note(). */
+static known_row *
+row_known_at(const atom_store *store, uint64_t number)
+{
+  if (number / ROWS_PART >= ROWS_PARTS) return NULL;
+  atom_rows *rows =
+      atomic_load_explicit(&((atom_store *)(uintptr_t)store)->rows, memory_order_acquire);
+  known_row *part =
+      rows ? atomic_load_explicit(&rows->part[number / ROWS_PART], memory_order_acquire) : NULL;
+  return part ? part + number % ROWS_PART : NULL;
+}
+
+static inline uint64_t
+row_known(const atom_store *store, uint64_t number)
+{
+  known_row *at = row_known_at(store, number);
+  return at ? atomic_load_explicit(at, memory_order_relaxed) : 0;
+}
+
+/* Without memory the row is verified again the next time. */
+static void
+row_note(const atom_store *store, uint64_t number, const atom_record *rec)
+{
+  atom_store *s = (atom_store *)(uintptr_t)store;
+  atom_rows *rows = atomic_load_explicit(&s->rows, memory_order_acquire), *no_rows = NULL;
+  if (number > s->file_terms || number / ROWS_PART >= ROWS_PARTS || rec->place >> 48) return;
+  if (!rows) {
+    if (!(rows = base_new_zero(s->mem, 1, sizeof(*rows)))) return;
+    if (!atomic_compare_exchange_strong(&s->rows, &no_rows, rows)) {
+      base_release(s->mem, rows, 1, sizeof(*rows));
+      rows = no_rows;
+    }
+  }
+  _Atomic(known_row *) *slot = &rows->part[number / ROWS_PART];
+  known_row *part = atomic_load_explicit(slot, memory_order_acquire), *no_part = NULL;
+  if (!part) {
+    if (!(part = base_new_zero(s->mem, ROWS_PART, sizeof(*part)))) return;
+    if (!atomic_compare_exchange_strong(slot, &no_part, part)) {
+      base_release(s->mem, part, ROWS_PART, sizeof(*part));
+      part = no_part;
+    }
+  }
+  atomic_store_explicit(part + number % ROWS_PART, rec->place << 16 | rec->link,
+                        memory_order_relaxed);
+}
+
+void
+atom_rows_free(atom_store *store)
+{
+  atom_rows *rows = atomic_load(&store->rows);
+  for (size_t i = 0; rows && i < ROWS_PARTS; i++)
+    base_release(store->mem, atomic_load(&rows->part[i]), ROWS_PART, sizeof(known_row));
+  base_release(store->mem, rows, 1, sizeof(*rows));
+}
+
+/* ---- rows and records --------------------------------------------------------------------------
+ */
 
 quoin_status
 rdf_vector_of(const rdf_term **term, rdf_term *vector, base_arena *arena, quoin_error *err)
@@ -55,6 +130,11 @@ atom_row_value(atom_record *rec, const atom_store *store, uint64_t number, quoin
 void
 atom_rows_rollback(atom_store *store, uint64_t terms, uint64_t now)
 {
+  for (uint64_t n = terms + 1; n <= now;) {
+    known_row *at = row_known_at(store, n);
+    if (at) atomic_store_explicit(at, 0, memory_order_relaxed);
+    n = at ? n + 1 : (n / ROWS_PART + 1) * ROWS_PART;
+  }
   for (uint64_t n = terms + 1; n <= now; n++) {
     atom_record rec;
     uint16_t check;
@@ -75,6 +155,13 @@ atom_vector(const float **out, uint32_t *dimension, const atom_store *store, ato
   *dimension = 0;
   assert(atom_id_kind(id) == ATOM_VECTOR);
   atom_assert_reader(store, "atom_vector");
+  uint64_t known = row_known(store, number);
+  if (known) {
+    *out = (const float *)(const void *)base_map_at(&store->vectors_map,
+                                                    (size_t)(known >> 16) * ATOM_ROW);
+    *dimension = (uint32_t)(known & 0xFFFF);
+    return QUOIN_OK;
+  }
   if (number > atom_store_terms(store))
     return base_fail(err, QUOIN_ERR_CORRUPT, "no term has the id %016llx",
                      (unsigned long long)id.bits);
@@ -86,6 +173,7 @@ atom_vector(const float **out, uint32_t *dimension, const atom_store *store, ato
   atom_key_hash(&key);
   if (!base_sum_matches(check, key.hash >> 48))
     return atom_corrupt_record(store, number, "the vector does not match its check bits", err);
+  row_note(store, number, &rec);
   *out = (const float *)(const void *)rec.value.ptr;
   *dimension = (uint32_t)rec.link;
   return QUOIN_OK;
@@ -96,8 +184,12 @@ atom_vector_ask(const atom_store *store, atom_id id)
 {
   atom_record rec;
   uint16_t check;
-  uint64_t number = atom_id_payload(id);
-  if (number > atom_store_terms(store) || atom_record_at(&rec, &check, store, number, NULL)) return;
+  uint64_t number = atom_id_payload(id), known = row_known(store, number);
+  if (known)
+    rec.value = (quoin_span){base_map_at(&store->vectors_map, (size_t)(known >> 16) * ATOM_ROW),
+                             (size_t)(known & 0xFFFF) * sizeof(float)};
+  else if (number > atom_store_terms(store) || atom_record_at(&rec, &check, store, number, NULL))
+    return;
   for (size_t at = 0; at < rec.value.len; at += 64)
     __builtin_prefetch(rec.value.ptr + at, 0, 2);
 }
