@@ -71,23 +71,48 @@ static double
 unit_factor(vec_metric metric, const float *vector, uint32_t dims)
 {
   if (metric != VEC_COSINE) return 1.0;
-  double sum = 0;
-  for (uint32_t i = 0; i < dims; i++)
-    sum += (double)vector[i] * (double)vector[i];
+  double sum = vec_kernels_best()->exact_dot(vector, vector, dims);
   return sum > 0 ? 1.0 / sqrt(sum) : 1.0;
+}
+
+/* In lanes, so that one comparison does not wait for the one before. */
+static float
+largest_of(const float *vector, uint32_t dims)
+{
+  enum { LANES = 16 };
+  float lane[LANES] = {0}, largest = 0;
+  uint32_t i = 0;
+  for (; i + LANES <= dims; i += LANES)
+    for (uint32_t j = 0; j < LANES; j++) {
+      float size = fabsf(vector[i + j]);
+      lane[j] = size > lane[j] ? size : lane[j];
+    }
+  for (; i < dims; i++)
+    lane[i % LANES] = fabsf(vector[i]) > lane[i % LANES] ? fabsf(vector[i]) : lane[i % LANES];
+  for (uint32_t j = 0; j < LANES; j++)
+    largest = lane[j] > largest ? lane[j] : largest;
+  return largest;
+}
+
+/* The nearest integer, ties to even, of a number that is small: the lowest bits of the sum. */
+static inline int32_t
+nearest(double value)
+{
+  double sum = value + 0x1.8p52;
+  uint64_t bits;
+  memcpy(&bits, &sum, 8);
+  return (int32_t)(uint32_t)bits;
 }
 
 static void
 encode_i8(uint8_t *out, float scale_norm[2], double factor, const float *vector, uint32_t dims)
 {
-  float largest = 0;
-  for (uint32_t i = 0; i < dims; i++)
-    if (fabsf(vector[i]) > largest) largest = fabsf(vector[i]);
+  float largest = largest_of(vector, dims);
   /* of the largest double a quotient stays finite; of a denormal one too */
   double up = largest > 0 ? 127.0 / (double)largest : 0;
-  int64_t squares = 0;
+  int32_t squares = 0; /* 127 * 127 * VEC_DIMS_MAX is below 2^31 */
   for (uint32_t i = 0; i < dims; i++) {
-    int code = (int)lrint((double)vector[i] * up);
+    int32_t code = nearest((double)vector[i] * up);
     squares += code * code;
     out[i] = (uint8_t)(code + 128);
   }
