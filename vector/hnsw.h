@@ -130,6 +130,11 @@ uint32_t hnsw_count(const hnsw *graph);
 uint32_t hnsw_slots(const hnsw *graph);
 /* Slot of the live node of `row`, or HNSW_NONE. Beside a writer: as of some moment of the call. */
 quoin_status hnsw_find(uint32_t *slot, const hnsw *graph, uint32_t row, quoin_error *err);
+/* The slot of the node of `row`, live or not, for its code: verified, and there as long as the
+ * caller is between hnsw_enter and hnsw_leave. HNSW_NONE: no node. */
+quoin_status hnsw_code_slot(uint32_t *slot, const hnsw *graph, uint32_t row, quoin_error *err);
+/* The codes by slot (base and stride). */
+vec_rows hnsw_codes(const hnsw *graph);
 /* Key and row of a slot; *live false for a deleted or unused one. */
 quoin_status hnsw_node(uint64_t *key, uint32_t *row, bool *live, const hnsw *graph, uint32_t slot,
                        quoin_error *err);

@@ -275,3 +275,19 @@ hnsw_find(uint32_t *out, const hnsw *g, uint32_t row, quoin_error *err)
   if (!st && *out != HNSW_NONE && !(hnsw_flags(g, *out) & NODE_LIVE)) *out = HNSW_NONE;
   return st;
 }
+
+quoin_status
+hnsw_code_slot(uint32_t *out, const hnsw *g, uint32_t row, quoin_error *err)
+{
+  quoin_status st = hnsw_slot_of(out, g, row, err);
+  /* A node that is being filled has no flags yet. */
+  if (!st && *out != HNSW_NONE && !(hnsw_flags(g, *out) & (NODE_LIVE | NODE_DELETED)))
+    *out = HNSW_NONE;
+  return st;
+}
+
+vec_rows
+hnsw_codes(const hnsw *g)
+{
+  return (vec_rows){.base = g->pages.regions[REGION_RECORDS].data.base, .stride = g->record_bytes};
+}

@@ -1,10 +1,11 @@
 /* vector/kernel.h - distances between vectors, by the best instructions of the processor.
  *
- * Two families. *Walk* kernels order the search: float results over stored codes, one query against
- * many rows with prefetch; i8 and b1 give the same bits on every kernel (integer sums), f32 and f16
- * differ in the last places. *Exact* kernels give what leaves the engine: sums in double over 16
- * fixed lanes (lane i takes the elements i, i+16, ...) folded by a fixed tree (i += i+8, i+4, i+2,
- * i+1), each product rounded before it is added: the same bits on every kernel and machine.
+ * Three families. *Scan* kernels tell which rows need an exact distance at all. *Walk* kernels
+ * order the search: float results over stored codes, one query against many rows with prefetch; i8
+ * and b1 give the same bits on every kernel (integer sums), f32 and f16 differ in the last places.
+ * *Exact* kernels give what leaves the engine: sums in double over 16 fixed lanes (lane i takes the
+ * elements i, i+16, ...) folded by a fixed tree (i += i+8, i+4, i+2, i+1), each product rounded
+ * before it is added: the same bits on every kernel and machine.
  *
  * The table of a processor is constant; vec_kernels_best() chooses it from what the processor says,
  * and whoever needs it keeps the pointer. Any thread. */
@@ -50,6 +51,13 @@ vec_row_ask(const char *row, size_t bytes)
  * distance. B1: number of differing bits, for both. */
 typedef void vec_walk(float *out, const vec_query *query, const vec_rows *rows);
 
+/* Scan kernels, for bounds of exact distances (vector/bound.h): sums of floats over whole vectors
+ * at rows[i]. dot: out[2 * i] = query . row and out[2 * i + 1] = row . row. l2: out[i] = the sum of
+ * (query - row)^2. Each within (dims + 4) * 2^-24 of the sum of its terms' magnitudes, whatever the
+ * order of the additions. */
+typedef void vec_scan(float *out, const float *query, const float *const *rows, size_t n,
+                      size_t dims);
+
 /* Sum over double lanes of a[i] * b[i], or of (a[i] - b[i])^2. */
 typedef double vec_sum(const float *a, const float *b, size_t dims);
 /* sums[0] = a.b and sums[1] = b.b in one pass over b. */
@@ -59,6 +67,7 @@ typedef struct vec_kernels {
   const char *name;
   vec_walk *dot[VEC_CODES];
   vec_walk *l2[VEC_CODES];
+  vec_scan *scan_dot, *scan_l2;
   vec_sum *exact_dot, *exact_l2;
   vec_sum2 *exact_dot2;
 } vec_kernels;

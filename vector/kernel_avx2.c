@@ -70,6 +70,29 @@ ROW_SUM(l2_f32, float, _mm256_loadu_ps, tail_f32, square)
 ROW_SUM(dot_f16, uint16_t, load_half, tail_half, _mm256_fmadd_ps)
 ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square)
 
+/* Both sums in one pass over the row. */
+static inline void
+dot2_f32(float sums[2], const float *query, const float *row, size_t dims)
+{
+  __m256 d0 = _mm256_setzero_ps(), d1 = d0, n0 = d0, n1 = d0;
+  size_t i = 0;
+  for (; i + 16 <= dims; i += 16) {
+    __m256 r0 = _mm256_loadu_ps(row + i), r1 = _mm256_loadu_ps(row + i + 8);
+    d0 = _mm256_fmadd_ps(_mm256_loadu_ps(query + i), r0, d0);
+    d1 = _mm256_fmadd_ps(_mm256_loadu_ps(query + i + 8), r1, d1);
+    n0 = _mm256_fmadd_ps(r0, r0, n0);
+    n1 = _mm256_fmadd_ps(r1, r1, n1);
+  }
+  for (; i < dims; i += 8) {
+    size_t n = dims - i < 8 ? dims - i : 8;
+    __m256 r0 = tail_f32(row + i, n);
+    d0 = _mm256_fmadd_ps(tail_f32(query + i, n), r0, d0);
+    n0 = _mm256_fmadd_ps(r0, r0, n0);
+  }
+  sums[0] = fold(d0, d1, _mm256_setzero_ps(), _mm256_setzero_ps());
+  sums[1] = fold(n0, n1, _mm256_setzero_ps(), _mm256_setzero_ps());
+}
+
 static inline __m256i
 products(__m128i q, __m128i r, __m256i sum)
 {

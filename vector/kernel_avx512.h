@@ -65,6 +65,29 @@ ROW_SUM(l2_f32, float, _mm512_loadu_ps, tail_f32, square)
 ROW_SUM(dot_f16, uint16_t, load_half, tail_half, _mm512_fmadd_ps)
 ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square)
 
+/* Both sums in one pass over the row. */
+static inline void
+dot2_f32(float sums[2], const float *query, const float *row, size_t dims)
+{
+  __m512 d0 = _mm512_setzero_ps(), d1 = d0, n0 = d0, n1 = d0;
+  size_t i = 0;
+  for (; i + 32 <= dims; i += 32) {
+    __m512 r0 = _mm512_loadu_ps(row + i), r1 = _mm512_loadu_ps(row + i + 16);
+    d0 = _mm512_fmadd_ps(_mm512_loadu_ps(query + i), r0, d0);
+    d1 = _mm512_fmadd_ps(_mm512_loadu_ps(query + i + 16), r1, d1);
+    n0 = _mm512_fmadd_ps(r0, r0, n0);
+    n1 = _mm512_fmadd_ps(r1, r1, n1);
+  }
+  for (; i < dims; i += 16) {
+    size_t n = dims - i < 16 ? dims - i : 16;
+    __m512 r0 = tail_f32(row + i, n);
+    d0 = _mm512_fmadd_ps(tail_f32(query + i, n), r0, d0);
+    n0 = _mm512_fmadd_ps(r0, r0, n0);
+  }
+  sums[0] = _mm512_reduce_add_ps(_mm512_add_ps(d0, d1));
+  sums[1] = _mm512_reduce_add_ps(_mm512_add_ps(n0, n1));
+}
+
 /* sum + the products of 64 signed and 64 unsigned bytes, by fours. */
 static inline __m512i
 products(__m512i q, __m512i r, __m512i sum)

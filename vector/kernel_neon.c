@@ -65,6 +65,29 @@ ROW_SUM(l2_f32, float, vld1q_f32, tail_f32, square)
 ROW_SUM(dot_f16, uint16_t, load_half, tail_half, product)
 ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square)
 
+/* Both sums in one pass over the row. */
+static inline void
+dot2_f32(float sums[2], const float *query, const float *row, size_t dims)
+{
+  float32x4_t d0 = vdupq_n_f32(0), d1 = d0, n0 = d0, n1 = d0;
+  size_t i = 0;
+  for (; i + 8 <= dims; i += 8) {
+    float32x4_t r0 = vld1q_f32(row + i), r1 = vld1q_f32(row + i + 4);
+    d0 = product(vld1q_f32(query + i), r0, d0);
+    d1 = product(vld1q_f32(query + i + 4), r1, d1);
+    n0 = product(r0, r0, n0);
+    n1 = product(r1, r1, n1);
+  }
+  for (; i < dims; i += 4) {
+    size_t n = dims - i < 4 ? dims - i : 4;
+    float32x4_t r0 = tail_f32(row + i, n);
+    d0 = product(tail_f32(query + i, n), r0, d0);
+    n0 = product(r0, r0, n0);
+  }
+  sums[0] = vaddvq_f32(vaddq_f32(d0, d1));
+  sums[1] = vaddvq_f32(vaddq_f32(n0, n1));
+}
+
 static inline int32_t
 dot_i8(const void *query, const void *row, size_t dims)
 {

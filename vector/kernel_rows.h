@@ -1,7 +1,8 @@
 /* vector/kernel_rows.h - a table of kernels from the sums over one row. Included by the kernel_*.c
  * files after they have defined, for their instructions,
- *   dot_f32 l2_f32 dot_f16 l2_f16 (query, row, dims), dot_i8 (query, row, dims), differ (a, b,
- * bytes) and exact_dot, exact_l2, exact_dot2. VEC_TABLE(name, "text") then defines the table. */
+ *   dot_f32 l2_f32 dot_f16 l2_f16 (query, row, dims), dot2_f32 (sums, query, row, dims), dot_i8
+ * (query, row, dims), differ (a, b, bytes) and exact_dot, exact_l2, exact_dot2. VEC_TABLE(name,
+ * "text") then defines the table. */
 #ifndef QUOIN_VECTOR_KERNEL_ROWS_H
 #define QUOIN_VECTOR_KERNEL_ROWS_H
 
@@ -52,6 +53,19 @@ row_float(const char *at)
     }                                                                                              \
   }
 
+/* Defines the scan kernel `name`, which does STATEMENT for each row. */
+#define VEC_SCAN(name, STATEMENT)                                                                  \
+  static void name(float *out, const float *query, const float *const *rows, size_t n,             \
+                   size_t dims)                                                                    \
+  {                                                                                                \
+    for (size_t i = 0; i < n; i++) {                                                               \
+      if (i + VEC_ROWS_NEAR < n)                                                                   \
+        row_ask_near((const char *)rows[i + VEC_ROWS_NEAR], dims * sizeof(float));                 \
+      const float *row = rows[i];                                                                  \
+      STATEMENT;                                                                                   \
+    }                                                                                              \
+  }
+
 /* |a - b|^2 over two i8 codes; a rounding below zero is zero. */
 static inline float
 i8_square(const vec_query *query, const char *row, int32_t dot)
@@ -79,10 +93,14 @@ i8_product(const vec_query *query, const char *row, int32_t dot)
   VEC_WALK(walk_l2_i8,                                                                             \
            i8_square(query, row, dot_i8(query->code, row, query->dims) - query->shift))            \
   VEC_WALK(walk_b1, (float)differ(query->code, row, query->code_bytes))                            \
+  VEC_SCAN(scan_dot, dot2_f32(out + 2 * i, query, row, dims))                                      \
+  VEC_SCAN(scan_l2, out[i] = l2_f32(query, row, dims))                                             \
   const vec_kernels table = {                                                                      \
       .name = text,                                                                                \
       .dot = {walk_dot_f32, walk_dot_f16, walk_dot_i8, walk_b1},                                   \
       .l2 = {walk_l2_f32, walk_l2_f16, walk_l2_i8, walk_b1},                                       \
+      .scan_dot = scan_dot,                                                                        \
+      .scan_l2 = scan_l2,                                                                          \
       .exact_dot = exact_dot,                                                                      \
       .exact_l2 = exact_l2,                                                                        \
       .exact_dot2 = exact_dot2,                                                                    \

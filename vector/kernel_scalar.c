@@ -24,6 +24,13 @@ l2_f32(const void *query, const void *row, size_t dims)
   return sum;
 }
 
+static void
+dot2_f32(float sums[2], const float *query, const float *row, size_t dims)
+{
+  sums[0] = dot_f32(query, row, dims);
+  sums[1] = dot_f32(row, row, dims);
+}
+
 static float
 dot_f16(const void *query, const void *row, size_t dims)
 {

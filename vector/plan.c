@@ -65,6 +65,7 @@ choose(vec_plan *p, size_t queries)
   double least = c.lookup < c.scan ? c.lookup : c.scan;
   p->way = c.lookup < c.scan ? VEC_CHOICE_LOOKUP : VEC_CHOICE_SCAN;
   p->find_by_lookup = c.find_by_lookup;
+  if (r->exact) return;
   if (p->index && p->index->walk_always && vec_index_has_all(p->index, p->snapshot)) {
     p->way = VEC_CHOICE_GRAPH;
     p->budget = UINT64_MAX;
@@ -107,7 +108,7 @@ vec_plan_init(vec_plan *out, const quad_snapshot *snapshot, const vec_request *r
   const quad_pattern all = {.scope = r->graphs->scope, .match = vec_quads_of(r, ATOM_NONE_ID)};
   quoin_status st = quad_count(&out->vectors, snapshot, &all, err);
   if (st) return st;
-  if (!r->exact && (quad_snapshot_orders(snapshot) >> QUAD_POS & 1))
+  if (quad_snapshot_orders(snapshot) >> QUAD_POS & 1)
     out->index = vec_index_enter(&out->entered, snapshot, r->index);
   choose(out, queries);
   return out->way == VEC_CHOICE_CANDIDATES ? vec_plan_candidates(out, err) : QUOIN_OK;

@@ -46,11 +46,25 @@ vec_is_zero(const float *values, uint32_t dimension)
   return true;
 }
 
+double
+vec_distance_to(const searcher *s, const float *values)
+{
+  const vec_request *r = s->request;
+  const vec_kernels *kernels = vec_kernels_best();
+  const uint32_t dimension = r->index->dimension;
+  double least = (double)NAN;
+  for (size_t i = 0; i < r->n_near; i++) {
+    double norm = i < NORMS ? s->norm[i] : kernels->exact_dot(r->near[i], r->near[i], dimension);
+    double d = vec_exact(kernels, r->index->metric, r->near[i], norm, values, dimension);
+    if (!(least <= d)) least = d;
+  }
+  return least;
+}
+
 quoin_status
 vec_distance_of(double *out, searcher *s, atom_id vector, quoin_error *err)
 {
   const vec_request *r = s->request;
-  const vec_kernels *kernels = vec_kernels_best();
   const float *values;
   uint32_t dimension;
   if (atom_id_equal(vector, s->last)) {
@@ -63,11 +77,7 @@ vec_distance_of(double *out, searcher *s, atom_id vector, quoin_error *err)
   *out = (double)NAN;
   if (values && dimension == r->index->dimension) {
     s->report->visits++;
-    for (size_t i = 0; i < r->n_near; i++) {
-      double norm = i < NORMS ? s->norm[i] : kernels->exact_dot(r->near[i], r->near[i], dimension);
-      double d = vec_exact(kernels, r->index->metric, r->near[i], norm, values, dimension);
-      if (!(*out <= d)) *out = d;
-    }
+    *out = vec_distance_to(s, values);
   }
   s->last = vector;
   s->last_distance = *out;
@@ -109,10 +119,8 @@ vec_take_rows(searcher *s, quad_scan *scan, quoin_error *err)
   while (!(st = quad_scan_next(&rows, scan, err))) {
     if (r->cancel && (st = base_cancel_check(r->cancel, err))) return st;
     for (size_t i = 0; i < rows.rows; i++) {
-      double distance;
       if (!vec_row_counts(s, &rows, i)) continue;
-      if ((st = vec_distance_of(&distance, s, rows.column[QUAD_O][i], err))) return st;
-      if ((st = vec_top_add(&s->top, rows.column[QUAD_S][i], distance, err))) return st;
+      if ((st = vec_sieve_add(s, rows.column[QUAD_S][i], rows.column[QUAD_O][i], err))) return st;
     }
   }
   return st == QUOIN_DONE ? QUOIN_OK : st;
@@ -136,6 +144,7 @@ scan_all(searcher *s, quoin_error *err)
   quad match = vec_quads_of(s->request, ATOM_NONE_ID);
   quoin_status st = vec_quads_open(&scan, s->snapshot, s->request->graphs, &match, err);
   if (!st) st = vec_take_rows(s, scan, err);
+  if (!st) st = vec_sieve_flush(s, err);
   quad_scan_close(scan);
   return st;
 }
@@ -152,6 +161,7 @@ look_up(searcher *s, quoin_error *err)
               : vec_quads_open(&scan, s->snapshot, r->graphs, &pattern.match, err);
     if (!st) st = vec_take_rows(s, scan, err);
   }
+  if (!st) st = vec_sieve_flush(s, err);
   quad_scan_close(scan);
   return st;
 }
@@ -188,6 +198,7 @@ search_by(vec_choice *way, searcher *s, const vec_plan *plan, const base_alloc *
     vec_plan_exact(&own);
   }
   *way = own.way;
+  if (own.index && vec_bound_has(own.index->declared.code)) s->index = own.index;
   if (!st && own.way == VEC_CHOICE_SCAN) st = scan_all(s, err);
   if (!st && own.way == VEC_CHOICE_LOOKUP) st = look_up(s, err);
   return st;
@@ -212,6 +223,7 @@ vec_search_planned(vec_found **out, size_t *n, vec_report *report, const vec_pla
   report->choice = way;
   report->approximate |= way == VEC_CHOICE_GRAPH || way == VEC_CHOICE_CANDIDATES;
   if (!st) st = vec_top_take(out, n, &s.top, err);
+  vec_sieve_clear(&s);
   vec_top_clear(&s.top);
   base_arena_clear(&s.arena);
   return st;

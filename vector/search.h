@@ -2,6 +2,7 @@
 #ifndef QUOIN_VECTOR_SEARCH_H
 #define QUOIN_VECTOR_SEARCH_H
 
+#include "vector/bound.h"
 #include "vector/index.h"
 #include "vector/top.h"
 
@@ -50,10 +51,14 @@ quoin_status vec_search_planned(vec_found **out, size_t *n, vec_report *report,
 quoin_status vec_plan_candidates(vec_plan *plan, quoin_error *err);
 void vec_plan_exact(vec_plan *plan);
 
+typedef struct vec_sieve vec_sieve;
+
 typedef struct searcher {
   const quad_snapshot *snapshot;
   const vec_request *request;
   vec_report *report;
+  vec_index *index; /* whose codes may tell what need not be looked at; NULL: none */
+  vec_sieve *sieve; /* NULL: nothing offered yet */
   vec_top top;
   base_arena arena; /* of vectors that are not in the store's mapping */
   double norm[8];   /* of the first near ones: their product with themselves */
@@ -63,10 +68,19 @@ typedef struct searcher {
 
 /* To the nearest of request->near; NaN: not a vector of the index. */
 quoin_status vec_distance_of(double *out, searcher *s, atom_id vector, quoin_error *err);
+double vec_distance_to(const searcher *s, const float *values);
 /* Is the row in the active graph, and its subject asked for? */
 bool vec_row_counts(const searcher *s, const quad_batch *rows, size_t i);
-/* Offer the subjects and vectors of all rows. */
+/* Offer the subjects and vectors of all rows to the sieve. */
 quoin_status vec_take_rows(searcher *s, quad_scan *scan, quoin_error *err);
+
+/* ---- sieve.c ---- */
+
+/* Offer a subject with a vector: some of those offered wait until vec_sieve_flush. */
+quoin_status vec_sieve_add(searcher *s, atom_id subject, atom_id vector, quoin_error *err);
+/* All that was offered goes to s->top, if it may be among the k best. */
+quoin_status vec_sieve_flush(searcher *s, quoin_error *err);
+void vec_sieve_clear(searcher *s); /* what waits is forgotten */
 
 /* The quads of the predicate, of one subject unless that is none, in the active graph. */
 quad vec_quads_of(const vec_request *request, atom_id subject);

@@ -5,7 +5,8 @@
 
 #include "base/poison.h"
 
-enum { TOP_SLACK = 1024 };
+/* A tighter limit sooner saves exact distances; a sort of so few costs some of them. */
+enum { TOP_SLACK = 64 };
 
 void
 vec_top_init(vec_top *top, size_t k, double max_distance, const base_alloc *mem)

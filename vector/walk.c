@@ -61,7 +61,7 @@ scan_fresh(searcher *s, uint64_t mark, quoin_error *err)
     if (!st) st = vec_take_rows(s, scan, err);
     quad_scan_close(scan);
   }
-  return st;
+  return st ? st : vec_sieve_flush(s, err);
 }
 
 static quoin_status
@@ -243,11 +243,10 @@ vec_search_candidates(searcher *s, const vec_plan *plan, quoin_error *err)
     st = search_nodes(s, &o, plan, memory, &ask, err);
     st = take_back(s, all, st, err);
   }
-  for (size_t i = 0; !st && i < plan->candidates.n_loose; i++) {
-    double distance;
-    st = vec_distance_of(&distance, s, plan->candidates.loose[i].vector, err);
-    if (!st) st = vec_top_add(&s->top, plan->candidates.loose[i].subject, distance, err);
-  }
+  const vec_loose *loose = plan->candidates.loose;
+  for (size_t i = 0; !st && i < plan->candidates.n_loose; i++)
+    st = vec_sieve_add(s, loose[i].subject, loose[i].vector, err);
+  if (!st) st = vec_sieve_flush(s, err);
   if (memory) vec_index_searcher_done(plan->index, memory);
   quad_scan_close(o.scan);
   return st;

@@ -1,0 +1,133 @@
+/* Bounds of distances, and exact search over what they leave: against every exact distance. */
+#include "unit/vector_index_world.h"
+#include "vector/bound.h"
+
+#include <string.h>
+
+enum { ROUNDS = 60, ROWS = 80, DIMS = 700 };
+
+static uint64_t seed;
+
+static double
+unit_random(void)
+{
+  seed = base_mix(seed + 0x9E3779B97F4A7C15u);
+  return (double)(seed >> 11) * 0x1p-53;
+}
+
+/* Of many shapes: even, with one large element, sparse, tiny, huge, far from the origin. */
+static void
+make(float *values, uint32_t dims, int shape)
+{
+  double size = shape == 3 ? 1e-25 : shape == 4 ? 1e25 : shape == 5 ? 1e-38 : shape == 6 ? 3e38 : 1;
+  for (uint32_t i = 0; i < dims; i++) {
+    double value = unit_random() * 2 - 1;
+    if (shape == 2 && unit_random() < 0.9) value = 0;
+    if (shape == 7) value += 1000;
+    values[i] = (float)(value * size);
+  }
+  if (shape == 1) values[(size_t)(unit_random() * dims)] = 500;
+  if (vec_is_zero(values, dims)) values[0] = 1;
+}
+
+static const float *rows[ROWS];
+static float vectors[ROWS][DIMS], query[DIMS];
+
+static void
+compare(const vec_kernels *k, vec_metric metric, vec_code code, uint32_t dims, const double *want)
+{
+  static char codes[ROWS * (4 * DIMS + 8)];
+  static float room[2 * ROWS];
+  double got[ROWS];
+  size_t stride = vec_code_bytes(code, dims) + 8;
+  char *space = aligned_alloc(64, vec_bound_bytes(code, dims));
+  vec_bound bound;
+  vec_bound_set(&bound, space, metric, code, query, dims);
+  bound.kernels = k;
+  vec_rows coded = {.base = codes, .stride = stride, .n = ROWS};
+  for (size_t i = 0; i < ROWS; i++)
+    vec_code_encode(codes + i * stride, code, metric, vectors[i], dims);
+  if (vec_bound_has(code))
+    vec_bound_codes(got, &bound, room, &coded);
+  else
+    vec_bound_floats(got, &bound, room, rows, ROWS);
+  for (size_t i = 0; i < ROWS; i++)
+    if (!(got[i] <= want[i]))
+      fail_msg("%s metric %d code %d dims %u row %zu: bound %.17g of %.17g", k->name, metric, code,
+               (unsigned)dims, i, got[i], want[i]);
+  free(space);
+}
+
+static void
+test_bound__is_never_above_the_distance(void **state)
+{
+  (void)state;
+  for (int round = 0; round < ROUNDS; round++) {
+    uint32_t dims = 1 + (uint32_t)(unit_random() * (round % 2 ? 40 : DIMS - 1));
+    int shape = (int)(unit_random() * 8);
+    make(query, dims, shape);
+    for (size_t i = 0; i < ROWS; i++) {
+      rows[i] = vectors[i];
+      make(vectors[i], dims, unit_random() < 0.7 ? shape : (int)(unit_random() * 8));
+      if (unit_random() < 0.2) memcpy(vectors[i], query, dims * sizeof(float));
+      if (unit_random() < 0.2) vectors[i][0] = nextafterf(query[0], 1e9F);
+    }
+    for (int metric = 0; metric < VEC_METRICS; metric++) {
+      double want[ROWS];
+      for (size_t i = 0; i < ROWS; i++)
+        want[i] = vec_distance((vec_metric)metric, query, vectors[i], dims);
+      const vec_kernels *k;
+      for (size_t i = 0; (k = vec_kernels_nth(i)); i++) {
+        compare(k, (vec_metric)metric, VEC_F32, dims, want);
+        compare(k, (vec_metric)metric, VEC_F16, dims, want);
+        compare(k, (vec_metric)metric, VEC_I8, dims, want);
+      }
+    }
+  }
+}
+
+/* Bounds that say nothing would be right, too: of usual vectors they are near. */
+static void
+test_bound__is_near_the_distance(void **state)
+{
+  (void)state;
+  enum { WIDE = 384 };
+  static const double near[VEC_CODES] = {[VEC_F32] = 1e-4, [VEC_F16] = 2e-3, [VEC_I8] = 0.02};
+  for (size_t i = 0; i < ROWS; i++) {
+    rows[i] = vectors[i];
+    make(vectors[i], WIDE, 0);
+  }
+  make(query, WIDE, 0);
+  for (int code = VEC_F32; code <= VEC_I8; code++) {
+    static char codes[ROWS * (4 * WIDE + 8)];
+    static float room[2 * ROWS];
+    double got[ROWS];
+    size_t stride = vec_code_bytes((vec_code)code, WIDE) + 8;
+    char *space = aligned_alloc(64, vec_bound_bytes((vec_code)code, WIDE));
+    vec_rows coded = {.base = codes, .stride = stride, .n = ROWS};
+    vec_bound bound;
+    vec_bound_set(&bound, space, VEC_COSINE, (vec_code)code, query, WIDE);
+    for (size_t i = 0; i < ROWS; i++)
+      vec_code_encode(codes + i * stride, (vec_code)code, VEC_COSINE, vectors[i], WIDE);
+    if (code == VEC_F32)
+      vec_bound_floats(got, &bound, room, rows, ROWS);
+    else
+      vec_bound_codes(got, &bound, room, &coded);
+    for (size_t i = 0; i < ROWS; i++) {
+      double want = vec_distance(VEC_COSINE, query, vectors[i], WIDE);
+      if (got[i] < want - near[code]) fail_msg("code %d: %g, not %g", code, got[i], want);
+    }
+    free(space);
+  }
+}
+
+int
+main(void)
+{
+  const char *given = getenv("QUOIN_SEED");
+  seed = given ? strtoull(given, NULL, 10) : 7;
+  (void)printf("QUOIN_SEED=%llu\n", (unsigned long long)seed);
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_bound__is_never_above_the_distance),
+                                     cmocka_unit_test(test_bound__is_near_the_distance)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
