@@ -145,3 +145,9 @@ static_assert((int)QUOIN_RESULTS_TABLE == (int)SPARQL_TABLE &&
                   (int)QUOIN_RESULTS_NTRIPLES == (int)SPARQL_NTRIPLES &&
                   (int)QUOIN_RESULTS_NQUADS == (int)SPARQL_NQUADS,
               "the public numbers are those of sparql");
+
+quoin_status
+quoin_iri_check(quoin_span iri, quoin_error *err)
+{
+  return rdfio_iri_check(iri, err);
+}

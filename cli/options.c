@@ -8,6 +8,7 @@
 typedef enum value_kind {
   FLAG,
   TEXT,
+  IRI,
   FORMAT,
   RESULTS,
   DURABILITY,
@@ -28,9 +29,12 @@ static const option_row options[OPT_COUNT] = {
     [OPT_STORE] = {"store", "DIR", "the store's directory", TEXT},
     [OPT_FORMAT] = {"format", "F", "nt, nq, ttl or trig; by the file's name if not given", FORMAT},
     [OPT_DUMP_FORMAT] = {"format", "F", "nq (default), trig; nt, ttl without named graphs", FORMAT},
-    [OPT_BASE] = {"base", "IRI", "base of relative IRIs (files: their own file:// IRI)", TEXT},
-    [OPT_GRAPH] = {"graph", "IRI", "graph of statements that name none", TEXT},
-    [OPT_LENIENT] = {"lenient", NULL, "skip bad statements, report and count each", FLAG},
+    [OPT_BASE] = {"base", "IRI", "base of relative IRIs (files: their own file:// IRI)", IRI},
+    [OPT_GRAPH] = {"graph", "IRI", "graph of statements that name none", IRI},
+    [OPT_LENIENT] = {"lenient", NULL,
+                     "skip bad statements, report and count each; of one of Turtle or TriG,\n"
+                     "what stands before the fault stays",
+                     FLAG},
     [OPT_MEMORY] = {"memory", "BYTES", "memory to use, with K, M or G", BYTES},
     [OPT_THREADS] = {"threads", "N", "threads to use; all cores if not given", COUNT},
     [OPT_DURABILITY] = {"durability", "D", "full (default), relaxed or off", DURABILITY},
@@ -53,7 +57,7 @@ static const option_row options[OPT_COUNT] = {
     [OPT_ALLOW_SERVICE] = {"allow-service", "URL-PREFIX",
                            "let SERVICE ask addresses that begin so; may be given again",
                            ADDRESSES},
-    [OPT_ON] = {"on", "IRI", "the predicate whose vectors are indexed", TEXT},
+    [OPT_ON] = {"on", "IRI", "the predicate whose vectors are indexed", IRI},
     [OPT_DIMENSION] = {"dimension", "N", "numbers of a vector (create; required)", COUNT},
     [OPT_METRIC] = {"metric", "M", "cosine (default), dot or l2 (create)", METRIC},
     [OPT_CODE] = {"storage", "C", "f32 (default), f16, i8 or b1: what the index is walked with",
@@ -63,7 +67,7 @@ static const option_row options[OPT_COUNT] = {
                              COUNT},
     [OPT_MODEL] = {"model", "NAME", "what makes the vectors (create)", TEXT},
     [OPT_TERMS] = {"terms", "FILE", "the subjects of .npy and .fvecs, one a line (import)", TEXT},
-    [OPT_PREDICATE] = {"predicate", "IRI", "the texts to make vectors of (embed)", TEXT},
+    [OPT_PREDICATE] = {"predicate", "IRI", "the texts to make vectors of (embed)", IRI},
     [OPT_EMBED_COMMAND] = {"embed-command", "CMD",
                            "a program that takes a line of text and gives a JSON array, each time",
                            TEXT},
@@ -306,6 +310,7 @@ parse_value(cli_value *value, value_kind kind, const char *text)
   switch (kind) {
   case FLAG:
   case TEXT:
+  case IRI: /* check_iri says what is wrong */
   case ADDRESSES:
     return true;
   case FORMAT:
@@ -364,6 +369,17 @@ add_service(cli_args *args, const char *prefix)
   return true;
 }
 
+static bool
+check_iri(const char *option, const char *iri)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+
+  if (!quoin_iri_check(cli_span(iri), &err)) return true;
+  cli_complain("--%s \"%s\", byte %llu: %s", option, iri, (unsigned long long)err.offset + 1,
+               err.message);
+  return false;
+}
+
 /* Parse the option at argv[*at]; moves *at over its value. */
 static int
 parse_option(cli_args *args, const cli_command *command, int argc, char **argv, int *at)
@@ -403,6 +419,7 @@ parse_option(cli_args *args, const cli_command *command, int argc, char **argv, 
                  options[i].help);
     return usage(command);
   }
+  if (options[i].kind == IRI && !check_iri(options[i].name, text)) return usage(command);
   return 0;
 }
 

@@ -222,6 +222,24 @@ rdfio_iri_is_absolute(quoin_span iri)
   return scheme_length(iri) && first_bad(iri) == iri.len;
 }
 
+quoin_status
+rdfio_iri_check(quoin_span iri, quoin_error *err)
+{
+  char found[32];
+  size_t bad = first_bad(iri), i = 0;
+  if (bad < iri.len) {
+    rdfio_describe(found, iri.ptr + bad, iri.ptr + iri.len);
+    return base_fail_at(err, QUOIN_ERR_ARGUMENT, NULL, bad,
+                        "an IRI may not contain %s: it must be percent-encoded", found);
+  }
+  if (scheme_length(iri)) return QUOIN_OK;
+  while (i < iri.len && rdfio_char_is(iri.ptr[i], i ? RDFIO_CHAR_SCHEME : RDFIO_CHAR_ALPHA))
+    i++;
+  return base_fail_at(
+      err, QUOIN_ERR_ARGUMENT, NULL, i,
+      "an absolute IRI is expected, which begins with a scheme, as in http: or urn:");
+}
+
 /* Characters of a path segment that need no percent-encoding (RFC 3986 3.3), and '/'. */
 static bool
 is_path_char(char c)

@@ -155,6 +155,8 @@ quoin_status rdfio_iri_resolve(quoin_span *out, quoin_span base, quoin_span ref,
                                quoin_error *err);
 /* Has a scheme and only characters an IRIREF may hold (decoded). */
 bool rdfio_iri_is_absolute(quoin_span iri);
+/* The same, or ARGUMENT with the offset of what is wrong, and what was expected. */
+quoin_status rdfio_iri_check(quoin_span iri, quoin_error *err);
 /* file:// IRI of a path, made absolute and percent-encoded. */
 quoin_status rdfio_iri_of_path(quoin_span *out, const char *path, base_arena *arena,
                                quoin_error *err);

@@ -417,13 +417,17 @@ typedef enum quoin_format {
   QUOIN_TURTLE = 3,
   QUOIN_TRIG = 4
 } quoin_format;
+/** Is it an absolute IRI? If not: ARGUMENT, with `offset` where it ceases to be one and what was
+ * expected there. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_iri_check(quoin_span iri, quoin_error *err);
 /** By name (nt, nq, ttl, trig, ...) or media type; QUOIN_FORMAT_AUTO when there is none such. */
 QUOIN_API quoin_format quoin_format_by_name(const char *name);
 
 typedef struct quoin_load_options {
   size_t struct_size;
   quoin_format format;
-  bool lenient;          /**< Skip bad statements, report and count them. */
+  bool lenient;          /**< Skip bad statements, report and count them. Of a statement of Turtle
+                              or TriG, what stands before the fault stays. */
   quoin_span base;       /**< Base IRI of Turtle and TriG; empty: the file's own file:// IRI. */
   quoin_span graph;      /**< IRI of the graph of statements that name none; empty: default. */
   unsigned threads;      /**< 0: as the store says. With 1 everything happens on this thread. */

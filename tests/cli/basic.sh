@@ -162,4 +162,22 @@ size=$(wc -c <"$run")
 printf 'XXXXXXXX' | dd of="$run" bs=1 seek=$((size / 2)) conv=notrunc 2>err
 run 5 check --store M
 err_has 'error:'
+# options that are IRIs: which one, where, and what was expected
+echo '<s:> <p:> "o" .' >one.nt
+run 2 load --store N --graph 'no iri' one.nt
+err_has '[-]-graph "no iri", byte 3: an IRI may not contain a space'
+run 2 load --store N --graph rel one.nt
+err_has '[-]-graph "rel", byte 4: an absolute IRI is expected'
+run 2 parse --base 'http://e/<' one.nt
+err_has "[-]-base \"http://e/<\", byte 10: an IRI may not contain '<'"
+run 2 query --store N --base '' 'ASK {}'
+err_has '[-]-base "", byte 1: an absolute IRI is expected'
+run 2 vector create --store N --on near --dimension 2
+err_has '[-]-on "near", byte 5'
+# of a bad statement of Turtle what stands before the fault stays
+printf '<a:s> <a:p> "one" ; <a:q> "b\\q" ; <a:r> "two" .\n<a:x> <a:y> "z" .\n' >bad.ttl
+run 0 parse --lenient bad.ttl
+out_has '"one"'
+out_has '"z"'
+err_has '1 bad statements skipped'
 finish

@@ -105,6 +105,14 @@ static void
 test_iri__knows_absolute_ones(void **state)
 {
   (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  assert_int_equal(rdfio_iri_check(base_span("urn:x"), &err), QUOIN_OK);
+  assert_int_equal(rdfio_iri_check(base_span("http://a/b c"), &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(err.offset, 10);
+  assert_int_equal(rdfio_iri_check(base_span("a/b"), &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(err.offset, 1);
+  assert_int_equal(rdfio_iri_check(base_span(""), &err), QUOIN_ERR_ARGUMENT);
+  assert_int_equal(err.offset, 0);
   assert_true(rdfio_iri_is_absolute(base_span("http://a")));
   assert_true(rdfio_iri_is_absolute(base_span("a+b-c.1:")));
   assert_false(rdfio_iri_is_absolute(base_span("1a:b")));
