@@ -306,8 +306,8 @@ hnsw_stats_quick(hnsw_stats *out, const hnsw *g)
                       .slots = hnsw_slots(g),
                       .levels = entry == UINT64_MAX ? 0 : (entry >> 32) + 1,
                       .record_bytes = g->record_bytes,
-                      .memory_bytes = memory,
-                      .file_bytes = g->pages.file_bytes};
-  uint64_t live = vec_pages_live_bytes(&g->pages);
+                      .memory_bytes = memory};
+  uint64_t live;
+  vec_pages_bytes(&out->file_bytes, &live, &g->pages);
   out->dead_bytes = out->file_bytes > live ? out->file_bytes - live : 0;
 }

@@ -370,6 +370,28 @@ head_check(const vec_pages *pages, const vec_table *table, quoin_error *err)
   return QUOIN_OK;
 }
 
+uint64_t
+vec_named_bytes(const vec_pages *pages, uint64_t table)
+{
+  uint64_t bytes = VEC_UNIT + table;
+  for (size_t i = 0; i < VEC_REGIONS; i++) {
+    const vec_region *region = &pages->regions[i];
+    for (size_t e = 0; e < region->n_extents; e++)
+      if (region->extents[e].offset) bytes += region->extents[e].pages * region->page_bytes;
+    bytes += round_up(region->pages * sizeof(uint64_t), VEC_UNIT);
+  }
+  return bytes;
+}
+
+void
+vec_pages_bytes(uint64_t *all, uint64_t *live, const vec_pages *pages)
+{
+  base_mutex_lock(lock_of(pages));
+  *all = pages->file_bytes;
+  *live = pages->live_bytes;
+  base_mutex_unlock(lock_of(pages));
+}
+
 quoin_status
 vec_pages_open(vec_pages *pages, const base_dir *dir, const hnsw_root *root, char meta[VEC_META],
                quoin_error *err)
@@ -390,6 +412,7 @@ vec_pages_open(vec_pages *pages, const base_dir *dir, const hnsw_root *root, cha
   for (size_t i = 0; i < VEC_REGIONS; i++)
     if ((st = region_open(pages, &pages->regions[i], &table.regions[i], &at, end, &file, err)))
       goto done;
+  pages->live_bytes = vec_named_bytes(pages, root->length);
 
 done:
   base_release(pages->mem, text, (size_t)root->length, 1);

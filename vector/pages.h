@@ -47,14 +47,15 @@ typedef struct vec_region {
 typedef struct vec_pages {
   uint64_t id;
   hnsw_root root;
-  uint64_t file_bytes; /* of the file of the root */
-  uint64_t tried;      /* the last generation of which a file was begun */
+  uint64_t file_bytes, live_bytes; /* of the file of the root; of them: what the root names */
+  uint64_t tried;                  /* the last generation of which a file was begun */
   uint64_t
       private_most; /* bytes that may be private and saved: an eighth of memory, 256 MiB at least */
   uint64_t private_bytes; /* of pages that are in the file, but not yet mapped from it */
   bool spoilt;            /* a write or sync of the file failed: nothing is added to it any more */
   char name[64];          /* of that file */
-  base_mutex lock;        /* of name, root and extents, which a search reads to report a fault */
+  base_mutex lock;        /* of name, root, extents and bytes, for those who do not write: a search
+                             that reports a fault, statistics */
   vec_region regions[VEC_REGIONS];
   const base_alloc *mem;
 } vec_pages;
@@ -76,7 +77,8 @@ quoin_status vec_region_grow(vec_region *region, size_t bytes, quoin_error *err)
  */
 quoin_status vec_pages_checkpoint(vec_pages *pages, const base_dir *dir, const char meta[VEC_META],
                                   quoin_error *err);
-uint64_t vec_pages_live_bytes(const vec_pages *pages); /* of the file that the root still names */
+/* Of the file of the root, and of them those that the root names. Any thread. */
+void vec_pages_bytes(uint64_t *all, uint64_t *live, const vec_pages *pages);
 
 /* Fill `err` for a fault of the file as a whole. Any thread. */
 quoin_status vec_pages_fail(const vec_pages *pages, quoin_error *err, const char *fmt, ...)

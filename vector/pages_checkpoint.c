@@ -130,17 +130,6 @@ bytes_count(uint64_t *named, uint64_t *appended, uint64_t *extents, const vec_pa
   }
 }
 
-uint64_t
-vec_pages_live_bytes(const vec_pages *pages)
-{
-  uint64_t named = 0, appended, extents;
-  base_mutex *lock = (base_mutex *)(uintptr_t)&pages->lock; /* of the extents: any thread asks */
-  base_mutex_lock(lock);
-  if (pages->root.generation) bytes_count(&named, &appended, &extents, pages, false);
-  base_mutex_unlock(lock);
-  return named;
-}
-
 static quoin_status
 extent_add(writing *w, size_t i, uint64_t offset, uint64_t pages, quoin_error *err)
 {
@@ -338,6 +327,7 @@ adopt(writing *w, const hnsw_root *root, const char name[64])
   }
   pages->root = *root;
   pages->file_bytes = w->at;
+  pages->live_bytes = vec_named_bytes(pages, pages->root.length);
   pages->spoilt = false;
   memcpy(pages->name, name, sizeof(pages->name));
   base_mutex_unlock(&pages->lock);

@@ -1,5 +1,6 @@
-/* Searches on several threads beside one writer that inserts, deletes, sweeps and checkpoints: no
- * search fails, finds a wrong distance, or misses a vector that is there all the time. */
+/* Searches and statistics on several threads beside one writer that inserts, deletes, sweeps and
+ * checkpoints: no search fails, finds a wrong distance, or misses a vector that is there all the
+ * time. */
 #include "unit/test_vector_support.h"
 
 enum { READERS = 2, STEADY = 300, MOVING = 300 };
@@ -43,6 +44,10 @@ reader(void *user)
       continue;
     }
     demand(hnsw_search(hits, &n, s, &ask, NULL, &err) == QUOIN_OK);
+    hnsw_stats stats;
+    hnsw_stats_quick(&stats, b->g);
+    demand(stats.live >= STEADY && stats.live <= STEADY + MOVING);
+    demand(stats.file_bytes && stats.dead_bytes < stats.file_bytes);
     bool found = false;
     for (size_t i = 0; i < n; i++) {
       demand(hits[i].key == hits[i].row + 1);
