@@ -6,10 +6,13 @@
  * follows the last record is zero. Segments are never reused, so a header found behind a bad record
  * was written after it. A segment ends without a sync; the next sync is for it too.
  *
- * Where groups are not synced one by one, records go into the page cache through a mapping: a third
- * of what a small commit cost was the system call. Nothing else changes: what a process wrote
+ * Where groups are not synced one by one, little goes into the page cache through a mapping: a
+ * third of what a small commit cost was the system call. Nothing else changes: what a process wrote
  * before it was killed is there, other processes read it, and a sync of the file is for its mapped
- * pages, too (Linux; else base_map_sync). */
+ * pages, too (Linux; else base_map_sync). More is written: each page of a mapping is a fault.
+ *
+ * A group of many bytes is written while it grows, and the disk begins with it: the sync at its end
+ * then waits for the last piece. What is in the file before that sync is promised to nobody. */
 #include "quadstore/store.h"
 
 #include <assert.h>
@@ -23,6 +26,8 @@ enum {
   LOG_STEP = 1 << 20,       /* the file grows by at least this */
   SEGMENT_BYTES = 64 << 20, /* a new segment begins beyond */
   STAGED_BYTES = 4 << 20,   /* a larger buffer for records is not kept */
+  WRITE_BYTES = 512 << 10,  /* so much is written before its group is whole */
+  MAPPED_BYTES = 64 << 10,  /* as much goes through the mapping */
   RECORD_MAGIC = 0x4c514352 /* "RCQL" */
 };
 
@@ -176,6 +181,20 @@ stage(quad_log *log, const void *payload, size_t len, size_t total)
   base_buffer_u64(&log->staged, base_hash_seed(payload, len, log->lineage));
 }
 
+/* What is staged of a group that goes on. */
+static quoin_status
+write_ahead(quad_log *log, quoin_error *err)
+{
+  uint64_t len = log->staged.len;
+  quoin_status st = quad_log_flush(log, err);
+
+  /* the records of others are among it: never a failure of the last one */
+  if (st == QUOIN_ERR_NO_SPACE || st == QUOIN_ERR_NOMEM)
+    return base_fail(err, QUOIN_ERR_IO, "a part of the log cannot be written");
+  if (!st && !log->mapping) base_file_writeback(&log->file, log->offset - len, len);
+  return st;
+}
+
 quoin_status
 quad_log_append(quad_log *log, const void *payload, size_t len, quoin_error *err)
 {
@@ -200,7 +219,7 @@ quad_log_append(quad_log *log, const void *payload, size_t len, quoin_error *err
   log->offset += total;
   log->bytes += total;
   log->sequence++;
-  return QUOIN_OK;
+  return log->staged.len < WRITE_BYTES ? QUOIN_OK : write_ahead(log, err);
 }
 
 quoin_status
@@ -210,7 +229,7 @@ quad_log_flush(quad_log *log, quoin_error *err)
   quoin_status st;
 
   if (!b->len) return QUOIN_OK;
-  if (log->map.reserved) {
+  if (log->map.reserved && b->len <= MAPPED_BYTES) {
     memcpy(base_map_at(&log->map, (size_t)(log->offset - b->len)), b->data, b->len);
     st = QUOIN_OK;
   } else {

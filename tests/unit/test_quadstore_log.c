@@ -330,6 +330,48 @@ test_log__one_bad_slot_is_restored_two_are_corrupt(void **unused)
   support_dir_remove(&d);
 }
 
+/* Records of all sizes, through the mapping, written at the end of a group and before it: what is
+ * in the files when the process ends is all that was committed. */
+static void
+test_log__small_and_large_records_alike(void **unused)
+{
+  static const size_t sizes[] = {10, 70000, 600000, 20, 500000, 3000000, 30};
+  enum { N = sizeof sizes / sizeof sizes[0] };
+  char *text = malloc(3000000);
+  quoin_error err = QUOIN_ERROR_INIT;
+  support_dir d;
+
+  (void)unused;
+  memset(text, 'x', 3000000);
+  for (int durability = QUAD_SYNC_FULL; durability <= QUAD_SYNC_OFF; durability++) {
+    quad_store_options o = {.create = true, .durability = (quad_durability)durability};
+    quad_store *store;
+    uint64_t count;
+    image im;
+    support_dir_make(&d);
+    assert_ok(quad_store_open(&store, d.path, &o, MEM, &err));
+    for (size_t i = 0; i < N; i++) {
+      const rdf_term terms[4] = {{.kind = RDF_IRI, .value = base_span("http://e/s")},
+                                 {.kind = RDF_IRI, .value = base_span("http://e/p")},
+                                 {.kind = RDF_LITERAL, .value = {text, sizes[i]}},
+                                 {.kind = RDF_NONE}};
+      quad_txn *txn;
+      assert_ok(quad_txn_begin(&txn, store, &err));
+      assert_ok(quad_txn_add(txn, terms, &err));
+      assert_ok(quad_txn_commit(NULL, NULL, txn, &err));
+      assert_int_equal(store->log.staged.len, 0);
+    }
+    image_take(&im, d.path);
+    assert_ok(quad_store_close(store, &err));
+    image_put(&im, &d);
+    assert_ok(try_count(&count, &d, false, &err));
+    assert_int_equal(count, N);
+    image_free(&im);
+    support_dir_remove(&d);
+  }
+  free(text);
+}
+
 static void
 test_log__clean_close_leaves_no_log(void **unused)
 {
@@ -542,6 +584,7 @@ main(void)
       cmocka_unit_test(test_log__flipped_bytes),
       cmocka_unit_test(test_log__flips_in_any_file),
       cmocka_unit_test(test_log__one_bad_slot_is_restored_two_are_corrupt),
+      cmocka_unit_test(test_log__small_and_large_records_alike),
       cmocka_unit_test(test_log__clean_close_leaves_no_log),
       cmocka_unit_test(test_log__builds_repeat),
       cmocka_unit_test(test_log__every_allocation_may_fail),
