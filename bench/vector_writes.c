@@ -8,7 +8,10 @@
  * printing lines of tab-separated figures below a line that names them:
  *   writes   all vectors committed in batches, for each batch and durability: the rate at which
  *            they are acknowledged, and the rate until all are in the graph as well
- *   mixed    half of the vectors lie in the graph; threads search or commit one more, as drawn
+ *   mixed    half of the vectors lie in the graph; threads search or commit one more, as drawn;
+ *            and of the longest search and commit what its thread did meanwhile
+ *   latency  commits of one vector (--batch), as many a second as --rate says: those of the first
+ *            tenth and of the last
  *   batch    the queries at once, by one thread and by two, over half of the vectors
  *   singles  one thread, commits of one vector and of 10,000
  * What was acknowledged is counted and searched for afterwards; what is missing ends the program.
@@ -18,6 +21,7 @@
 #include "bench/npy.h"
 #include "bench/scratch.h"
 #include "bench/times.h"
+#include "bench/waits.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -30,12 +34,14 @@ enum { THREADS_MAX = 64, PASSES = 5, PROBES = 50, BIG = 10000 };
 #define PREDICATE "http://example.org/embedding"
 
 static const char usage[] =
-    "usage: quoin-bench-vector-writes [options] BASE.npy QUERY.npy writes|mixed|batch|singles...\n"
+    "usage: quoin-bench-vector-writes [options] BASE.npy QUERY.npy COMMAND...\n"
+    "COMMAND: writes, mixed, latency, batch or singles\n"
     "  --threads N     of writes and mixed (16)\n"
     "  --vectors N     (100000)\n"
     "  --batch B       vectors a commit (1, 100 and 1000)\n"
     "  --durability D  full, relaxed or off (writes: each; else full)\n"
     "  --reads SHARE   of mixed (0.9)\n"
+    "  --rate R        latency: vectors a second (as many as go)\n"
     "  --seconds S     of mixed and singles, and at most of a burst (10)\n"
     "  --no-settle     writes: do not wait for the graph\n"
     "  --series FILE   milliseconds of each commit and search of the last run, for bench/plot.py\n"
@@ -47,7 +53,7 @@ typedef struct options {
   unsigned threads, batch; /* batch 0: each */
   size_t vectors;
   int durability; /* -1: each */
-  double reads, seconds;
+  double reads, seconds, rate;
   bool settle;
   const char *series, *dir;
 } options;
@@ -71,14 +77,15 @@ typedef struct run {
   quoin_vectors *vectors;
   _Atomic size_t next;
   size_t end, batch;
-  double reads;
+  double reads, rate; /* rate: vectors a second, 0: as many as go */
   uint64_t start, until;
 } run;
 
 typedef struct worker {
   run *of;
   uint64_t seed, acknowledged;
-  times commit, search;
+  times commit, search, tenth[10]; /* tenth: commits by how many vectors went before */
+  waits longest[2];                /* of its commits, of its searches */
   sample *samples;
   size_t n_samples, room;
 } worker;
@@ -87,7 +94,8 @@ typedef struct worker {
 typedef struct outcome {
   double seconds;
   uint64_t acknowledged;
-  times commit, search;
+  times commit, search, tenth[10];
+  waits longest[2];
 } outcome;
 
 static void
@@ -109,6 +117,7 @@ text(const char *s)
   return (quoin_span){s, strlen(s)};
 }
 
+/* By the clock of waits_now(). */
 static uint64_t
 clock_ns(void)
 {
@@ -224,19 +233,34 @@ seek(run *r, const float *near, double *distance)
   quoin_hits_close(hits);
 }
 
-static void
-note(worker *w, uint64_t begin, bool search)
+/* How long it took. */
+static uint64_t
+note(worker *w, const waits *begin, int *file, bool search)
 {
-  uint64_t end = clock_ns();
+  waits end = waits_now(file), took = waits_between(begin, &end);
 
-  times_note(search ? &w->search : &w->commit, end - begin);
-  if (!w->of->in->o.series) return;
+  times_note(search ? &w->search : &w->commit, took.wall);
+  if (took.wall > w->longest[search].wall) w->longest[search] = took;
+  if (!w->of->in->o.series) return took.wall;
   if (w->n_samples == w->room) {
     w->room = w->room ? 2 * w->room : 4096;
     w->samples = realloc(w->samples, w->room * sizeof *w->samples);
     if (!w->samples) stop("memory", "none");
   }
-  w->samples[w->n_samples++] = (sample){end - w->of->start, end - begin, search};
+  w->samples[w->n_samples++] = (sample){end.wall - w->of->start, took.wall, search};
+  return took.wall;
+}
+
+/* Until the vectors before `from` have had their time. */
+static void
+keep_pace(const run *r, size_t from)
+{
+  if (r->rate <= 0) return;
+  uint64_t due = r->start + (uint64_t)((double)from / r->rate * 1e9), now = clock_ns();
+  if (due <= now) return;
+  const struct timespec t = {(time_t)((due - now) / 1000000000u),
+                             (long)((due - now) % 1000000000u)};
+  (void)nanosleep(&t, NULL);
 }
 
 static void *
@@ -245,20 +269,26 @@ work(void *user)
   worker *w = user;
   run *r = w->of;
   const npy *query = &r->in->query;
+  int file = -1;
 
-  for (uint64_t begin; (begin = clock_ns()) < r->until;) {
+  for (waits begin; (begin = waits_now(&file)).wall < r->until;) {
     if (r->reads > 0 && draw_share(&w->seed) < r->reads) {
       seek(r, query->f + draw(&w->seed) % query->rows * query->columns, NULL);
-      note(w, begin, true);
+      note(w, &begin, &file, true);
       continue;
     }
     size_t from = atomic_fetch_add(&r->next, r->batch), left;
     if (from >= r->end) break;
     left = r->end - from;
+    if (r->rate > 0) {
+      keep_pace(r, from);
+      begin = waits_now(&file);
+    }
     put(r, from, from + (left < r->batch ? left : r->batch));
     w->acknowledged += left < r->batch ? left : r->batch;
-    note(w, begin, false);
+    times_note(&w->tenth[from * 10 / r->in->o.vectors], note(w, &begin, &file, false));
   }
+  if (file >= 0) (void)close(file);
   return NULL;
 }
 
@@ -302,6 +332,10 @@ go(outcome *out, run *r, unsigned threads, size_t from, size_t to, double second
     out->acknowledged += w[i].acknowledged;
     times_add(&out->commit, &w[i].commit);
     times_add(&out->search, &w[i].search);
+    for (unsigned k = 0; k < 10; k++)
+      times_add(&out->tenth[k], &w[i].tenth[k]);
+    for (unsigned k = 0; k < 2; k++)
+      if (w[i].longest[k].wall > out->longest[k].wall) out->longest[k] = w[i].longest[k];
   }
   out->seconds = (double)(clock_ns() - r->start) * 1e-9;
   if (r->in->o.series) write_series(r->in->o.series, w, threads);
@@ -349,6 +383,17 @@ print_times(const times *t)
 {
   (void)printf("\t%.3f\t%.3f\t%.3f", (double)times_percentile(t, 0.5) * 1e-6,
                (double)times_percentile(t, 0.99) * 1e-6, (double)t->max * 1e-6);
+}
+
+/* What the thread of the longest operation did in it. */
+static void
+print_longest(const char *what, const waits *w)
+{
+  double blocked = (double)w->wall - (double)w->ran - (double)w->queued;
+
+  (void)printf("longest\t%s\t%.3f ms: ran %.3f, waited for a core %.3f, blocked %.3f; %ld reads\n",
+               what, (double)w->wall * 1e-6, (double)w->ran * 1e-6, (double)w->queued * 1e-6,
+               blocked > 0 ? blocked * 1e-6 : 0, w->reads);
 }
 
 static void
@@ -437,10 +482,46 @@ mixed(const input *in)
     (void)printf("\t%.0f", (double)out.commit.n / out.seconds);
     print_times(&out.commit);
     (void)puts("");
+    print_longest("search", &out.longest[1]);
+    if (both) print_longest("commit", &out.longest[0]);
     (void)fflush(stdout);
   }
   (void)settle(&r);
   verify(&r, o->vectors / 2 + out.acknowledged, true);
+  run_close(&r, dir.path);
+  scratch_remove(&dir);
+}
+
+/* What is in a store must not make commits slower. */
+static void
+latency(const input *in)
+{
+  const options *o = &in->o;
+  static outcome out;
+  scratch dir;
+  run r;
+
+  (void)puts("command\tload\tsync\tthreads\tbatch\tvectors\tcommits/s\tp50 ms\tp99 ms\tmax ms\t"
+             "p99 times that of the first");
+  scratch_make(&dir, o->dir);
+  run_open(&r, in, dir.path, durability_of(in));
+  r.batch = o->batch ? o->batch : 1;
+  r.rate = o->rate;
+  double load = load_now();
+  go(&out, &r, o->threads, 0, o->vectors, 3600);
+  for (size_t i = 0; i < 10; i++) {
+    const times *t = &out.tenth[i];
+    (void)printf("latency\t%.1f\t%s\t%u\t%zu\t%zu\t%.0f", load, names[durability_of(in)],
+                 o->threads, r.batch, o->vectors * (i + 1) / 10,
+                 (double)out.commit.n / out.seconds);
+    print_times(t);
+    (void)printf("\t%.2f\n",
+                 (double)times_percentile(t, 0.99) / (double)times_percentile(&out.tenth[0], 0.99));
+  }
+  print_longest("commit", &out.longest[0]);
+  (void)fflush(stdout);
+  (void)settle(&r);
+  verify(&r, o->vectors, true);
   run_close(&r, dir.path);
   scratch_remove(&dir);
 }
@@ -517,6 +598,8 @@ parse_one(options *o, const char *name, const char *value)
     o->batch = (unsigned)strtoul(value, NULL, 10);
   } else if (!strcmp(name, "--reads")) {
     o->reads = strtod(value, NULL);
+  } else if (!strcmp(name, "--rate")) {
+    o->rate = strtod(value, NULL);
   } else if (!strcmp(name, "--seconds")) {
     o->seconds = strtod(value, NULL);
   } else if (!strcmp(name, "--series")) {
@@ -557,7 +640,12 @@ main(int argc, char **argv)
   static const struct {
     const char *name;
     void (*go)(const input *in);
-  } commands[] = {{"writes", writes}, {"mixed", mixed}, {"batch", batch}, {"singles", singles}};
+  } commands[] = {{"writes", writes},
+                  {"mixed", mixed},
+                  {"latency", latency},
+                  {"batch", batch},
+                  {"singles", singles}};
+  const size_t n_commands = sizeof commands / sizeof commands[0];
   input in = {.o = {.threads = 16,
                     .vectors = 100000,
                     .durability = -1,
@@ -580,9 +668,9 @@ main(int argc, char **argv)
   make_rows(&in);
   for (at += 2; at < argc; at++) {
     size_t c = 0;
-    while (c < 4 && strcmp(argv[at], commands[c].name) != 0)
+    while (c < n_commands && strcmp(argv[at], commands[c].name) != 0)
       c++;
-    if (c == 4) stop("unknown command", argv[at]);
+    if (c == n_commands) stop("unknown command", argv[at]);
     commands[c].go(&in);
   }
   free(in.rows);
