@@ -92,7 +92,7 @@ typedef struct worker {
 
 /* What the threads of a run did together. */
 typedef struct outcome {
-  double seconds;
+  double seconds, cpu; /* cpu: of the whole process meanwhile, what links included */
   uint64_t acknowledged;
   times commit, search, tenth[10];
   waits longest[2];
@@ -142,6 +142,16 @@ static double
 draw_share(uint64_t *seed)
 {
   return (double)(draw(seed) >> 11) * 0x1p-53;
+}
+
+/* Processor time of all threads. */
+static double
+cpu_now(void)
+{
+  struct timespec t;
+
+  (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static double
@@ -320,6 +330,7 @@ go(outcome *out, run *r, unsigned threads, size_t from, size_t to, double second
   memset(out, 0, sizeof *out);
   r->next = from;
   r->end = to;
+  double cpu = cpu_now();
   r->start = clock_ns();
   r->until = r->start + (uint64_t)(seconds * 1e9);
   for (unsigned i = 0; i < threads; i++) {
@@ -338,6 +349,7 @@ go(outcome *out, run *r, unsigned threads, size_t from, size_t to, double second
       if (w[i].longest[k].wall > out->longest[k].wall) out->longest[k] = w[i].longest[k];
   }
   out->seconds = (double)(clock_ns() - r->start) * 1e-9;
+  out->cpu = cpu_now() - cpu;
   if (r->in->o.series) write_series(r->in->o.series, w, threads);
   for (unsigned i = 0; i < threads; i++)
     free(w[i].samples);
@@ -413,6 +425,7 @@ one_burst(const input *in, quoin_durability durability, unsigned batch)
   (void)printf("writes\t%.1f\t%s\t%u\t%u\t%llu\t%.0f", load, names[durability], o->threads, batch,
                (unsigned long long)out.acknowledged, (double)out.acknowledged / out.seconds);
   print_times(&out.commit);
+  (void)printf("\t%.2f", 1e6 * out.cpu / (double)out.acknowledged);
   if (o->settle)
     (void)printf("\t%.2f\t%.0f\n", linked, (double)out.acknowledged / (out.seconds + linked));
   else
@@ -430,7 +443,7 @@ writes(const input *in)
 
   (void)puts(
       "command\tload\tsync\tthreads\tbatch\tvectors\tacknowledged/s\tp50 ms\tp99 ms\tmax ms\t"
-      "linked s later\tsustained/s");
+      "processor us/vector\tlinked s later\tsustained/s");
   for (int d = QUOIN_DURABILITY_FULL; d <= QUOIN_DURABILITY_OFF; d++)
     for (size_t b = 0; b < 3; b++) {
       if (in->o.durability >= 0 && d != in->o.durability) continue;

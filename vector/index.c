@@ -3,7 +3,7 @@
 
 #include "base/poison.h"
 
-enum { UNLINKED = 100000 };
+enum { UNLINKED = 100000, PACE_NS = 200 * 1000 /* of a vector, before any is linked */ };
 
 /* ---- for searches -----------------------------------------------------------------------------
  */
@@ -347,12 +347,7 @@ static void
 slow_down(vec_indexes *ix)
 {
   const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_relaxed);
-  uint64_t waiting = 0, free_from = ix->bound / 4 * 3;
-  for (size_t i = 0; set && i < set->n; i++) {
-    uint64_t linked = atomic_load(&set->index[i]->linked),
-             added = atomic_load(&set->index[i]->added);
-    if (added > linked && !atomic_load(&set->index[i]->broken)) waiting += added - linked;
-  }
+  uint64_t waiting = vec_waiting(set), free_from = ix->bound / 4 * 3;
   if (waiting <= free_from || !ix->started) return;
   double share = (double)(waiting - free_from) / (double)(ix->bound / 4 + 1);
   double ns = share * share * 1e6 +
@@ -370,10 +365,12 @@ participant_applied(void *self)
   vec_indexes *ix = self;
   vec_index_set *set = atomic_load(&ix->set);
   quad_snapshot *snapshot = NULL;
+  uint64_t added = 0;
   (void)quad_snapshot_acquire(&snapshot, ix->store, NULL); /* NULL: memory is short */
   ix->known = snapshot ? quad_snapshot_atom_mark(snapshot) : ix->judged;
   for (size_t i = 0; set && i < set->n; i++) {
     atomic_store(&set->index[i]->published, atomic_load(&set->index[i]->added));
+    added += atomic_load(&set->index[i]->added);
     /* A process that only reads is not told what the log brought. */
     if (!atomic_load(&set->index[i]->loading) && !ix->read_only) continue;
     atomic_fetch_add(&set->index[i]->verify_wanted, 1);
@@ -386,6 +383,7 @@ participant_applied(void *self)
   if (ix->declarations || moved || ix->read_only)
     ix->declarations = !snapshot || refresh(ix, snapshot, section, NULL) != QUOIN_OK;
   quad_snapshot_release(snapshot);
+  vec_burst_note(&ix->burst, added, atomic_load(&ix->pace), base_clock_ns());
   if (!ix->started) (void)vec_retired_settle(ix);
   base_mutex_lock(&ix->signal);
   ix->due = true;
@@ -500,6 +498,7 @@ vec_settle(const quad_snapshot *snapshot, base_cancel *cancel, quoin_error *err)
   vec_indexes *ix = quad_snapshot_participant(snapshot);
   quoin_status st = QUOIN_OK;
   if (!ix || !ix->started || !(quad_snapshot_orders(snapshot) >> QUAD_POS & 1)) return QUOIN_OK;
+  atomic_store(&ix->burst.until, 0); /* somebody waits for the graph */
   while (!st && !is_settled(ix, snapshot)) {
     base_mutex_lock(&ix->signal);
     (void)base_cond_wait_until(&ix->rested, &ix->signal, base_clock_ns() + SLICE_NS);
@@ -568,6 +567,7 @@ indexes_new(vec_indexes **out, quad_store *store, const vec_options *options, qu
   ix->walk_always = options->walk_always;
   atomic_store(&ix->users.now, 1);
   ix->bound = options->unlinked ? options->unlinked : UNLINKED;
+  atomic_store(&ix->pace, PACE_NS);
   if ((st = base_mutex_init(&ix->graphs, BASE_RANK_VECTOR, "vector graphs", err))) goto graphs;
   if ((st = base_mutex_init(&ix->signal, BASE_RANK_QUEUE, "vector signal", err))) goto signal;
   if ((st = base_cond_init(&ix->work, err))) goto work;

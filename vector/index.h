@@ -83,6 +83,12 @@ typedef struct vec_retired {
   vec_index *indexes;
 } vec_retired;
 
+/* Whether vectors come faster than they can be linked. */
+typedef struct vec_burst {
+  uint64_t noted, noted_ns; /* the writer's: at the last commit */
+  _Atomic uint64_t until;   /* it goes on, for all that is known */
+} vec_burst;
+
 typedef struct vec_indexes {
   quad_store *store;
   const base_alloc *mem;
@@ -104,6 +110,7 @@ typedef struct vec_indexes {
   vec_piece *piece; /* what the thread works on */
   bool started;
   _Atomic double pace; /* ns to link one vector */
+  vec_burst burst;
   atomic_int cancelled;
 } vec_indexes;
 
@@ -150,6 +157,16 @@ void vec_index_searcher_done(vec_index *index, hnsw_searcher *searcher);
 quoin_status vec_range_open(quad_scan **out, const quad_snapshot *snapshot,
                             const vec_graphs *graphs, atom_id predicate, atom_kind kind,
                             uint64_t low, uint64_t high, quoin_error *err);
+
+/* ---- burst.c ---- */
+
+/* Commits have added so many until now, and linking one takes `pace` ns. The writer. */
+void vec_burst_note(vec_burst *burst, uint64_t added, double pace, uint64_t now);
+bool vec_burst_goes_on(const vec_burst *burst, uint64_t now);
+/* Vectors that wait to be linked. Whoever has entered the set, or the writer. */
+uint64_t vec_waiting(const vec_index_set *set);
+/* The thread that links: until the burst is over, the store closes or too many wait. */
+void vec_burst_wait(vec_indexes *ix);
 
 /* ---- judge.c ---- */
 

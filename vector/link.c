@@ -120,6 +120,8 @@ link_fresh(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
   quoin_status st = QUOIN_OK;
   uint64_t high = quad_snapshot_atom_mark(snapshot);
   for (uint64_t mark = atomic_load(&index->mark); !st && mark < high && !stopping(ix);) {
+    vec_burst_wait(ix);
+    if (vec_burst_goes_on(&ix->burst, base_clock_ns())) room = LINK_PIECE;
     if ((st = gather(p, room, index, snapshot, mark, err))) break;
     st = link_piece(ix, index, p, err);
     if (st) break;
