@@ -155,22 +155,21 @@ item_hash(batch *b, pending *item, size_t i, const atom_table *table, quoin_erro
   return QUOIN_OK;
 }
 
-/* Pass 2: the first slot whose tag fits. */
+/* Pass 2: the first slot that fits. */
 static void
 item_probe(const batch *b, pending *item, const atom_table *table)
 {
-  uint64_t upper = item->key.hash & ~UINT64_C(0xffff);
-  uint64_t at = atom_slot_home(table, item->key.hash);
-  for (unsigned seen = 0; seen < 64; seen++, at = (at + 1) & table->mask) {
-    atom_slot *slot = &table->slots[at];
+  enum { FAR_MOST = 64 };
+  static_assert(FAR_MOST < (int)ATOM_SLOT_FAR, "its slots say how far they are from home");
+  uint64_t hash = item->key.hash, home = atom_slot_home(table, hash);
+  for (uint64_t far = 0; far < FAR_MOST; far++) {
     /* Acquire: pairs with the release in atom_table_put. */
-    uint64_t id = atomic_load_explicit(&slot->id, memory_order_acquire);
-    if (id == 0) return;
-    uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
-    if ((tag & ~UINT64_C(0xffff)) != upper || tag != atom_slot_tag(id, tag)) continue;
-    uint64_t number = atom_id_payload((atom_id){id});
+    uint64_t slot =
+        atomic_load_explicit(&table->slots[(home + far) & table->mask], memory_order_acquire);
+    if (slot == 0) return;
+    if (!atom_slot_fits(table, slot, hash, far) || !atom_slot_is_sound(slot)) continue;
+    uint64_t number = atom_slot_number(table, slot);
     if (number > b->mark || number > b->store->file_terms) continue;
-    if (atom_id_kind((atom_id){id}) != item->key.kind) continue;
     item->number = number;
     atom_offset_prefetch(b->store, number);
     return;

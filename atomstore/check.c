@@ -84,12 +84,10 @@ slots_check(const atom_store *store, uint64_t terms, base_cancel *cancel, quoin_
   for (uint64_t at = 0; at <= table->mask; at++) {
     quoin_status st = at % 65536 == 0 ? base_cancel_check(cancel, err) : QUOIN_OK;
     if (st) return st;
-    atom_slot *slot = &table->slots[at];
-    uint64_t id = atomic_load_explicit(&slot->id, memory_order_acquire);
-    if (id == 0 || atom_id_payload((atom_id){id}) > terms) continue; /* a writer's, perhaps */
-    uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
+    uint64_t slot = atomic_load_explicit(&table->slots[at], memory_order_acquire);
+    if (slot == 0 || atom_slot_number(table, slot) > terms) continue; /* a writer's, perhaps */
     used++;
-    if (tag != atom_slot_tag(id, tag))
+    if (!atom_slot_is_sound(slot))
       return base_fail_at(err, QUOIN_ERR_CORRUPT, table->file.name,
                           ATOM_HEAD + at * sizeof(atom_slot), "a slot does not check");
   }

@@ -33,8 +33,8 @@ growth_run(void *user)
 {
   atom_growth *growth = user;
   base_map_populate(&growth->table->map);
-  growth->status = atom_table_copy(growth->table, growth->from, growth->upto, &growth->stop,
-                                   growth->store->mem, NULL);
+  growth->status = atom_table_copy(growth->table, growth->store, growth->from, growth->upto,
+                                   &growth->stop, NULL);
   atomic_store_explicit(&growth->finished, true, memory_order_release);
   return NULL;
 }
@@ -184,7 +184,7 @@ grow_now(atom_store *store, uint64_t terms, quoin_error *err)
     if (st == QUOIN_ERR_NO_SPACE && bits > now->bits + 1) /* for what is expected; now is less */
       st = atom_table_create(&table, store, now->number + 1, now->bits + 1, err);
     if (st) return st;
-    st = atom_table_copy(table, now, done = terms, NULL, store->mem, err);
+    st = atom_table_copy(table, store, now, done = terms, NULL, err);
   }
   if (!st) st = atom_table_fill(table, store, done + 1, terms, NULL, err);
   if (st) {

@@ -133,7 +133,7 @@ record_append(atom_store *store, atom_id id, uint64_t hash, const atom_record *r
   if (vector) atom_row_put(store, rec);
   atom_record_encode(base_map_at(&store->terms_map, (size_t)at), rec);
   atom_offset_put(store, number, at, hash, rec->lang);
-  atom_table_put(atom_table_now(store), id, hash);
+  atom_table_put(atom_table_now(store), number, hash);
   atomic_store_explicit(&store->term_end, at + rec->size, memory_order_relaxed);
   return QUOIN_OK;
 }
@@ -255,7 +255,7 @@ clear_each(atom_store *store, atom_table *table, uint64_t now, uint64_t terms)
     uint16_t check;
     if (atom_record_at(&rec, &check, store, n, NULL)) return false;
     if (atom_record_key(&key, &store->scratch, store, &rec, NULL)) return false;
-    if (!atom_table_clear_one(table, atom_record_id(&rec, n), key.hash)) return false;
+    if (!atom_table_clear_one(table, n, key.hash)) return false;
   }
   return true;
 }

@@ -155,8 +155,8 @@ atom_record_key(atom_key *out, base_buffer *scratch, const atom_store *store,
   return QUOIN_OK;
 }
 
-/* The slot says that record `rec` has the key's hash, the text says that it is another term. Two
- * terms may share the 48 bits a slot holds; a damaged text shares them with nothing. */
+/* The slot says that record `rec` has the key's hash, kind or text say that it is another term. Two
+ * terms may share the 48 bits a slot stands for; a damaged text shares them with nothing. */
 static quoin_status
 other_term(const atom_store *store, uint64_t number, const atom_record *rec, const atom_key *key,
            quoin_error *err)
@@ -180,8 +180,9 @@ atom_key_matches(bool *out, const atom_store *store, uint64_t number, const atom
   *out = false;
   quoin_status st = atom_record_at(&rec, &check, store, number, err);
   if (st) return st;
-  if (!base_sum_matches(check, key->hash >> 48) || rec.kind != key->kind)
+  if (!base_sum_matches(check, key->hash >> 48))
     return offset_corrupt(store, number, "slot and offset do not agree", err);
+  if (rec.kind != key->kind) return other_term(store, number, &rec, key, err);
   if (rec.kind != ATOM_IRI || rec.link == 0) {
     *out = rec.link == key->datatype && base_span_equal(rec.lang, key->lang) &&
            atom_record_says(store, &rec, key->value);
@@ -205,9 +206,10 @@ atom_key_spells(bool *out, const atom_store *store, uint64_t number, const atom_
   *out = false;
   quoin_status st = atom_record_at(&rec, &check, store, number, err);
   if (st) return st;
-  if (!base_sum_matches(check, key->hash >> 48) || rec.kind != key->kind)
+  if (!base_sum_matches(check, key->hash >> 48))
     return offset_corrupt(store, number, "slot and offset do not agree", err);
-  *out = base_span_equal_nocase(rec.lang, key->lang) && atom_record_says(store, &rec, key->value);
+  *out = rec.kind == key->kind && base_span_equal_nocase(rec.lang, key->lang) &&
+         atom_record_says(store, &rec, key->value);
   return *out ? QUOIN_OK : other_term(store, number, &rec, key, err);
 }
 

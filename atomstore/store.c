@@ -107,14 +107,14 @@ atom_head_read(atom_file_head *out, const base_file *file, atom_file kind, uint6
   if (memcmp(out->magic, FILE_MAGIC[kind], sizeof(out->magic)) != 0)
     return base_fail_at(err, QUOIN_ERR_CORRUPT, file->name, 0, "not a file of atom %s",
                         FILE_NAMES[kind]);
-  if (out->format > ATOM_FORMAT)
+  if (out->format != ATOM_FORMAT)
     return base_fail_at(err, QUOIN_ERR_VERSION, file->name, offsetof(atom_file_head, format),
-                        "format %lu is newer than %d, the newest known here",
+                        "atom format %lu is not the one that this library reads (%d)",
                         (unsigned long)out->format, ATOM_FORMAT);
   if (!base_sum_matches(out->checksum, base_hash(out, offsetof(atom_file_head, checksum))))
     return base_fail_at(err, QUOIN_ERR_CORRUPT, file->name, offsetof(atom_file_head, checksum),
                         "the header does not match its checksum");
-  if (out->format == 0 || out->generation != generation || out->table != table)
+  if (out->generation != generation || out->table != table)
     return base_fail_at(err, QUOIN_ERR_CORRUPT, file->name, offsetof(atom_file_head, generation),
                         "the header is of another file than the name says");
   return QUOIN_OK;

@@ -1,9 +1,8 @@
 /* atomstore/store.h - the parts of an open store: what the files of this folder share.
  *
  * Files of one generation G: terms-G (records, append-only), offsets-G (8 bytes a term), vectors-G
- * (rows of floats) and table-G-T (16 bytes a slot); each begins with an atom_file_head. A term is
- * added in this order: row, record, offset, tag of the slot, id of the slot (release), count of
- * terms (release). */
+ * (rows of floats) and table-G-T (8 bytes a slot); each begins with an atom_file_head. A term is
+ * added in this order: row, record, offset, slot (release), count of terms (release). */
 #ifndef QUOIN_ATOMSTORE_STORE_H
 #define QUOIN_ATOMSTORE_STORE_H
 
@@ -13,7 +12,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 
-enum { ATOM_FORMAT = 5, ATOM_HEAD = 64, ATOM_RECORDS = 4096 };
+enum { ATOM_FORMAT = 6, ATOM_HEAD = 64, ATOM_RECORDS = 4096 };
 
 typedef enum atom_file {
   ATOM_FILE_TERMS,
@@ -37,13 +36,14 @@ typedef struct atom_file_head {
 static_assert(sizeof(atom_file_head) == ATOM_HEAD, "part of the file format");
 static_assert(offsetof(atom_file_head, checksum) == 56, "part of the file format");
 
-/* id 0: empty. The tag: 48 bits of the term's hash above 16 bits that check id and hash. Atomics,
- * since a reader may look at a slot while it is filled (or emptied by a rollback). */
-typedef struct atom_slot {
-  _Atomic(uint64_t) id;
-  _Atomic(uint64_t) tag;
-} atom_slot;
-static_assert(sizeof(atom_slot) == 16, "part of the file format");
+/* A slot is one word, so that it is empty (0) or whole to whoever looks at it. In a table of 2^b
+ * slots it has, from the top: 48 - b bits of the hash, those behind the b that name its home; 8
+ * bits: how far from home it is (255: so far or farther); b bits: the number of the term, which is
+ * less than 2^b since the table is never full; 8 bits with which the xor of all its bytes is
+ * ATOM_SLOT_SUM. The kind is the key's. */
+typedef _Atomic(uint64_t) atom_slot;
+enum { ATOM_SLOT_HASH = 48, ATOM_SLOT_FAR = 255, ATOM_SLOT_SUM = 0xa5 };
+static_assert(sizeof(atom_slot) == 8, "part of the file format");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "slots are shared between processes");
 
 typedef struct atom_table atom_table;
@@ -200,34 +200,64 @@ quoin_status atom_table_find(atom_id *out, const atom_store *store, const atom_t
 quoin_status atom_table_spellings(atom_spellings *out, const atom_store *store,
                                   const atom_table *table, const atom_key *key, uint64_t mark,
                                   quoin_error *err);
-/* Put an id that is not there; there is room. */
-void atom_table_put(atom_table *table, atom_id id, uint64_t hash);
+/* Put a number that is not there; there is room. */
+void atom_table_put(atom_table *table, uint64_t number, uint64_t hash);
 /* Put terms [from, to] by their records. Stops early when *stop (may be NULL) is set. */
 quoin_status atom_table_fill(atom_table *table, const atom_store *store, uint64_t from, uint64_t to,
                              const atomic_int *stop, quoin_error *err);
 /* Put terms 1..upto of a smaller table, which may be added to meanwhile. Stops early when *stop
  * (may be NULL) is set. CORRUPT when they are not all there. */
-quoin_status atom_table_copy(atom_table *to, const atom_table *from, uint64_t upto,
-                             const atomic_int *stop, const base_alloc *mem, quoin_error *err);
-/* Empty the slot of one id; false when it is not found by that hash. */
-bool atom_table_clear_one(atom_table *table, atom_id id, uint64_t hash);
+quoin_status atom_table_copy(atom_table *to, const atom_store *store, const atom_table *from,
+                             uint64_t upto, const atomic_int *stop, quoin_error *err);
+/* Empty the slot of one number; false when it is not found by that hash. */
+bool atom_table_clear_one(atom_table *table, uint64_t number, uint64_t hash);
 /* Empty all slots of numbers above `terms`. Returns how many others there are; *bad is set when one
  * of those does not check. */
 uint64_t atom_table_clear_above(atom_table *table, uint64_t terms, bool *bad);
 
-static inline uint64_t
-atom_slot_tag(uint64_t id, uint64_t hash)
-{
-  uint64_t upper = hash & ~UINT64_C(0xffff);
-  uint64_t check = ((id ^ (upper >> 21 | upper << 43)) * UINT64_C(0x9e3779b97f4a7c15)) >> 48;
-  return upper | check;
-}
-
-/* Where the search for a hash begins. From the bits the tag keeps. */
+/* Where the search for a hash begins: in tables of all sizes hashes lie in the same order. */
 static inline uint64_t
 atom_slot_home(const atom_table *table, uint64_t hash)
 {
-  return (hash >> 16) & table->mask;
+  return hash >> (64 - table->bits);
+}
+
+/* Number of the term in a slot. */
+static inline uint64_t
+atom_slot_number(const atom_table *table, uint64_t slot)
+{
+  return slot >> 8 & table->mask;
+}
+
+/* The xor of its bytes. */
+static inline uint64_t
+atom_slot_sum(uint64_t slot)
+{
+  slot ^= slot >> 32;
+  slot ^= slot >> 16;
+  slot ^= slot >> 8;
+  return slot & 0xff;
+}
+
+/* Whether a slot, which is not empty, is as it was written. */
+static inline bool
+atom_slot_is_sound(uint64_t slot)
+{
+  return base_sum_matches(atom_slot_sum(slot), ATOM_SLOT_SUM);
+}
+
+/* What a slot `far` from the home of a hash has above its number if it is for this hash. */
+static inline uint64_t
+atom_slot_want(const atom_table *table, uint64_t hash, uint64_t far)
+{
+  uint64_t behind = hash << table->bits >> (64 - ATOM_SLOT_HASH + table->bits);
+  return behind << 8 | (far < ATOM_SLOT_FAR ? far : ATOM_SLOT_FAR);
+}
+
+static inline bool
+atom_slot_fits(const atom_table *table, uint64_t slot, uint64_t hash, uint64_t far)
+{
+  return slot >> (table->bits + 8) == atom_slot_want(table, hash, far);
 }
 
 static inline atom_table *

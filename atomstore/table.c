@@ -4,11 +4,11 @@
  * filled: so every slot on the way to a term was taken by an older one, and emptying the slots of
  * all numbers above some mark leaves every other term where a search finds it.
  *
- * A larger table can be copied from a smaller one without the records: the tag holds what the place
- * depends on. Between two slots that are empty for the terms in question lies a run; in the larger
- * table the terms of a run stay within the same bounds (there are two or four such places), so runs
- * do not meet, and only within a run the order of numbers must be restored. Reading and writing are
- * sequential. */
+ * A larger table can be copied from a smaller one without the records: a slot, its place and how
+ * far that is from home hold 48 bits of the hash. Between two slots that are empty for the terms in
+ * question lies a run; in the larger table, where homes have the same order, the terms of a run
+ * stay within the same bounds, so runs do not meet, and only within a run the order of numbers must
+ * be restored. Reading and writing are sequential. */
 #include "atomstore/store.h"
 
 #include <stdlib.h>
@@ -16,6 +16,8 @@
 #include "base/poison.h"
 
 enum { BITS_MIN = 10, BITS_MAX = 44 };
+static_assert(BITS_MAX < (int)ATOM_SLOT_HASH,
+              "a slot has bits of the hash beside those of its home");
 
 unsigned
 atom_table_bits_for(uint64_t terms)
@@ -147,89 +149,107 @@ slot_corrupt(const atom_table *table, uint64_t slot, const char *what, quoin_err
                       ATOM_HEAD + slot * sizeof(atom_slot), "%s", what);
 }
 
-/* A slot that does not check may be one that a rollback emptied and a new term took between the two
- * loads: then the next look is different. */
-static bool
-slot_is_bad(const atom_slot *slot)
+/* The hash of a term, by its record, which must be as the check bits say. */
+static quoin_status
+term_hash(uint64_t *out, base_buffer *scratch, const atom_store *store, uint64_t number,
+          quoin_error *err)
 {
-  for (int i = 0; i < 4; i++) {
-    /* Acquire: pairs with the release in atom_table_put. */
-    uint64_t id = atomic_load_explicit(&((atom_slot *)(uintptr_t)slot)->id, memory_order_acquire);
-    uint64_t tag = atomic_load_explicit(&((atom_slot *)(uintptr_t)slot)->tag, memory_order_acquire);
-    if (id == 0 || tag == atom_slot_tag(id, tag)) return false;
+  atom_record rec;
+  atom_key key;
+  uint16_t check;
+  quoin_status st = atom_record_at(&rec, &check, store, number, err);
+  if (!st) st = atom_record_key(&key, scratch, store, &rec, err);
+  if (st) return st;
+  if (!base_sum_matches(check, key.hash >> 48))
+    return atom_corrupt_record(store, number, "the text does not match its check bits", err);
+  *out = key.hash;
+  return QUOIN_OK;
+}
+
+/* A slot that does not say how far from home it is may be that of another hash. */
+static quoin_status
+far_slot_fits(bool *out, const atom_store *store, uint64_t number, uint64_t hash, quoin_error *err)
+{
+  base_buffer scratch;
+  uint64_t other = 0;
+  base_buffer_init(&scratch, store->mem);
+  quoin_status st = term_hash(&other, &scratch, store, number, err);
+  *out = other >> (64 - ATOM_SLOT_HASH) == hash >> (64 - ATOM_SLOT_HASH);
+  base_buffer_clear(&scratch);
+  return st;
+}
+
+/* The next number up to mark on the way from the home of a hash whose slot is for that hash; 0:
+ * there is no other. *far: how far to begin from home; where to go on. */
+static quoin_status
+candidate_next(uint64_t *out, uint64_t *far, const atom_store *store, const atom_table *table,
+               uint64_t hash, uint64_t mark, quoin_error *err)
+{
+  uint64_t home = atom_slot_home(table, hash);
+  for (uint64_t at = *far; at <= table->mask; at++) {
+    uint64_t place = (home + at) & table->mask;
+    /* Acquire: pairs with the release in atom_table_put; offset and record are there. */
+    uint64_t slot = atomic_load_explicit(&table->slots[place], memory_order_acquire);
+    *out = 0;
+    if (slot == 0) return QUOIN_OK;
+    if (!atom_slot_is_sound(slot)) return slot_corrupt(table, place, "a slot does not check", err);
+    if (!atom_slot_fits(table, slot, hash, at)) continue;
+    *out = atom_slot_number(table, slot);
+    if (*out > mark) continue;
+    bool fits = true;
+    quoin_status st = at < ATOM_SLOT_FAR ? QUOIN_OK : far_slot_fits(&fits, store, *out, hash, err);
+    *far = at + 1;
+    if (st || fits) return st;
   }
-  return true;
+  return slot_corrupt(table, 0, "the table has no empty slot", err);
 }
 
 quoin_status
 atom_table_find(atom_id *out, const atom_store *store, const atom_table *table, const atom_key *key,
                 uint64_t mark, quoin_error *err)
 {
-  uint64_t at = atom_slot_home(table, key->hash);
-  uint64_t upper = key->hash & ~UINT64_C(0xffff);
+  uint64_t far = 0, number;
   *out = ATOM_NONE_ID;
-  for (uint64_t seen = 0; seen <= table->mask; seen++, at = (at + 1) & table->mask) {
-    atom_slot *slot = &table->slots[at];
-    /* Acquire: pairs with the release in atom_table_put; tag, offset and record are there. */
-    uint64_t id = atomic_load_explicit(&slot->id, memory_order_acquire);
-    if (id == 0) return QUOIN_OK;
-    uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
-    if (tag != atom_slot_tag(id, tag)) {
-      if (slot_is_bad(slot)) return slot_corrupt(table, at, "a slot does not check", err);
-      continue;
-    }
-    if ((tag & ~UINT64_C(0xffff)) != upper) continue;
-    atom_id found = {id};
-    if (atom_id_payload(found) > mark || atom_id_kind(found) != key->kind) continue;
+  for (;;) {
     bool same;
-    quoin_status st = atom_key_matches(&same, store, atom_id_payload(found), key, err);
-    if (st) return st;
+    quoin_status st = candidate_next(&number, &far, store, table, key->hash, mark, err);
+    if (st || number == 0) return st;
+    if ((st = atom_key_matches(&same, store, number, key, err))) return st;
     if (!same) continue;
-    *out = found;
+    *out = atom_id_make(key->kind, number);
     return QUOIN_OK;
   }
-  return slot_corrupt(table, 0, "the table has no empty slot", err);
 }
 
 quoin_status
 atom_table_spellings(atom_spellings *out, const atom_store *store, const atom_table *table,
                      const atom_key *key, uint64_t mark, quoin_error *err)
 {
-  uint64_t at = atom_slot_home(table, key->hash);
-  uint64_t upper = key->hash & ~UINT64_C(0xffff);
-  for (uint64_t seen = 0; seen <= table->mask; seen++, at = (at + 1) & table->mask) {
-    atom_slot *slot = &table->slots[at];
-    /* Acquire: pairs with the release in atom_table_put; tag, offset and record are there. */
-    atom_id id = {atomic_load_explicit(&slot->id, memory_order_acquire)};
-    if (id.bits == 0) return QUOIN_OK;
-    uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
-    if (tag != atom_slot_tag(id.bits, tag)) {
-      if (slot_is_bad(slot)) return slot_corrupt(table, at, "a slot does not check", err);
-      continue;
-    }
-    if ((tag & ~UINT64_C(0xffff)) != upper) continue;
-    if (atom_id_payload(id) > mark || atom_id_kind(id) != key->kind) continue;
+  uint64_t far = 0, number;
+  for (;;) {
     bool same;
-    quoin_status st = atom_key_spells(&same, store, atom_id_payload(id), key, err);
-    if (!st && same) st = atom_spellings_add(out, id, err);
+    quoin_status st = candidate_next(&number, &far, store, table, key->hash, mark, err);
+    if (st || number == 0) return st;
+    st = atom_key_spells(&same, store, number, key, err);
+    if (!st && same) st = atom_spellings_add(out, atom_id_make(key->kind, number), err);
     if (st) return st;
   }
-  return slot_corrupt(table, 0, "the table has no empty slot", err);
 }
 
 /* ---- changing
  * --------------------------------------------------------------------------------------- */
 
 void
-atom_table_put(atom_table *table, atom_id id, uint64_t hash)
+atom_table_put(atom_table *table, uint64_t number, uint64_t hash)
 {
-  uint64_t at = atom_slot_home(table, hash);
-  while (atomic_load_explicit(&table->slots[at].id, memory_order_relaxed) != 0)
-    at = (at + 1) & table->mask;
-  atom_slot *slot = &table->slots[at];
-  atomic_store_explicit(&slot->tag, atom_slot_tag(id.bits, hash), memory_order_relaxed);
-  /* Last: pairs with the acquire in atom_table_find. */
-  atomic_store_explicit(&slot->id, id.bits, memory_order_release);
+  uint64_t home = atom_slot_home(table, hash), far = 0;
+  while (atomic_load_explicit(&table->slots[(home + far) & table->mask], memory_order_relaxed))
+    far++;
+  assert(number > 0 && number <= table->mask);
+  uint64_t slot = atom_slot_want(table, hash, far) << (table->bits + 8) | number << 8;
+  slot |= atom_slot_sum(slot) ^ ATOM_SLOT_SUM;
+  /* The last of what a term needs to be found: pairs with the acquire in candidate_next. */
+  atomic_store_explicit(&table->slots[(home + far) & table->mask], slot, memory_order_release);
 }
 
 enum { FILL_GROUP = 64 };
@@ -238,23 +258,14 @@ static quoin_status
 fill_group(atom_table *table, const atom_store *store, uint64_t from, size_t n,
            base_buffer *scratch, quoin_error *err)
 {
-  atom_id ids[FILL_GROUP];
   uint64_t hashes[FILL_GROUP];
   for (size_t i = 0; i < n; i++) {
-    atom_record rec;
-    atom_key key;
-    uint16_t check;
-    quoin_status st = atom_record_at(&rec, &check, store, from + i, err);
-    if (!st) st = atom_record_key(&key, scratch, store, &rec, err);
+    quoin_status st = term_hash(&hashes[i], scratch, store, from + i, err);
     if (st) return st;
-    if (!base_sum_matches(check, key.hash >> 48))
-      return atom_corrupt_record(store, from + i, "the text does not match its check bits", err);
-    ids[i] = atom_record_id(&rec, from + i);
-    hashes[i] = key.hash;
-    __builtin_prefetch(&table->slots[atom_slot_home(table, key.hash)], 1);
+    __builtin_prefetch(&table->slots[atom_slot_home(table, hashes[i])], 1);
   }
   for (size_t i = 0; i < n; i++)
-    atom_table_put(table, ids[i], hashes[i]);
+    atom_table_put(table, from + i, hashes[i]);
   return QUOIN_OK;
 }
 
@@ -281,7 +292,7 @@ atom_table_fill(atom_table *table, const atom_store *store, uint64_t from, uint6
 
 /* A slot of a run, being copied. */
 typedef struct copied {
-  uint64_t id, tag;
+  uint64_t number, hash;
 } copied;
 
 typedef struct copied_run {
@@ -292,8 +303,7 @@ typedef struct copied_run {
 static int
 copied_order(const void *a, const void *b)
 {
-  uint64_t x = atom_id_payload((atom_id){((const copied *)a)->id});
-  uint64_t y = atom_id_payload((atom_id){((const copied *)b)->id});
+  uint64_t x = ((const copied *)a)->number, y = ((const copied *)b)->number;
   return (x > y) - (x < y);
 }
 
@@ -308,7 +318,7 @@ run_sort(copied_run *run)
   for (size_t i = 1; i < run->n; i++) {
     copied item = run->items[i];
     size_t at = i;
-    for (; at > 0 && copied_order(&run->items[at - 1], &item) > 0; at--)
+    for (; at > 0 && run->items[at - 1].number > item.number; at--)
       run->items[at] = run->items[at - 1];
     run->items[at] = item;
   }
@@ -319,78 +329,90 @@ run_put(atom_table *to, copied_run *run)
 {
   run_sort(run);
   for (size_t i = 0; i < run->n; i++)
-    atom_table_put(to, (atom_id){run->items[i].id}, run->items[i].tag);
+    atom_table_put(to, run->items[i].number, run->items[i].hash);
   run->n = 0;
 }
 
-/* Whether the slot holds a number <= upto; false for what is empty or came later. */
 static bool
-slot_is_old(copied *out, const atom_table *table, uint64_t at, uint64_t upto)
+run_add(copied_run *run, const base_alloc *mem, uint64_t number, uint64_t hash)
 {
-  atom_slot *slot = &table->slots[at & table->mask];
-  out->id = atomic_load_explicit(&slot->id, memory_order_acquire);
-  if (out->id == 0 || atom_id_payload((atom_id){out->id}) > upto) return false;
-  out->tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
-  return true;
+  void *items = run->items;
+  bool room = base_reserve(mem, &items, &run->cap, run->n + 1, sizeof(*run->items));
+  run->items = items;
+  if (room) run->items[run->n++] = (copied){number, hash};
+  return room;
+}
+
+/* What the slot at a place holds; 0 for what is empty or has a number above upto. */
+static uint64_t
+slot_old(const atom_table *table, uint64_t place, uint64_t upto)
+{
+  uint64_t slot = atomic_load_explicit(&table->slots[place], memory_order_acquire);
+  return atom_slot_number(table, slot) > upto ? 0 : slot;
+}
+
+/* The 48 bits of the hash that a slot is for, as the upper ones of 64. */
+static quoin_status
+slot_hash(uint64_t *out, base_buffer *scratch, const atom_store *store, const atom_table *table,
+          uint64_t place, uint64_t slot, quoin_error *err)
+{
+  unsigned above = table->bits + 8;
+  uint64_t far = slot >> above & 0xff;
+  if (!atom_slot_is_sound(slot) || !atom_slot_number(table, slot))
+    return slot_corrupt(table, place, "a slot does not check", err);
+  if (far == ATOM_SLOT_FAR)
+    return term_hash(out, scratch, store, atom_slot_number(table, slot), err);
+  *out = ((place - far) & table->mask) << (64 - table->bits) | slot >> (above + 8)
+                                                                           << (64 - ATOM_SLOT_HASH);
+  return QUOIN_OK;
 }
 
 quoin_status
-atom_table_copy(atom_table *to, const atom_table *from, uint64_t upto, const atomic_int *stop,
-                const base_alloc *mem, quoin_error *err)
+atom_table_copy(atom_table *to, const atom_store *store, const atom_table *from, uint64_t upto,
+                const atomic_int *stop, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   copied_run run = {0};
-  copied item;
-  uint64_t begin = 0, count = 0;
-  while (begin <= from->mask && slot_is_old(&item, from, begin, upto))
+  base_buffer scratch;
+  uint64_t begin = 0, count = 0, hash = 0;
+  base_buffer_init(&scratch, store->mem);
+  while (begin <= from->mask && slot_old(from, begin, upto))
     begin++;
   for (uint64_t i = 1; i <= from->mask + 1; i++) {
     if (i % 65536 == 0 && stop && atomic_load_explicit(stop, memory_order_relaxed)) goto done;
-    if (!slot_is_old(&item, from, begin + i, upto)) {
+    uint64_t place = (begin + i) & from->mask, slot = slot_old(from, place, upto);
+    if (!slot) {
       run_put(to, &run);
       continue;
     }
-    if (item.tag != atom_slot_tag(item.id, item.tag)) {
-      st = slot_corrupt(from, (begin + i) & from->mask, "a slot does not check", err);
-      goto done;
-    }
-    void *items = run.items;
-    bool room = base_reserve(mem, &items, &run.cap, run.n + 1, sizeof(*run.items));
-    run.items = items;
-    if (!room) {
+    if ((st = slot_hash(&hash, &scratch, store, from, place, slot, err))) goto done;
+    if (!run_add(&run, store->mem, atom_slot_number(from, slot), hash)) {
       st = base_fail_nomem(err);
       goto done;
     }
-    run.items[run.n++] = item;
     count++;
   }
   if (count != upto) st = slot_corrupt(from, 0, "the table does not hold each term once", err);
 
 done:
-  base_release(mem, run.items, run.cap, sizeof(*run.items));
+  base_release(store->mem, run.items, run.cap, sizeof(*run.items));
+  base_buffer_clear(&scratch);
   return st;
 }
 
 /* ---- emptying
  * --------------------------------------------------------------------------------------- */
 
-static void
-slot_clear(atom_slot *slot)
-{
-  atomic_store_explicit(&slot->id, 0, memory_order_release);
-}
-
 bool
-atom_table_clear_one(atom_table *table, atom_id id, uint64_t hash)
+atom_table_clear_one(atom_table *table, uint64_t number, uint64_t hash)
 {
   uint64_t at = atom_slot_home(table, hash);
   for (uint64_t seen = 0; seen <= table->mask; seen++, at = (at + 1) & table->mask) {
-    uint64_t found = atomic_load_explicit(&table->slots[at].id, memory_order_relaxed);
-    if (found == id.bits) {
-      slot_clear(&table->slots[at]);
-      return true;
-    }
-    if (found == 0) break;
+    uint64_t slot = atomic_load_explicit(&table->slots[at], memory_order_relaxed);
+    if (slot == 0) break;
+    if (atom_slot_number(table, slot) != number) continue;
+    atomic_store_explicit(&table->slots[at], 0, memory_order_release);
+    return true;
   }
   return false;
 }
@@ -401,15 +423,13 @@ atom_table_clear_above(atom_table *table, uint64_t terms, bool *bad)
   uint64_t kept = 0;
   *bad = false;
   for (uint64_t at = 0; at <= table->mask; at++) {
-    atom_slot *slot = &table->slots[at];
-    uint64_t id = atomic_load_explicit(&slot->id, memory_order_relaxed);
-    if (id == 0) continue;
-    if (atom_id_payload((atom_id){id}) > terms) {
-      slot_clear(slot);
+    uint64_t slot = atomic_load_explicit(&table->slots[at], memory_order_relaxed);
+    if (slot == 0) continue;
+    if (atom_slot_number(table, slot) > terms) {
+      atomic_store_explicit(&table->slots[at], 0, memory_order_release);
       continue;
     }
-    uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
-    if (tag != atom_slot_tag(id, tag)) *bad = true;
+    if (!atom_slot_is_sound(slot)) *bad = true;
     kept++;
   }
   return kept;

@@ -273,7 +273,7 @@ test_store__finds_flipped_bits(void **state)
   size_t missed = 0;
   for (int i = 0; i < 900; i++) {
     const char *names[] = {"terms-1", "offsets-1", table};
-    uint64_t sizes[] = {4096 + f.marks.term_bytes, 64 + f.marks.terms * 8, 64 + 16 * 1024};
+    uint64_t sizes[] = {4096 + f.marks.term_bytes, 64 + f.marks.terms * 8, 64 + 8 * 1024};
     uint64_t offset = support_random(&seed) % (i % 5 ? sizes[i % 3] : 64);
     if (i % 3 == 0 && offset >= 64 && offset < 4096) continue; /* there are no symbols yet */
     uint8_t bits = (uint8_t)(1u << support_random(&seed) % 8);
