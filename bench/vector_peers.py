@@ -7,6 +7,7 @@ DATA: a folder with base*.npy, query*.npy and neighbours100*.npy (bench/vector_d
 efConstruction 200, k 10. Tables, each with the command line that gives it alone:
   build    vectors a second on one thread (processor time) and two (the clock), bytes on disk, time to open
   curve    queries a second at equal recall, one thread, processor time; peers get all queries in one call
+  sparql   the same of a store alone: by calls, and as texts of SPARQL queries with vec:nearest
   single   microseconds of single calls at effort 80, p50 and p99, by the clock
   threads  queries a second of two threads at recall 0.95, by the clock
   filter   queries a second at the recall in 50, 10, 1 and 0.1 % of the vectors, random and correlated
@@ -246,6 +247,25 @@ def curves_of(args, files, folder, query, truth, peers):
                     out.write(f"{r:.5f}" + "\t" * (i + 1) + f"{q:.0f}" + "\t" * (len(curves) - 1 - i) + "\n")
 
 
+def sparql(args, files, folder, query, truth, peers):
+    lines = quoin(args, files, "i8", "curve", *EFS, "sparql", *EFS, store=folder)
+    curves = {"store i8, calls": "curve", "store i8, SPARQL": "sparql"}
+    curves = {name: [(float(l[2]), float(l[3])) for l in lines if l[0] == kind] for name, kind in curves.items()}
+    for peer in peers:
+        curves[peer.name] = []
+        for ef in EFS:
+            found, seconds = timed(lambda: peer.search(query, ef))
+            curves[peer.name].append((recall(found, truth), len(query) / seconds))
+    rows = []
+    for target in TARGETS:
+        values = {name: at_recall(points, target) for name, points in curves.items()}
+        best = max((values[p.name] for p in peers if values[p.name]), default=None)
+        ours = values["store i8, SPARQL"]
+        rows.append([target, *map(number, values.values()), f"{ours / best:.2f}" if ours and best else "-"])
+    table("vec:nearest as the text of a SPARQL query, queries a second at equal recall@10, one thread, processor time",
+          ["recall", *curves, "SPARQL / best peer"], rows)
+
+
 def singles(args, files, folder, query, truth, peers):
     def cells(r, p50, p99):
         return f"{r:.4f}", f"{p50:.0f}", f"{p99:.0f}"
@@ -332,7 +352,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--metric", default="cosine", choices=["cosine", "l2"])
-    parser.add_argument("--only", default="build,curve,single,threads,filter")
+    parser.add_argument("--only", default="build,curve,sparql,single,threads,filter")
     parser.add_argument("--peers", help="names; hnswlib f32, faiss f32 and SQ8, usearch i8 (l2: f16, its i8 are those of [-1, 1])")
     parser.add_argument("--curves", help="write the curves there, for bench/plot.py")
     parser.add_argument("--kept", help="keep the peers' indexes there, or take those that are there")
@@ -349,6 +369,7 @@ def main():
         rows = ready(args, args.kept or folder, peers, base, 2)
         if "build" in args.only: builds(args, files, folder, base, rows)
         if "curve" in args.only: curves_of(args, files, folder, query, truth, peers)
+        if "sparql" in args.only: sparql(args, files, folder, query, truth, peers)
         if "single" in args.only: singles(args, files, folder, query, truth, peers)
         if "threads" in args.only: threads_of(args, files, folder, query, truth, peers)
         if "filter" in args.only:

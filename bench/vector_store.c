@@ -5,12 +5,15 @@
  *
  * METRIC: cosine dot l2. CODE: f32 f16 i8 b1. The vectors are committed to a new store below DIR,
  * and all linked, before the first command: curve EF...       each query by a call of its own, on
- * one thread; 0: the effort by default batch N EF...     all queries in one call, by N threads
+ * one thread; 0: the effort by default
+ *   batch N EF...     all queries in one call, by N threads
+ *   sparql EF...      each query as the text of a SPARQL query with vec:nearest, read, planned and
+ *                     answered; subjects and distances read; on one thread
  *   reopen            close the store and open it again
  *   exact             every vector looked at
  * Each prints lines of tab-separated name, effort, recall@10, queries a second, p50 and p99 in
- * microseconds, and milliseconds of the whole pass. The rate of `curve` is by processor time, that
- * of `batch` by the clock. Subjects are read as terms within the time. */
+ * microseconds, and milliseconds of the whole pass. The rates of `curve` and `sparql` are by
+ * processor time, that of `batch` by the clock. Subjects are read as terms within the time. */
 #include <quoin/quoin.h>
 
 #include "bench/npy.h"
@@ -114,6 +117,18 @@ reopen(bench *b)
   printf("reopen\t%.3f ms\n", 1e3 * (seconds(CLOCK_MONOTONIC) - start));
 }
 
+/* Is the subject one of the K nearest? */
+static bool
+is_right(quoin_span subject, const int32_t *truth)
+{
+  long row = 0; /* the text is not terminated */
+  for (size_t c = sizeof SUBJECT - 1; c < subject.len; c++)
+    row = 10 * row + subject.ptr[c] - '0';
+  for (size_t j = 0; j < K; j++)
+    if (truth[j] == row) return true;
+  return false;
+}
+
 /* Of the hits of one query, how many are right; the terms are read for it. */
 static size_t
 right(bench *b, quoin_hits *hits, size_t at, const int32_t *truth)
@@ -122,12 +137,87 @@ right(bench *b, quoin_hits *hits, size_t at, const int32_t *truth)
   for (size_t i = 0; i < quoin_hits_count(hits, at); i++) {
     quoin_term term;
     must(b, quoin_hits_term(&term, hits, at, i, &b->err));
-    long row = 0; /* the text is not terminated */
-    for (size_t c = sizeof SUBJECT - 1; c < term.value.len; c++)
-      row = 10 * row + term.value.ptr[c] - '0';
-    for (size_t j = 0; j < K; j++)
-      found += truth[j] == row;
+    found += is_right(term.value, truth);
   }
+  return found;
+}
+
+/* How the queries are asked: `n` in a call, or each as SPARQL. */
+typedef struct manner {
+  const char *name;
+  size_t ef, n;
+  unsigned threads;
+  bool exact, sparql;
+} manner;
+
+static size_t
+by_call(bench *b, const manner *how, size_t q, size_t some)
+{
+  quoin_search_options search = QUOIN_SEARCH_OPTIONS_INIT;
+  quoin_hits *hits;
+  size_t found = 0;
+  search.ef = how->ef;
+  search.k = K;
+  search.threads = how->threads;
+  search.exact = how->exact;
+  must(b, quoin_vectors_search(&hits, b->vectors, b->query.f + q * b->query.columns, some, &search,
+                               &b->err));
+  for (size_t i = 0; i < some; i++)
+    found += right(b, hits, i, b->truth.i + (q + i) * b->truth.columns);
+  quoin_hits_close(hits);
+  return found;
+}
+
+/* The floats in base 64, terminated; its length. */
+static size_t
+base64(char *out, const float *values, size_t n)
+{
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const unsigned char *in = (const unsigned char *)values;
+  const size_t bytes = n * sizeof *values;
+  size_t len = 0;
+  for (size_t i = 0; i < bytes; i += 3) {
+    const size_t left = bytes - i;
+    const unsigned x = (unsigned)in[i] << 16 | (left > 1 ? (unsigned)in[i + 1] << 8 : 0) |
+                       (left > 2 ? (unsigned)in[i + 2] : 0);
+    out[len++] = digits[x >> 18];
+    out[len++] = digits[x >> 12 & 63];
+    out[len++] = '=';
+    out[len++] = '=';
+    if (left > 1) out[len - 2] = digits[x >> 6 & 63];
+    if (left > 2) out[len - 1] = digits[x & 63];
+  }
+  out[len] = 0;
+  return len;
+}
+
+static size_t
+by_sparql(bench *b, const manner *how, size_t q)
+{
+  const size_t columns = b->query.columns;
+  char *query = npy_room(600 + columns * 6, 1), effort[40] = "";
+  quoin_query_options options = QUOIN_QUERY_OPTIONS_INIT;
+  quoin_cursor *cursor;
+  quoin_status st;
+  size_t found = 0;
+  int at = snprintf(query, 400,
+                    "PREFIX vec: <urn:x-quoin:vec#> SELECT ?text ?distance WHERE { (?text "
+                    "?distance) vec:nearest (<" PREDICATE "> \"b64:");
+  at += (int)base64(query + at, b->query.f + q * columns, columns);
+  if (how->ef) (void)snprintf(effort, sizeof effort, " vec:ef %zu", how->ef);
+  (void)snprintf(query + at, 200, "\"^^vec:f32 %d%s) }", K, effort);
+  options.threads = how->threads;
+  must(b, quoin_query(&cursor, b->store, text(query), &options, &b->err));
+  while (!(st = quoin_cursor_next(cursor, &b->err))) {
+    quoin_term subject;
+    double distance;
+    must(b, quoin_cursor_term(&subject, cursor, 0, &b->err));
+    if (!quoin_cursor_double(&distance, cursor, 1)) stop("distance", "none");
+    found += is_right(subject.value, b->truth.i + q * b->truth.columns);
+  }
+  must(b, st);
+  quoin_cursor_close(cursor);
+  free(query);
   return found;
 }
 
@@ -138,31 +228,23 @@ by_size(const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
-/* One pass over the queries, `n` in a call. */
+/* The best of some passes over the queries: others share the machine. */
 static void
-ask(bench *b, const char *name, size_t ef, size_t n, unsigned threads, bool exact)
+ask(bench *b, const manner *how)
 {
-  const size_t queries = b->query.rows, columns = b->query.columns;
+  const size_t queries = b->query.rows, n = how->n ? how->n : 1;
   double *times = npy_room(queries, sizeof(double)), best = 0, p50 = 0, p99 = 0;
   size_t found = 0;
-  quoin_search_options search = QUOIN_SEARCH_OPTIONS_INIT;
-  search.ef = ef;
-  search.k = K;
-  search.threads = threads;
-  search.exact = exact;
-  const clockid_t clock = threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
-  for (int pass = 0; pass < (exact ? 1 : PASSES); pass++) {
+  const clockid_t clock = how->sparql         ? CLOCK_PROCESS_CPUTIME_ID
+                          : how->threads == 1 ? CLOCK_THREAD_CPUTIME_ID
+                                              : CLOCK_MONOTONIC;
+  for (int pass = 0; pass < (how->exact ? 1 : PASSES); pass++) {
     const double start = seconds(clock);
     found = 0;
     for (size_t q = 0; q < queries; q += n) {
       const double begin = seconds(CLOCK_MONOTONIC);
       const size_t some = queries - q < n ? queries - q : n;
-      quoin_hits *hits;
-      must(b, quoin_vectors_search(&hits, b->vectors, b->query.f + q * columns, some, &search,
-                                   &b->err));
-      for (size_t i = 0; i < some; i++)
-        found += right(b, hits, i, b->truth.i + (q + i) * b->truth.columns);
-      quoin_hits_close(hits);
+      found += how->sparql ? by_sparql(b, how, q) : by_call(b, how, q, some);
       times[q / n] = seconds(CLOCK_MONOTONIC) - begin;
     }
     const double took = seconds(clock) - start;
@@ -173,8 +255,8 @@ ask(bench *b, const char *name, size_t ef, size_t n, unsigned threads, bool exac
     p99 = 1e6 * times[calls * 99 / 100];
     best = took;
   }
-  printf("%s\t%zu\t%.5f\t%.0f\t%.0f\t%.0f\t%.1f\n", name, ef, (double)found / (double)(queries * K),
-         (double)queries / best, p50, p99, 1e3 * best);
+  printf("%s\t%zu\t%.5f\t%.0f\t%.0f\t%.0f\t%.1f\n", how->name, how->ef,
+         (double)found / (double)(queries * K), (double)queries / best, p50, p99, 1e3 * best);
   (void)fflush(stdout);
   free(times);
 }
@@ -199,15 +281,23 @@ main(int argc, char **argv)
     const char *command = argv[i++];
     if (!strcmp(command, "curve")) {
       for (; is_number(argv[i]); i++)
-        ask(&b, "curve", strtoul(argv[i], NULL, 10), 1, 1, false);
+        ask(&b, &(manner){.name = "curve", .ef = strtoul(argv[i], NULL, 10), .threads = 1});
+    } else if (!strcmp(command, "sparql")) {
+      for (; is_number(argv[i]); i++)
+        ask(&b,
+            &(manner){
+                .name = "sparql", .ef = strtoul(argv[i], NULL, 10), .threads = 1, .sparql = true});
     } else if (!strcmp(command, "batch") && is_number(argv[i])) {
       const unsigned threads = (unsigned)strtoul(argv[i++], NULL, 10);
       for (; is_number(argv[i]); i++)
-        ask(&b, "batch", strtoul(argv[i], NULL, 10), b.query.rows, threads, false);
+        ask(&b, &(manner){.name = "batch",
+                          .ef = strtoul(argv[i], NULL, 10),
+                          .n = b.query.rows,
+                          .threads = threads});
     } else if (!strcmp(command, "reopen")) {
       reopen(&b);
     } else if (!strcmp(command, "exact")) {
-      ask(&b, "exact", 0, 1, 1, true);
+      ask(&b, &(manner){.name = "exact", .threads = 1, .exact = true});
     } else {
       stop("unknown command", command);
     }
