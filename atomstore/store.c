@@ -361,7 +361,7 @@ atom_store_close(atom_store *store)
   atom_table_free(atom_table_now(store), mem);
   atom_overlay_free(store->overlay);
   atom_window_free(store);
-  atom_rows_free(store);
+  base_sparse_clear(&store->rows, mem);
   base_buffer_clear(&store->scratch);
   base_buffer_clear(&store->coded);
   base_release(mem, atomic_load(&store->symbols), 1, sizeof(atom_symbols));

@@ -69,7 +69,6 @@ typedef struct atom_spellings {
 typedef struct atom_overlay atom_overlay;
 typedef struct atom_growth atom_growth;
 typedef struct atom_window atom_window;
-typedef struct atom_rows atom_rows; /* see vector.c */
 
 struct atom_store {
   const base_alloc *mem;
@@ -89,7 +88,7 @@ struct atom_store {
   _Atomic(uint64_t) synced_terms, synced_end, synced_vectors;
   _Atomic(uint64_t) sync_floor; /* terms up to here may be named by a manifest: they stay */
   atom_table *retired;
-  _Atomic(atom_rows *) rows;       /* of vectors that were read; NULL: none yet */
+  base_sparse rows;                /* where vectors that were read lie: see vector.c */
   atom_overlay *overlay;           /* read-only mode */
   atom_growth *growth;             /* a larger table in the making, or NULL */
   bool growth_failed;              /* in the background: tried again when it must be */

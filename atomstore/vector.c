@@ -8,35 +8,14 @@
 #include "base/poison.h"
 
 /* ---- rows that have been verified --------------------------------------------------------------
- *
- * Place << 16 | dimension by the number of the term; 0: not yet. In parts, made when one of their
- * vectors is read; a heap gives them as pages that are touched where vectors are. */
+ */
 
-enum { ROWS_PART = 1 << 16, ROWS_PARTS = 1 << 16 };
-
-typedef _Atomic(uint64_t) known_row;
-
-struct atom_rows {
-  _Atomic(known_row *) part[ROWS_PARTS];
-};
-
-/* Acquire, here and below: pairs with the release in row_note(). */
-static known_row *
-row_known_at(const atom_store *store, uint64_t number)
-{
-  if (number / ROWS_PART >= ROWS_PARTS) return NULL;
-  atom_rows *rows =
-      atomic_load_explicit(&((atom_store *)(uintptr_t)store)->rows, memory_order_acquire);
-  known_row *part =
-      rows ? atomic_load_explicit(&rows->part[number / ROWS_PART], memory_order_acquire) : NULL;
-  return part ? part + number % ROWS_PART : NULL;
-}
-
+/* Place << 16 | dimension; 0: not verified yet. */
 static inline uint64_t
 row_known(const atom_store *store, uint64_t number)
 {
-  known_row *at = row_known_at(store, number);
-  return at ? atomic_load_explicit(at, memory_order_relaxed) : 0;
+  _Atomic(uint64_t) *word = base_sparse_find(&store->rows, number);
+  return word ? atomic_load_explicit(word, memory_order_relaxed) : 0;
 }
 
 /* Without memory the row is verified again the next time. */
@@ -44,35 +23,9 @@ static void
 row_note(const atom_store *store, uint64_t number, const atom_record *rec)
 {
   atom_store *s = (atom_store *)(uintptr_t)store;
-  atom_rows *rows = atomic_load_explicit(&s->rows, memory_order_acquire), *no_rows = NULL;
-  if (number > s->file_terms || number / ROWS_PART >= ROWS_PARTS || rec->place >> 48) return;
-  if (!rows) {
-    if (!(rows = base_new_zero(s->mem, 1, sizeof(*rows)))) return;
-    if (!atomic_compare_exchange_strong(&s->rows, &no_rows, rows)) {
-      base_release(s->mem, rows, 1, sizeof(*rows));
-      rows = no_rows;
-    }
-  }
-  _Atomic(known_row *) *slot = &rows->part[number / ROWS_PART];
-  known_row *part = atomic_load_explicit(slot, memory_order_acquire), *no_part = NULL;
-  if (!part) {
-    if (!(part = base_new_zero(s->mem, ROWS_PART, sizeof(*part)))) return;
-    if (!atomic_compare_exchange_strong(slot, &no_part, part)) {
-      base_release(s->mem, part, ROWS_PART, sizeof(*part));
-      part = no_part;
-    }
-  }
-  atomic_store_explicit(part + number % ROWS_PART, rec->place << 16 | rec->link,
-                        memory_order_relaxed);
-}
-
-void
-atom_rows_free(atom_store *store)
-{
-  atom_rows *rows = atomic_load(&store->rows);
-  for (size_t i = 0; rows && i < ROWS_PARTS; i++)
-    base_release(store->mem, atomic_load(&rows->part[i]), ROWS_PART, sizeof(known_row));
-  base_release(store->mem, rows, 1, sizeof(*rows));
+  if (number > s->file_terms || rec->place >> 48) return;
+  _Atomic(uint64_t) *word = base_sparse_make(&s->rows, number, s->mem);
+  if (word) atomic_store_explicit(word, rec->place << 16 | rec->link, memory_order_relaxed);
 }
 
 /* ---- rows and records --------------------------------------------------------------------------
@@ -130,11 +83,7 @@ atom_row_value(atom_record *rec, const atom_store *store, uint64_t number, quoin
 void
 atom_rows_rollback(atom_store *store, uint64_t terms, uint64_t now)
 {
-  for (uint64_t n = terms + 1; n <= now;) {
-    known_row *at = row_known_at(store, n);
-    if (at) atomic_store_explicit(at, 0, memory_order_relaxed);
-    n = at ? n + 1 : (n / ROWS_PART + 1) * ROWS_PART;
-  }
+  base_sparse_reset(&store->rows, terms + 1, now);
   for (uint64_t n = terms + 1; n <= now; n++) {
     atom_record rec;
     uint16_t check;

@@ -26,6 +26,5 @@ quoin_status atom_row_value(atom_record *rec, const atom_store *store, uint64_t 
                             quoin_error *err);
 /* Terms above `terms`, which are still there, are about to go. */
 void atom_rows_rollback(atom_store *store, uint64_t terms, uint64_t now);
-void atom_rows_free(atom_store *store); /* what is known of them */
 
 #endif /* QUOIN_ATOMSTORE_VECTOR_H */

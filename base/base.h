@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/shortest.h"
+#include "base/sparse.h"
 #include "base/thread.h"
 #include "base/utf8.h"
 
