@@ -8,10 +8,8 @@
 
 #include "base/poison.h"
 
-/* The first of ids[0..n) that is not less than `id`, looked for from `at` on: near by where the ids
- * asked for ascend. */
-static size_t
-seek(const atom_id *ids, size_t n, size_t at, atom_id id)
+size_t
+vec_ids_seek(const atom_id *ids, size_t n, size_t at, atom_id id)
 {
   size_t low = 0, high = n;
   if (at < n && ids[at].bits < id.bits) {
@@ -56,7 +54,7 @@ take_rows(vec_candidates *c, const vec_request *r, const vec_index *index, quad_
       uint32_t slot = HNSW_NONE;
       if (merge && !vec_graphs_have(r->graphs, rows.column[QUAD_G][i])) continue;
       if (r->subjects) {
-        at = seek(r->subjects, r->n_subjects, at, subject);
+        at = vec_ids_seek(r->subjects, r->n_subjects, at, subject);
         if (at == r->n_subjects || !atom_id_equal(r->subjects[at], subject)) continue;
       }
       uint64_t number = atom_id_payload(vector);
@@ -72,10 +70,9 @@ take_rows(vec_candidates *c, const vec_request *r, const vec_index *index, quad_
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }
 
-/* By subject where the store has such an order: they ascend as the candidates do. */
-static quoin_status
-open_by_subject(quad_scan **out, const quad_snapshot *snapshot, const vec_request *r,
-                quoin_error *err)
+quoin_status
+vec_open_by_subject(quad_scan **out, const quad_snapshot *snapshot, const vec_request *r,
+                    quoin_error *err)
 {
   static const uint8_t then[] = {QUAD_S};
   quad_pattern pattern = {.scope = r->graphs->scope, .match = vec_quads_of(r, ATOM_NONE_ID)};
@@ -110,7 +107,7 @@ vec_candidates_find(vec_candidates *out, const quad_snapshot *snapshot, const ve
   *out = (vec_candidates){.mem = mem};
   quoin_status st = vec_bitmap_init(&out->nodes, hnsw_slots(index->graph), mem, err);
   if (!st && by_lookup) return look_up(out, snapshot, r, index, err);
-  if (!st) st = open_by_subject(&scan, snapshot, r, err);
+  if (!st) st = vec_open_by_subject(&scan, snapshot, r, err);
   if (!st) st = take_rows(out, r, index, scan, err);
   quad_scan_close(scan);
   return st;

@@ -130,6 +130,9 @@ index_free(vec_index *index, const base_alloc *mem)
   hnsw_close(index->graph);
   vec_late_clear(&index->late, mem);
   vec_gone_clear(&index->gone, mem);
+  vec_parsed_clear(&index->parsed);
+  vec_fresh_drop(index);
+  base_mutex_destroy(&index->fresh_lock);
   base_release(mem, index, 1, sizeof(*index));
 }
 
@@ -144,11 +147,18 @@ index_new(vec_index **out, vec_indexes *ix, const vec_declaration *declared,
                                 .ef_construction = declared->ef_construction};
   vec_index *index = base_new_zero(ix->mem, 1, sizeof(*index));
   if (!index) return base_fail_nomem(err);
+  quoin_status st = base_mutex_init(&index->fresh_lock, BASE_RANK_QUEUE, "fresh codes", err);
+  if (st) {
+    base_release(ix->mem, index, 1, sizeof(*index));
+    return st;
+  }
   index->declared = *declared;
+  index->fresh_room = ix->bound;
   index->walk_always = ix->walk_always;
+  index->parsed.mem = ix->mem;
   index->atoms = quad_snapshot_atoms(snapshot);
   index->generation = atom_store_generation(index->atoms);
-  quoin_status st = vec_section_open(index, ix, section, snapshot, err);
+  st = vec_section_open(index, ix, section, snapshot, err);
   if (!st && !index->graph) {
     index->id = ix->next_id++;
     st = hnsw_new(&index->graph, index->id, &options, ix->mem, err);

@@ -40,6 +40,30 @@ typedef struct vec_gone_queue {
   size_t n, cap;
 } vec_gone_queue;
 
+enum { VEC_PARSED_MOST = 256 << 20 };
+
+/* The floats of literals that are no vec:f32 (parsed.c), for the dimension of the index. */
+typedef struct vec_parsed_row vec_parsed_row;
+typedef struct vec_parsed {
+  const base_alloc *mem;
+  base_sparse known;
+  _Atomic(vec_parsed_row *) rows;
+  _Atomic(size_t) bytes;
+} vec_parsed;
+
+/* Codes of vectors that are not linked yet (fresh.c), by place. */
+typedef struct vec_fresh {
+  const base_alloc *mem;
+  _Atomic(uint32_t) holders;
+  base_sparse places; /* by number of the atom, plus 1 */
+  _Atomic(uint64_t) count;
+  uint64_t room;
+  char *codes;
+  size_t stride;
+  char *space; /* of `bytes`, as allocated */
+  size_t bytes;
+} vec_fresh;
+
 typedef struct vec_index {
   vec_declaration declared;
   uint64_t id; /* of the graph's files */
@@ -64,6 +88,10 @@ typedef struct vec_index {
   hnsw_root root; /* of the last checkpoint, and what the section said then of the mark: */
   uint64_t saved_mark;
   bool saved_uncertain;
+  vec_parsed parsed;
+  base_mutex fresh_lock; /* of the pointer */
+  vec_fresh *fresh;
+  uint64_t fresh_room; /* codes: vectors that may wait */
   _Atomic(hnsw_searcher *) idle[VEC_SEARCHERS];
   struct vec_index *next; /* of those that wait to be freed */
 } vec_index;
@@ -130,6 +158,28 @@ quoin_status vec_gone_add(vec_indexes *ix, vec_index *index, uint32_t number, ui
 quoin_status vec_gone_take(vec_gone **out, size_t *n, vec_indexes *ix, vec_index *index,
                            size_t least, uint64_t version, quoin_error *err);
 void vec_gone_clear(vec_gone_queue *gone, const base_alloc *mem);
+
+/* ---- parsed.c ---- */
+
+/* The floats of an ATOM_TYPED of the snapshot, if they are `dimension` (of the index); else NULL.
+ * Kept, or in `arena`. Any thread. */
+quoin_status vec_parsed_floats(const float **out, vec_parsed *parsed, uint32_t dimension,
+                               const quad_snapshot *snapshot, const vec_terms *terms, atom_id id,
+                               base_arena *arena, quoin_error *err);
+void vec_parsed_clear(vec_parsed *parsed);
+
+/* ---- fresh.c ---- */
+
+/* Those of the index, there until vec_fresh_leave (NULL is fine). NULL: there are none, nor made
+ * (`make`; or memory is short). */
+vec_fresh *vec_fresh_enter(vec_index *index, bool make);
+void vec_fresh_leave(vec_fresh *fresh);
+/* Nothing waits any more, or the index goes. */
+void vec_fresh_drop(vec_index *index);
+/* The place of the code of the vector with this number; false: it has none yet. */
+bool vec_fresh_find(uint32_t *place, const vec_fresh *fresh, uint64_t number);
+void vec_fresh_add(vec_fresh *fresh, uint64_t number, const vec_declaration *declared,
+                   const float *values);
 
 /* ---- index.c ---- */
 

@@ -130,6 +130,7 @@ link_fresh(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
     /* Pairs with the acquire of searches: what the mark covers is in the graph. */
     atomic_store_explicit(&index->mark, mark, memory_order_release);
   }
+  if (!st && !stopping(ix)) vec_fresh_drop(index);
   return st;
 }
 

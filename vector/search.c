@@ -87,27 +87,16 @@ vec_distance_of(double *out, searcher *s, atom_id vector, quoin_error *err)
 /* ---- rows -------------------------------------------------------------------------------------
  */
 
-static bool
-contains(const atom_id *ids, size_t n, atom_id id)
-{
-  const vec_graphs set = {.merged = ids, .n_merged = n};
-  return vec_graphs_have(&set, id);
-}
-
-static bool
-is_candidate(const vec_request *r, atom_id subject)
-{
-  if (!r->subjects) return true;
-  return contains(r->subjects, r->n_subjects, subject);
-}
-
 bool
-vec_row_counts(const searcher *s, const quad_batch *rows, size_t i)
+vec_row_counts(searcher *s, const quad_batch *rows, size_t i)
 {
   const vec_request *r = s->request;
   if (vec_graphs_merge(r->graphs) && !vec_graphs_have(r->graphs, rows->column[QUAD_G][i]))
     return false;
-  return is_candidate(r, rows->column[QUAD_S][i]);
+  if (!r->subjects) return true;
+  atom_id subject = rows->column[QUAD_S][i];
+  s->at = vec_ids_seek(r->subjects, r->n_subjects, s->at, subject);
+  return s->at < r->n_subjects && atom_id_equal(r->subjects[s->at], subject);
 }
 
 quoin_status
@@ -142,7 +131,9 @@ scan_all(searcher *s, quoin_error *err)
 {
   quad_scan *scan = NULL;
   quad match = vec_quads_of(s->request, ATOM_NONE_ID);
-  quoin_status st = vec_quads_open(&scan, s->snapshot, s->request->graphs, &match, err);
+  quoin_status st = s->request->subjects
+                        ? vec_open_by_subject(&scan, s->snapshot, s->request, err)
+                        : vec_quads_open(&scan, s->snapshot, s->request->graphs, &match, err);
   if (!st) st = vec_take_rows(s, scan, err);
   if (!st) st = vec_sieve_flush(s, err);
   quad_scan_close(scan);
@@ -198,7 +189,6 @@ search_by(vec_choice *way, searcher *s, const vec_plan *plan, const base_alloc *
     vec_plan_exact(&own);
   }
   *way = own.way;
-  if (own.index && vec_bound_has(own.index->declared.code)) s->index = own.index;
   if (!st && own.way == VEC_CHOICE_SCAN) st = scan_all(s, err);
   if (!st && own.way == VEC_CHOICE_LOOKUP) st = look_up(s, err);
   return st;
@@ -208,7 +198,8 @@ quoin_status
 vec_search_planned(vec_found **out, size_t *n, vec_report *report, const vec_plan *plan,
                    const vec_request *request, const base_alloc *mem, quoin_error *err)
 {
-  searcher s = {.snapshot = plan->snapshot, .request = request, .report = report};
+  searcher s = {
+      .snapshot = plan->snapshot, .request = request, .report = report, .index = plan->index};
   const vec_kernels *kernels = vec_kernels_best();
   vec_choice way = plan->way;
   *out = NULL;

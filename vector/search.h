@@ -24,6 +24,13 @@ quoin_status vec_candidates_find(vec_candidates *out, const quad_snapshot *snaps
                                  const vec_request *request, const vec_index *index, bool by_lookup,
                                  const base_alloc *mem, quoin_error *err);
 void vec_candidates_clear(vec_candidates *c);
+/* The first of ids[0..n) that is not less than `id`, looked for from `at` on: near by where the ids
+ * asked for ascend. */
+size_t vec_ids_seek(const atom_id *ids, size_t n, size_t at, atom_id id);
+/* The quads of the predicate, by subject where the store has such an order: they ascend as the
+ * candidates do. */
+quoin_status vec_open_by_subject(quad_scan **out, const quad_snapshot *snapshot,
+                                 const vec_request *request, quoin_error *err);
 
 /* Of one search, or of many that differ in what they are near to. */
 typedef struct vec_plan {
@@ -57,11 +64,12 @@ typedef struct searcher {
   const quad_snapshot *snapshot;
   const vec_request *request;
   vec_report *report;
-  vec_index *index; /* whose codes may tell what need not be looked at; NULL: none */
+  vec_index *index; /* of the plan: has codes and parsed literals; NULL: none */
   vec_sieve *sieve; /* NULL: nothing offered yet */
   vec_top top;
   base_arena arena; /* of vectors that are not in the store's mapping */
   double norm[8];   /* of the first near ones: their product with themselves */
+  size_t at;        /* in request->subjects: where the last one asked for is */
   atom_id last;     /* the vector whose distance is known */
   double last_distance;
 } searcher;
@@ -70,7 +78,7 @@ typedef struct searcher {
 quoin_status vec_distance_of(double *out, searcher *s, atom_id vector, quoin_error *err);
 double vec_distance_to(const searcher *s, const float *values);
 /* Is the row in the active graph, and its subject asked for? */
-bool vec_row_counts(const searcher *s, const quad_batch *rows, size_t i);
+bool vec_row_counts(searcher *s, const quad_batch *rows, size_t i);
 /* Offer the subjects and vectors of all rows to the sieve. */
 quoin_status vec_take_rows(searcher *s, quad_scan *scan, quoin_error *err);
 

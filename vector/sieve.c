@@ -10,7 +10,11 @@
 
 #include "base/poison.h"
 
-enum { SIEVE_ROOM = 256, FIRST = 16 };
+enum {
+  SIEVE_ROOM = 256,
+  FIRST = 16,
+  FRESH_MANY = 1024 /* vectors without a node: from here on their codes are kept */
+};
 
 /* A distance that was not computed, a bound that says nothing. */
 static const double UNKNOWN = -HUGE_VAL;
@@ -29,10 +33,11 @@ struct vec_sieve {
   atom_id vector[SIEVE_ROOM]; /* n of them; equal ones behind one another are one */
   double lower[SIEVE_ROOM], distance[SIEVE_ROOM];
   uint32_t slot[SIEVE_ROOM];       /* whose code bounds it; HNSW_NONE: */
+  bool is_fresh[SIEVE_ROOM];       /* of the fresh codes, not of the graph */
   const float *floats[SIEVE_ROOM]; /* these do; NULL: not read, or it is none */
   base_arena arena;                /* of floats that are not in the store's mapping */
-  sieve_group by_code, by_floats;
-  uint32_t slots[SIEVE_ROOM]; /* of the group */
+  sieve_group by_code, by_fresh, by_floats;
+  uint32_t slots[SIEVE_ROOM], places[SIEVE_ROOM]; /* of the groups */
   const float *values[SIEVE_ROOM];
   double bounds[SIEVE_ROOM];
   float room[2 * SIEVE_ROOM];
@@ -40,6 +45,8 @@ struct vec_sieve {
   bool unreadable;   /* but no more of them */
   size_t code_bytes; /* with scale and norm */
   uint64_t epoch;
+  vec_fresh *fresh;     /* NULL: none */
+  size_t without;       /* vectors that had no code */
   size_t n_near, bytes; /* of `spaces`, as allocated */
   vec_bound *near;
   char *spaces;
@@ -81,9 +88,11 @@ sieve_begin(searcher *s, quoin_error *err)
   v->near = NULL;
   v->spaces = NULL;
   base_arena_init(&v->arena, mem);
-  v->graph = s->index ? s->index->graph : NULL;
+  v->graph = s->index && vec_bound_has(s->index->declared.code) ? s->index->graph : NULL;
   v->unreadable = false;
   v->code_bytes = 0;
+  v->without = 0;
+  v->fresh = v->graph ? vec_fresh_enter(s->index, false) : NULL;
   if (v->graph) v->epoch = hnsw_enter(s->index->graph);
   return sieve_near(s, err);
 }
@@ -94,6 +103,7 @@ vec_sieve_clear(searcher *s)
   vec_sieve *v = s->sieve;
   if (!v) return;
   if (v->graph) hnsw_leave(s->index->graph, v->epoch);
+  vec_fresh_leave(v->fresh);
   base_arena_clear(&v->arena);
   base_release(v->mem, v->near, v->n_near, sizeof(*v->near));
   base_release(v->mem, v->spaces, v->bytes, 1);
@@ -108,10 +118,14 @@ static quoin_status
 read_floats(searcher *s, size_t i, quoin_error *err)
 {
   vec_sieve *v = s->sieve;
-  uint32_t dimension;
-  quoin_status st = vec_of_id(&v->floats[i], &dimension, s->snapshot, s->request->terms,
-                              v->vector[i], &v->arena, err);
-  if (!st && dimension != s->request->index->dimension) v->floats[i] = NULL;
+  uint32_t dimension, wanted = s->request->index->dimension;
+  atom_id vector = v->vector[i];
+  if (s->index && atom_id_kind(vector) == ATOM_TYPED)
+    return vec_parsed_floats(&v->floats[i], &s->index->parsed, wanted, s->snapshot,
+                             s->request->terms, vector, &v->arena, err);
+  quoin_status st =
+      vec_of_id(&v->floats[i], &dimension, s->snapshot, s->request->terms, vector, &v->arena, err);
+  if (!st && dimension != wanted) v->floats[i] = NULL;
   return st;
 }
 
@@ -128,6 +142,25 @@ slot_of(searcher *s, atom_id vector)
   return HNSW_NONE;
 }
 
+/* The place of its fresh code; else that is made for the searches to come. */
+static bool
+has_fresh(searcher *s, size_t i)
+{
+  vec_sieve *v = s->sieve;
+  uint64_t number = atom_id_payload(v->vector[i]);
+  if (!v->graph || atom_id_kind(v->vector[i]) != ATOM_VECTOR) return false;
+  if (v->fresh && vec_fresh_find(&v->slot[i], v->fresh, number)) return true;
+  if (!v->fresh && v->without++ == FRESH_MANY) v->fresh = vec_fresh_enter(s->index, true);
+  const float *floats;
+  uint32_t dimension;
+  if (v->fresh &&
+      !vec_of_id(&floats, &dimension, s->snapshot, s->request->terms, v->vector[i], &v->arena,
+                 NULL) &&
+      dimension == s->request->index->dimension)
+    vec_fresh_add(v->fresh, number, &s->index->declared, floats);
+  return false;
+}
+
 /* Look for what will bound vector i, and ask the processor for it. */
 static quoin_status
 prepare(searcher *s, size_t i, quoin_error *err)
@@ -136,6 +169,11 @@ prepare(searcher *s, size_t i, quoin_error *err)
   v->distance[i] = UNKNOWN;
   v->floats[i] = NULL;
   v->slot[i] = v->unreadable ? HNSW_NONE : slot_of(s, v->vector[i]);
+  v->is_fresh[i] = v->slot[i] == HNSW_NONE && has_fresh(s, i);
+  if (v->is_fresh[i]) {
+    vec_row_ask(v->fresh->codes + v->fresh->stride * v->slot[i], v->code_bytes);
+    return QUOIN_OK;
+  }
   if (v->slot[i] != HNSW_NONE) {
     vec_rows rows = hnsw_codes(v->graph);
     vec_row_ask(rows.base + rows.stride * v->slot[i], v->code_bytes);
@@ -150,10 +188,13 @@ prepare(searcher *s, size_t i, quoin_error *err)
 static void
 sort_out(vec_sieve *v, size_t from, size_t to)
 {
-  v->by_code.n = v->by_floats.n = 0;
+  v->by_code.n = v->by_fresh.n = v->by_floats.n = 0;
   for (size_t i = from; i < to; i++) {
     v->lower[i] = HUGE_VAL;
-    if (v->slot[i] != HNSW_NONE) {
+    if (v->is_fresh[i]) {
+      v->places[v->by_fresh.n] = v->slot[i];
+      v->by_fresh.of[v->by_fresh.n++] = (uint16_t)i;
+    } else if (v->slot[i] != HNSW_NONE) {
       v->slots[v->by_code.n] = v->slot[i];
       v->by_code.of[v->by_code.n++] = (uint16_t)i;
     } else if (v->floats[i]) { /* else not a vector of the index: never near enough */
@@ -182,6 +223,14 @@ bound(searcher *s, size_t from, size_t to)
       rows.n = v->by_code.n;
       vec_bound_codes(v->bounds, &v->near[i], v->room, &rows);
       take_bounds(v, &v->by_code);
+    }
+    if (v->by_fresh.n) {
+      vec_rows rows = {.base = v->fresh->codes,
+                       .stride = v->fresh->stride,
+                       .slots = v->places,
+                       .n = v->by_fresh.n};
+      vec_bound_codes(v->bounds, &v->near[i], v->room, &rows);
+      take_bounds(v, &v->by_fresh);
     }
     if (v->by_floats.n) {
       vec_bound_floats(v->bounds, &v->near[i], v->room, v->values, v->by_floats.n);

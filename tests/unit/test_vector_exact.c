@@ -224,6 +224,32 @@ test_exact__cosine_over_i8(void **state)
   try_all(VEC_COSINE, RDF_VEC "cosineMetric", RDF_VEC "i8Code");
 }
 
+/* A process that only reads links nothing: from the second search on it has codes of its own. */
+static void
+test_exact__unlinked_over_i8(void **state)
+{
+  (void)state;
+  const quad_store_options options = {.read_only = true};
+  const vec_options vectors = {.read_only = true};
+  world w, r;
+  begin(&w);
+  n_all = 0;
+  declare_as(&w, RDF_VEC "cosineMetric", RDF_VEC "i8Code");
+  add_some(&w, 0, SUBJECTS);
+  r = w;
+  r.snapshot = NULL;
+  good(quad_store_open(&r.store, r.path, &options, NULL, &err));
+  good(vec_attach(r.store, &vectors, &err));
+  look(&r);
+  ask(&r, VEC_COSINE);
+  add_some(&w, SUBJECTS, KEPT);
+  good(quad_store_refresh(NULL, r.store, &err));
+  look(&r);
+  ask(&r, VEC_COSINE);
+  close_store(&r);
+  end(&w);
+}
+
 static void
 test_exact__l2_over_i8(void **state)
 {
@@ -249,9 +275,8 @@ int
 main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_exact__cosine_over_i8),
-      cmocka_unit_test(test_exact__l2_over_i8),
-      cmocka_unit_test(test_exact__dot_over_f16),
+      cmocka_unit_test(test_exact__cosine_over_i8), cmocka_unit_test(test_exact__unlinked_over_i8),
+      cmocka_unit_test(test_exact__l2_over_i8),     cmocka_unit_test(test_exact__dot_over_f16),
       cmocka_unit_test(test_exact__l2_over_f32),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
