@@ -5,7 +5,7 @@
  * chooses by how many there are); a walk through the graph that asks the quads of each node it
  * comes to whose it is, which needs no list of candidates but finds few of them where they are few.
  * What each would cost is estimated in nanoseconds: the constants are orders of size, not fitted to
- * a benchmark (docs/adrs/0029-candidates.md). */
+ * a benchmark (docs/adrs/0038-exact-search.md). */
 #include "vector/search.h"
 
 #include "base/poison.h"
@@ -14,7 +14,7 @@ enum {
   WALK_LEAST = 1500, /* nodes: fewer are scanned in the time that a walk and its lookups take */
   EXACT_MOST = 128,  /* candidates: their vectors are looked at in the time of anything else */
   LOOKUP_NS = 1000,  /* quads of one subject, or of one vector */
-  ROW_NS = 8,        /* of a scan */
+  ROW_NS = 6,        /* of a scan */
   FIND_NS = 25,      /* a vector's node */
   VISITS_OF_EF = 16, /* nodes that a walk visits for each place of ef */
   DEFAULT_EF_MORE = 64
@@ -35,7 +35,10 @@ estimate(const vec_plan *p, size_t queries)
   double n = subjects < vectors ? subjects : vectors, k = (double)r->k;
   double share = nodes > 0 && n < nodes ? n / nodes : 1;
   double ef = r->ef ? (double)r->ef : k + DEFAULT_EF_MORE, near = (double)r->n_near;
-  double exact = 60 + 0.4 * d->dimension, code = 8 + vec_code_bytes(d->code, d->dimension) / 20.0;
+  bool by_code = p->index && vec_bound_has(p->index->declared.code);
+  double bytes =
+      by_code ? vec_code_bytes(p->index->declared.code, d->dimension) + 8.0 : 4.0 * d->dimension;
+  double exact = 12 + bytes / 15, code = 8 + vec_code_bytes(d->code, d->dimension) / 20.0;
   double visits = VISITS_OF_EF * ef / (share > 0 ? share : 1), rows = vectors * ROW_NS;
   if (visits > nodes) visits = nodes;
   bool find_by_lookup = r->subjects && subjects * LOOKUP_NS < rows;
