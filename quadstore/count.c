@@ -1,4 +1,5 @@
 /* quadstore/count.c - exact counts of prefixes from the block index, and estimates. */
+#include "quadstore/sample.h"
 #include "quadstore/version.h"
 
 #include "base/poison.h"
@@ -9,6 +10,7 @@ count_section(int64_t *out, const quad_section *sec, const uint64_t *key, unsign
               const base_alloc *mem, quoin_error *err)
 {
   int64_t all = (int64_t)sec->entries - 2 * (int64_t)sec->tombstones, lo, hi;
+  const quad_sample *kept;
   quad_cursor cur;
   uint32_t row;
   quoin_status st;
@@ -17,6 +19,10 @@ count_section(int64_t *out, const quad_section *sec, const uint64_t *key, unsign
   if (!sec->entries) return QUOIN_OK;
   if (!n) {
     *out = all;
+    return QUOIN_OK;
+  }
+  if ((kept = quad_sample_find(sec, key, n))) {
+    *out = kept->count;
     return QUOIN_OK;
   }
   quad_cursor_open(&cur, sec, mem);
@@ -108,9 +114,8 @@ quad_count(uint64_t *out, const quad_snapshot *snapshot, const quad_pattern *pat
 
 /* ---- estimates ------------------------------------------------------------------------------ */
 
-enum { DISTINCT_EXACT = 32, DISTINCT_SAMPLES = 4 };
-
-/* Distinct values of key `n` among the first DISTINCT_EXACT, by seeking from one to the next. */
+/* Distinct values of key `n` among the first QUAD_SAMPLE_DISTINCT, by seeking from one to the next.
+ */
 static quoin_status
 skip_scan(uint64_t *found, bool *all, const quad_snapshot *snapshot, quad_order order,
           const quad_pattern *pattern, unsigned n, quoin_error *err)
@@ -126,7 +131,7 @@ skip_scan(uint64_t *found, bool *all, const quad_snapshot *snapshot, quad_order 
   if (st) return st;
   for (unsigned i = 0; i < n; i++)
     key[i] = pattern->match.term[quad_order_keys[order][i]];
-  while (*found < DISTINCT_EXACT && !(st = quad_scan_next(&batch, scan, err))) {
+  while (*found < QUAD_SAMPLE_DISTINCT && !(st = quad_scan_next(&batch, scan, err))) {
     const atom_id *v = batch.column[position];
     uint64_t last = 0;
     for (size_t i = 0; i < batch.rows; i++) {
@@ -145,69 +150,69 @@ skip_scan(uint64_t *found, bool *all, const quad_snapshot *snapshot, quad_order 
   return st < 0 ? st : QUOIN_OK;
 }
 
-/* How often key n changes among the rows of a few blocks within the prefix. */
-static quoin_status
-sample_section(uint64_t *changes, uint64_t *rows, const quad_section *sec, const uint64_t *key,
-               unsigned n, const base_alloc *mem, quoin_error *err)
+/* The sections that scans in `order` with this scope read; NULL: not this one. */
+static const quad_section *
+section_for(const quad_run *run, unsigned part, quad_order order, quad_scope scope)
 {
-  quad_cursor cur;
-  uint32_t row;
-  uint64_t first, last;
-  quoin_status st;
+  if (part == QUAD_PART_DEFAULT && (order >= QUAD_GSPO || scope == QUAD_NAMED)) return NULL;
+  if (part == QUAD_PART_NAMED && scope == QUAD_DEFAULT) return NULL;
+  return &run->section[part][order];
+}
 
-  if (!sec->entries) return QUOIN_OK;
-  quad_cursor_open(&cur, sec, mem);
-  if ((st = quad_cursor_seek(&row, &cur, key, n, false, err))) goto done;
-  first = cur.block;
-  st = quad_cursor_seek(&row, &cur, key, n, true, err);
-  if (st < 0) goto done;
-  last = st == QUOIN_DONE ? sec->blocks - 1 : cur.block;
-  for (unsigned s = 0; s < DISTINCT_SAMPLES; s++) {
-    uint64_t block = first + (last - first) * s / DISTINCT_SAMPLES;
-    uint32_t from, to;
-    if (s && block == cur.block) continue;
-    if ((st = quad_cursor_load(&cur, block, err))) goto done;
-    from = quad_cursor_search(&cur, key, n, false);
-    to = quad_cursor_search(&cur, key, n, true);
-    quad_cursor_need(&cur, 1u << n, from, to);
-    for (uint32_t i = from + 1; i < to; i++)
-      *changes += cur.col[n][i] != cur.col[n][i - 1];
-    *rows += to > from ? to - from : 0;
-  }
-  st = QUOIN_OK;
+/* Those of all sections added up. `many`: one of them has many values; `single`: in all that has
+ * any there are so many (0: not known, or more than one has some). */
+typedef struct samples {
+  uint64_t rows, changes, single;
+  bool many;
+} samples;
 
-done:
-  quad_cursor_close(&cur);
-  return st < 0 ? st : QUOIN_OK;
+static quoin_status
+sample_all(samples *out, const quad_snapshot *snapshot, quad_order order, quad_scope scope,
+           const uint64_t *key, unsigned n, quoin_error *err)
+{
+  const quad_version *v = snapshot->version;
+  unsigned have = 0;
+
+  *out = (samples){0};
+  for (size_t i = 0; i < v->n_runs; i++)
+    for (unsigned part = 0; part < QUAD_PARTS; part++) {
+      const quad_section *sec = section_for(v->runs[i], part, order, scope);
+      quad_sample s;
+      quoin_status st;
+      if (!sec || n >= sec->keys) continue;
+      if ((st = quad_sample_get(&s, sec, key, n, snapshot->mem, err))) return st;
+      if (!s.rows) continue;
+      have++;
+      out->rows += s.rows;
+      out->changes += s.changes;
+      out->single = have == 1 ? s.distinct : 0;
+      out->many = out->many || s.changes >= QUAD_SAMPLE_DISTINCT;
+    }
+  return QUOIN_OK;
 }
 
 quoin_status
 quad_distinct_estimate(uint64_t *out, const quad_snapshot *snapshot, quad_order order,
                        const quad_pattern *pattern, quoin_error *err)
 {
-  const quad_version *v = snapshot->version;
-  uint64_t key[4], total, found, changes = 0, rows = 0;
+  uint64_t key[4], total, found = 1;
   unsigned keys = pattern->scope == QUAD_DEFAULT ? 3 : 4;
   unsigned n = prefix_of(key, pattern, order, keys);
+  samples s;
   bool all;
   quoin_status st;
 
   if ((st = quad_count(&total, snapshot, pattern, err))) return st;
   *out = total;
   if (n == keys || total <= 1) return QUOIN_OK;
-  if ((st = skip_scan(&found, &all, snapshot, order, pattern, n, err))) return st;
+  if ((st = sample_all(&s, snapshot, order, pattern->scope, key, n, err))) return st;
+  *out = s.single;
+  if (s.single) return QUOIN_OK;
+  if (!s.many && (st = skip_scan(&found, &all, snapshot, order, pattern, n, err))) return st;
   *out = found;
-  if (all) return QUOIN_OK;
-  for (size_t i = 0; i < v->n_runs; i++)
-    for (unsigned part = 0; part < QUAD_PARTS; part++) {
-      const quad_section *sec = &v->runs[i]->section[part][order];
-      if (part == QUAD_PART_DEFAULT && (order >= QUAD_GSPO || pattern->scope == QUAD_NAMED))
-        continue;
-      if (part == QUAD_PART_NAMED && pattern->scope == QUAD_DEFAULT) continue;
-      if ((st = sample_section(&changes, &rows, sec, key, n, snapshot->mem, err))) return st;
-    }
-  if (rows) {
-    double estimate = (double)total * (double)(changes + 1) / (double)rows;
+  if (!s.many && all) return QUOIN_OK;
+  if (s.rows) {
+    double estimate = (double)total * (double)(s.changes + 1) / (double)s.rows;
     if (estimate > (double)total) estimate = (double)total;
     if (estimate > (double)found) *out = (uint64_t)estimate;
   }

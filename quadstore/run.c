@@ -1,5 +1,6 @@
 /* quadstore/run.c - sharing runs, and reading run files. Everything in a file is hostile. */
 #include "quadstore/filter.h"
+#include "quadstore/sample.h"
 
 #include <assert.h>
 
@@ -29,6 +30,7 @@ static void
 release_section(quad_run *run, quad_section *sec)
 {
   quad_filter_free(atomic_load_explicit(&sec->filter, memory_order_relaxed));
+  quad_samples_free(atomic_load_explicit(&sec->samples, memory_order_relaxed));
   if (!run->disk) return;
   release_bits(run, sec->seen_blocks, sec->blocks);
   release_bits(run, sec->seen_pages, sec->pages);

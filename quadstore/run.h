@@ -15,6 +15,7 @@ enum { QUAD_PART_DEFAULT = 0, QUAD_PART_NAMED = 1, QUAD_PARTS = 2 };
 
 typedef struct quad_run quad_run;
 typedef struct quad_filter quad_filter;
+typedef struct quad_samples quad_samples;
 
 typedef struct quad_section {
   const quad_run *run;
@@ -34,6 +35,7 @@ typedef struct quad_section {
   /* of both: see filter.h */
   _Atomic uint64_t misses;
   _Atomic(struct quad_filter *) filter;
+  _Atomic(struct quad_samples *) samples; /* see sample.h */
 } quad_section;
 
 struct quad_run {
