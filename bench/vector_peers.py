@@ -23,6 +23,7 @@ from vector_data import neighbours
 
 K, M, EFC = 10, 16, 200
 EFS = [10, 16, 24, 32, 48, 64, 96, 160, 256]
+SINGLE = 80
 TARGETS = [0.90, 0.95, 0.99, 0.995]
 SHARES = [0.5, 0.1, 0.01, 0.001]
 CODES = ["f32", "f16", "i8"]
@@ -154,6 +155,27 @@ def quoin(args, files, code, *commands, store=None):
     return [line.split("\t") for line in out.stdout.splitlines()]
 
 
+LINES = {}  # by code and store
+
+
+def lines_of(args, files, code, store):
+    """One build of the graph, or one store, for all tables that are not of builds: lines by command and effort."""
+    if (code, store) in LINES: return LINES[code, store]
+    commands = ["curve", *EFS, SINGLE]
+    if not store and "threads" in args.only: commands += ["threads", 2, *EFS]
+    if store and "sparql" in args.only: commands += ["sparql", *EFS]
+    if store and "threads" in args.only: commands += ["batch", 2, *EFS]
+    lines = quoin(args, files, code, *([] if store else ["build", 2]), *commands, store=store)
+    LINES[code, store] = {(l[0], int(l[1])): l for l in lines if l[0] in ("curve", "threads", "sparql", "batch")}
+    return LINES[code, store]
+
+
+def measured(args, files, code, what, store=None):
+    """Recall and queries a second at each effort."""
+    lines = lines_of(args, files, code, store)
+    return [(float(lines[what, ef][2]), float(lines[what, ef][3])) for ef in EFS]
+
+
 def at_recall(curve, target):
     """Queries per second at that recall, interpolated between the points of a curve (recall, qps)."""
     curve = sorted(curve)
@@ -224,10 +246,8 @@ def curves_of(args, files, folder, query, truth, peers):
             found, seconds = timed(lambda: peer.search(query, ef))
             curves[peer.name].append((recall(found, truth), len(query) / seconds))
     for code in CODES:
-        lines = quoin(args, files, code, "build", 2, "curve", *EFS)
-        curves["Quoin " + code] = [(float(l[2]), float(l[3])) for l in lines if l[0] == "curve"]
-    lines = quoin(args, files, "i8", "curve", *EFS, store=folder)
-    curves["store i8"] = [(float(l[2]), float(l[3])) for l in lines if l[0] == "curve"]
+        curves["Quoin " + code] = measured(args, files, code, "curve")
+    curves["store i8"] = measured(args, files, "i8", "curve", folder)
     rows = []
     for target in TARGETS:
         values = {name: at_recall(points, target) for name, points in curves.items()}
@@ -248,9 +268,8 @@ def curves_of(args, files, folder, query, truth, peers):
 
 
 def sparql(args, files, folder, query, truth, peers):
-    lines = quoin(args, files, "i8", "curve", *EFS, "sparql", *EFS, store=folder)
-    curves = {"store i8, calls": "curve", "store i8, SPARQL": "sparql"}
-    curves = {name: [(float(l[2]), float(l[3])) for l in lines if l[0] == kind] for name, kind in curves.items()}
+    curves = {"store i8, calls": measured(args, files, "i8", "curve", folder),
+              "store i8, SPARQL": measured(args, files, "i8", "sparql", folder)}
     for peer in peers:
         curves[peer.name] = []
         for ef in EFS:
@@ -274,21 +293,21 @@ def singles(args, files, folder, query, truth, peers):
         times, found = [], []
         for q in query:
             start = time.perf_counter()
-            found.append(peer.search(q[None], 80)[0])
+            found.append(peer.search(q[None], SINGLE)[0])
             times.append(1e6 * (time.perf_counter() - start))
         rows.append((peer.name, *cells(recall(found, truth), *np.percentile(times, [50, 99]))))
     for code in CODES:
-        line = next(l for l in quoin(args, files, code, "build", 2, "curve", 80) if l[0] == "curve")
+        line = lines_of(args, files, code, None)["curve", SINGLE]
         rows.append(("Quoin " + code, *cells(*map(float, (line[2], line[5], line[6])))))
-    line = next(l for l in quoin(args, files, "i8", "curve", 80, store=folder) if l[0] == "curve")
+    line = lines_of(args, files, "i8", folder)["curve", SINGLE]
     rows.append(("store i8", *cells(*map(float, (line[2], line[4], line[5])))))
     table("Single calls at effort 80, microseconds (peers: with the call from Python, a few microseconds)",
           ["", "recall", "p50", "p99"], rows)
 
 
 def threads_of(args, files, folder, query, truth, peers):
-    def row(name, points):
-        rows.append((name, number(at_recall(points, 0.95))))
+    def row(name, curve):
+        rows.append((name, number(at_recall(curve, 0.95))))
     rows, many = [], np.tile(query, (10, 1))
     for peer in peers:
         points = []
@@ -301,10 +320,8 @@ def threads_of(args, files, folder, query, truth, peers):
             points.append((recall(found[:len(query)], truth), best))
         row(peer.name, points)
     for code in CODES:
-        lines = quoin(args, files, code, "build", 2, "threads", 2, *EFS)
-        row("Quoin " + code, [(float(l[2]), float(l[3])) for l in lines if l[0] == "threads"])
-    lines = quoin(args, files, "i8", "batch", 2, *EFS, store=folder)
-    row("store i8", [(float(l[2]), float(l[3])) for l in lines if l[0] == "batch"])
+        row("Quoin " + code, measured(args, files, code, "threads"))
+    row("store i8", measured(args, files, "i8", "batch", folder))
     table("Queries a second of two threads at recall 0.95", ["", "queries/s"], rows)
 
 
@@ -358,7 +375,7 @@ def main():
     parser.add_argument("--kept", help="keep the peers' indexes there, or take those that are there")
     parser.add_argument("data")
     args = parser.parse_args()
-    files = [find(args.data, "base"), find(args.data, "query"), find(args.data, "neighbours100")]
+    files = find(args.data, "base"), find(args.data, "query"), find(args.data, "neighbours100")
     base, query, truth = (np.load(f) for f in files)
     base, query = base.astype(np.float32), query.astype(np.float32)
     every = [Hnswlib(), *map(Faiss, ("f32", "fp16", "SQ8")), *map(Usearch, ("f32", "f16", "i8"))]
