@@ -205,25 +205,77 @@ test_pool__refusals(void **state)
 /* ---- promises -------------------------------------------------------------------------------- */
 
 typedef struct asking {
+  pthread_t thread;
   quoin_pool *pool;
+  quoin_store *held; /* the writer's */
   atomic_int *stop;
-  unsigned asked;
+  unsigned asked, seen[2]; /* of each store */
 } asking;
 
+/* Each statement says which store it is of; there are always as many with <p:> as with <q:>. */
+static void
+add_marked(quoin_store *store, unsigned from, unsigned to, const char *mark)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_txn *txn = NULL;
+
+  good(quoin_txn_begin(&txn, store, &err), &err);
+  for (unsigned i = from; i < to; i++) {
+    char s[32];
+    snprintf(s, sizeof(s), "s:%u", i);
+    const quoin_statement p = {iri(s), iri("p:"), literal(mark), {0}};
+    const quoin_statement q = {iri(s), iri("q:"), literal(mark), {0}};
+    good(quoin_txn_add(txn, &p, &err), &err);
+    good(quoin_txn_add(txn, &q, &err), &err);
+  }
+  good(quoin_txn_commit(NULL, NULL, txn, &err), &err);
+}
+
+/* One store, whole, whatever is switched while the query runs: every row says the same, and each
+ * has its other half. */
 static void *
 ask(void *user)
 {
+  static const char *const query = "SELECT ?a ?b { ?s <p:> ?a OPTIONAL { ?s <q:> ?b } }";
   asking *a = user;
 
   do {
     quoin_error err = QUOIN_ERROR_INIT;
     quoin_store *store = NULL;
+    quoin_cursor *cursor = NULL;
+    quoin_status st;
+    unsigned rows = 0;
+    char first = 0;
     good(quoin_pool_store(&store, a->pool, "live", &err), &err);
-    const uint64_t n = count(store);
-    assert_true(n == 10 || n == 20);
+    good(quoin_query(&cursor, store, text(query), NULL, &err), &err);
+    while (!(st = quoin_cursor_next(cursor, &err))) {
+      for (size_t col = 0; col < 2; col++) {
+        const quoin_span mark = quoin_cursor_text(cursor, col);
+        assert_int_equal(mark.len, 3); /* "A" */
+        if (!first) first = mark.ptr[1];
+        assert_int_equal(mark.ptr[1], first);
+      }
+      rows++;
+    }
+    if (st != QUOIN_DONE) good(st, &err);
+    quoin_cursor_close(cursor);
     quoin_close(store);
+    assert_true(first == 'A' || first == 'B');
+    assert_true(rows >= (first == 'A' ? 10 : 200) && (first == 'A' ? rows <= 10 : rows % 5 == 0));
+    a->seen[first == 'B']++;
     a->asked++;
   } while (!atomic_load(a->stop));
+  return NULL;
+}
+
+/* The store with B, under whichever name it goes, grows meanwhile: five subjects a commit. */
+static void *
+write_on(void *user)
+{
+  asking *a = user;
+
+  for (unsigned n = 200; !a->asked || (!atomic_load(a->stop) && n < 2000); n += 5, a->asked++)
+    add_marked(a->held, n, n + 5, "B");
   return NULL;
 }
 
@@ -233,26 +285,38 @@ promise_m7_stores_are_switched_under_queries(void **state)
   enum { THREADS = 8 };
   fixture *f = *state;
   quoin_error err = QUOIN_ERROR_INIT;
-  pthread_t thread[THREADS];
-  asking a[THREADS];
+  asking a[THREADS + 1];
+  quoin_store *store = NULL;
   atomic_int stop = 0;
+  unsigned seen[2] = {0, 0};
   quoin_pool *pool = open_pool(f, QUOIN_CREATE);
 
   good(quoin_pool_create(pool, "live", 0, &err), &err);
   good(quoin_pool_create(pool, "next", 0, &err), &err);
-  add_to(pool, "live", 10);
-  add_to(pool, "next", 20);
-  for (unsigned i = 0; i < THREADS; i++) {
-    a[i] = (asking){pool, &stop, 0};
-    assert_int_equal(pthread_create(&thread[i], NULL, ask, &a[i]), 0);
+  good(quoin_pool_store(&store, pool, "live", &err), &err);
+  add_marked(store, 0, 10, "A");
+  quoin_close(store);
+  good(quoin_pool_store(&store, pool, "next", &err), &err);
+  add_marked(store, 0, 200, "B");
+  for (unsigned i = 0; i <= THREADS; i++) {
+    a[i] = (asking){.pool = pool, .held = store, .stop = &stop};
+    assert_int_equal(pthread_create(&a[i].thread, NULL, i < THREADS ? ask : write_on, &a[i]), 0);
   }
-  for (unsigned i = 0; i < 30; i++)
+  for (unsigned i = 0; i < 30; i++) {
     good(quoin_pool_switch(pool, "live", "next", &err), &err);
-  atomic_store(&stop, 1);
-  for (unsigned i = 0; i < THREADS; i++) {
-    assert_int_equal(pthread_join(thread[i], NULL), 0);
-    assert_true(a[i].asked > 0);
+    usleep(2000);
   }
+  atomic_store(&stop, 1);
+  for (unsigned i = 0; i <= THREADS; i++) {
+    assert_int_equal(pthread_join(a[i].thread, NULL), 0);
+    assert_true(a[i].asked > 0);
+    for (unsigned k = 0; k < 2; k++)
+      seen[k] += a[i].seen[k];
+  }
+  assert_true(seen[0] && seen[1]);
+  print_message("%u queries of the one, %u of the other, %u commits\n", seen[0], seen[1],
+                a[THREADS].asked);
+  quoin_close(store);
   quoin_pool_close(pool);
 }
 

@@ -113,6 +113,40 @@ fill_own(const soak_run *run, quoin_pool *pool, soak_own *o, const char *name, u
   quoin_close(store);
 }
 
+static void remove_tree(const char *path);
+
+/* Backed up, deleted, and restored into the pool under its name. */
+static void
+restore_own(const soak_run *run, quoin_pool *pool, soak_own *o, const char *name)
+{
+  soak_model *m = run->model;
+  quoin_error err = QUOIN_ERROR_INIT;
+  uint64_t rows = atomic_load(&o->rows);
+  quoin_store *store;
+  char copy[560];
+
+  (void)snprintf(copy, sizeof copy, "%.500s/pooled-%ld-%s", run->side, (long)getpid(), name);
+  soak_good(m, quoin_pool_store(&store, pool, name, &err), &err, name);
+  soak_good(m, quoin_backup(store, copy, NULL, &err), &err, name);
+  quoin_close(store);
+  if (quoin_pool_restore(pool, name, copy, NULL, &err) != QUOIN_ERR_EXISTS)
+    soak_fail(m, "%s was restored over what there was", name);
+  err = (quoin_error)QUOIN_ERROR_INIT;
+  atomic_store(&o->will, false);
+  atomic_store(&o->to_rows, 0);
+  soak_good(m, quoin_pool_delete(pool, name, &err), &err, name);
+  arrive(o);
+  atomic_store(&o->to_rows, rows);
+  atomic_store(&o->will, true);
+  soak_good(m, quoin_pool_restore(pool, name, copy, NULL, &err), &err, name);
+  arrive(o);
+  soak_good(m, quoin_pool_store(&store, pool, name, &err), &err, name);
+  if (rows_of(m, store, name) != rows) soak_fail(m, "%s lost rows on its way", name);
+  quoin_close(store);
+  remove_tree(copy);
+  soak_note(m, SOAK_RESTORES);
+}
+
 void
 soak_own_step(const soak_run *run, quoin_pool *pool, unsigned thread, uint64_t *random)
 {
@@ -136,6 +170,9 @@ soak_own_step(const soak_run *run, quoin_pool *pool, unsigned thread, uint64_t *
     atomic_store(&o->to_rows, 0);
     soak_good(m, quoin_pool_clear(pool, name, &err), &err, name);
     soak_note(m, SOAK_CLEARS);
+  } else if (d == 2 && atomic_load(&o->rows)) {
+    restore_own(run, pool, o, name);
+    return;
   } else {
     fill_own(run, pool, o, name, random);
     return;
