@@ -45,7 +45,8 @@ vec_index_is_recent(const vec_index *index, const quad_snapshot *snapshot)
 bool
 vec_index_has_all(const vec_index *index, const quad_snapshot *snapshot)
 {
-  return !atomic_load(&index->loading) &&
+  uint64_t loading = atomic_load(&index->loading);
+  return (!loading || quad_snapshot_version(snapshot) < loading) &&
          atomic_load(&index->verified) == atomic_load(&index->verify_wanted) &&
          vec_index_is_recent(index, snapshot);
 }
@@ -346,9 +347,11 @@ participant_judge(void *self, const quad_snapshot *next, const quad_delta *delta
   quoin_status st =
       vec_judge(&declarations, set, ix->declarations, next, ix->known, delta, ix->mem, err);
   ix->declarations |= declarations;
-  bool loading = !delta->added && !delta->removed;
+  /* A load that fails after this leaves its mark: the next judgement, of the same version, is of
+   * something else, and no snapshot until then is of that version. */
+  bool loading = !st && !delta->added && !delta->removed;
   for (size_t i = 0; set && i < set->n; i++)
-    atomic_store(&set->index[i]->loading, loading && !st);
+    atomic_store(&set->index[i]->loading, loading ? quad_snapshot_version(next) : 0);
   return st ? st : note_changes(ix, set, delta, quad_snapshot_version(next), err);
 }
 
@@ -384,12 +387,16 @@ participant_applied(void *self)
     /* A process that only reads is not told what the log brought. */
     if (!atomic_load(&set->index[i]->loading) && !ix->read_only) continue;
     atomic_fetch_add(&set->index[i]->verify_wanted, 1);
-    atomic_store(&set->index[i]->loading, false);
+    atomic_store(&set->index[i]->loading, 0);
   }
   bool moved = !snapshot || (set && set->n && !vec_index_is_of(set->index[0], snapshot));
   /* A store that is only read moves on to graphs that another process has saved. */
   quoin_span section = ix->read_only ? quad_store_section(ix->store) : (quoin_span){NULL, 0};
-  if (ix->read_only) ix->saved_version = vec_section_version(section);
+  if (ix->read_only) {
+    base_mutex_lock(&ix->graphs);
+    ix->saved_version = vec_section_version(section);
+    base_mutex_unlock(&ix->graphs);
+  }
   if (ix->declarations || moved || ix->read_only)
     ix->declarations = !snapshot || refresh(ix, snapshot, section, NULL) != QUOIN_OK;
   quad_snapshot_release(snapshot);

@@ -81,9 +81,9 @@ typedef struct vec_index {
   _Atomic uint64_t added, published, linked;
   _Atomic bool broken; /* the graph cannot be read: searches are exact */
   /* What lies below the mark may be missing: the thread looks, as often as wanted. `loading`: it
-   * will be, once a load is published. */
+   * will be from this version on, once a load is published; 0: none is. */
   _Atomic uint64_t verify_wanted, verified;
-  _Atomic bool loading;
+  _Atomic uint64_t loading;
   bool unsaved;   /* under the lock of the graphs */
   hnsw_root root; /* of the last checkpoint, and what the section said then of the mark: */
   uint64_t saved_mark;
