@@ -154,11 +154,14 @@ typedef struct quoin_open_options {
   uint64_t unlinked_vectors; /**< Vectors of all indexes that may wait to be linked into their
                                 graphs; from three quarters of it on commits are slowed down.
                                 0: 100,000. */
+  uint64_t log_bytes; /**< Of the log, before what it holds is brought into the store's files; a
+                         crash then leaves at most about twice as much to replay. 0: 256 MiB. */
+  uint64_t rest_ms;   /**< The same after so long without a commit; UINT64_MAX: never. 0: 5 s. */
 } quoin_open_options;
 #define QUOIN_OPEN_OPTIONS_INIT                                                                    \
   {                                                                                                \
     sizeof(quoin_open_options), QUOIN_READ_WRITE, QUOIN_DURABILITY_FULL, 0, 0, 0, NULL, NULL,      \
-        NULL, 0, 0                                                                                 \
+        NULL, 0, 0, 0, 0                                                                           \
   }
 
 /**

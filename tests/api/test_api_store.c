@@ -61,6 +61,35 @@ test_open__checks_its_options(void **state)
   quoin_close(store);
 }
 
+/* A log of any length is too long: what it holds goes into the files at once. Else it goes at rest,
+ * or never. */
+static void
+test_open__bounds_of_the_log(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_open_options options = QUOIN_OPEN_OPTIONS_INIT;
+  quoin_stats stats = QUOIN_STATS_INIT;
+
+  for (unsigned i = 0; i < 3; i++) {
+    char line[64];
+    uint64_t flushes = 0;
+    options.log_bytes = i == 0 ? 1 : 0;
+    options.rest_ms = i == 1 ? 1 : UINT64_MAX;
+    quoin_close(f->store);
+    good(quoin_open(&f->store, f->path, &options, &err), &err);
+    (void)snprintf(line, sizeof line, "INSERT DATA { <s:%u> <p:> 1 }", i);
+    good(quoin_update(NULL, f->store, text(line), NULL, &err), &err);
+    while (i < 2 && !flushes) {
+      (void)usleep(1000);
+      good(quoin_store_stats(&stats, f->store, false, &err), &err);
+      flushes = stats.flushes;
+    }
+    good(quoin_store_stats(&stats, f->store, false, &err), &err);
+    assert_int_equal(stats.log_bytes != 0, i == 2);
+  }
+}
+
 static void
 test_open__modes(void **state)
 {
@@ -485,6 +514,7 @@ main(void)
       cmocka_unit_test(test_library__frees_take_null),
       cmocka_unit_test(test_library__names_every_status),
       cmocka_unit_test_setup_teardown(test_open__checks_its_options, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_open__bounds_of_the_log, setup, teardown),
       cmocka_unit_test_setup_teardown(test_open__modes, setup, teardown),
       cmocka_unit_test_setup_teardown(test_load__ends_with_the_failure_of_its_callback, setup,
                                       teardown),
