@@ -206,6 +206,22 @@ check_net(const quad_version *v, const checker *c, quoin_error *err)
   return st;
 }
 
+/* Of a reading process: behind the last record it believes in. */
+static quoin_status
+check_log_end(const checker *c, quoin_error *err)
+{
+  quad_store *store = c->store;
+  uint64_t lineage;
+  quad_log_place place;
+
+  base_mutex_lock(&store->writer);
+  place = store->reading.place;
+  lineage = quad_manifest_log_lineage(&store->manifest);
+  base_mutex_unlock(&store->writer);
+  say(c, "log", store->dir.name);
+  return quad_log_check_end(&place, &store->dir, lineage, store->mem, err);
+}
+
 quoin_status
 quad_store_check(quad_store *store, void (*report)(void *user, const char *line), void *user,
                  base_cancel *cancel, quoin_error *err)
@@ -229,7 +245,8 @@ quad_store_check(quad_store *store, void (*report)(void *user, const char *line)
   }
   say(&c, "runs together", store->dir.name);
   if ((st = check_net(s->version, &c, err))) goto done;
-  st = quad_manifest_check_slots(&store->dir, err); /* last: what is only half lost */
+  if ((st = quad_manifest_check_slots(&store->dir, err))) goto done; /* what is half lost */
+  if (store->read_only) st = check_log_end(&c, err);
 
 done:
   quad_manifest_clear(&m, store->mem);

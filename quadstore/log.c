@@ -379,6 +379,29 @@ all_zero(const segment_data *s, size_t at)
   return true;
 }
 
+/* The bad record at `at` was written whole, so that it is no torn write that makes it bad but
+ * damage since. A write is torn between sectors: those that did not reach the disk are the zeroes
+ * that the file was extended with. */
+static bool
+is_damaged(const segment_data *s, size_t at, uint64_t lineage)
+{
+  enum { SECTOR = 512 };
+  record_header h;
+  uint64_t total;
+
+  if (!parse_header(&h, s, at, lineage)) /* its length is unknown */
+    return s->size - at >= RECORD_HEADER && base_load_u32(s->data + at) == RECORD_MAGIC &&
+           base_load_u64(s->data + at + 32);
+  if (h.length > s->size - at || (total = record_bytes(h.length)) > s->size - at) return false;
+  if (!base_load_u64(s->data + at + total - 8)) return false;
+  for (uint64_t from = (s->from + at + SECTOR - 1) / SECTOR * SECTOR;
+       from + SECTOR <= s->from + at + total; from += SECTOR) {
+    const uint8_t *sector = s->data + (from - s->from);
+    if (!sector[0] && !memcmp(sector, sector + 1, SECTOR - 1)) return false;
+  }
+  return true;
+}
+
 /* Hand on the records of `s` from byte `at` of it on; *place moves behind each. */
 static quoin_status
 read_records(quad_log_replay *out, quad_log_place *place, const segment_data *s, uint64_t segment,
@@ -399,6 +422,7 @@ read_records(quad_log_replay *out, quad_log_place *place, const segment_data *s,
   if (all_zero(s, at)) return QUOIN_OK;
   out->cut_segment = segment;
   out->cut_offset = s->from + at;
+  out->damaged = is_damaged(s, at, lineage);
   return QUOIN_OK;
 }
 
@@ -445,4 +469,36 @@ quad_log_read(quad_log_replay *out, quad_log_place *place, const base_dir *dir, 
   }
   free_segment(&s, mem);
   return st;
+}
+
+/* Look at records, and at nothing in them. */
+static quoin_status
+pass_over(void *user, const uint8_t *payload, size_t len, const char *file, uint64_t offset,
+          quoin_error *err)
+{
+  (void)user, (void)payload, (void)len, (void)file, (void)offset, (void)err;
+  return QUOIN_OK;
+}
+
+quoin_status
+quad_log_check_end(const quad_log_place *from, const base_dir *dir, uint64_t lineage,
+                   const base_alloc *mem, quoin_error *err)
+{
+  enum { PAUSE_NS = 50 * 1000 * 1000 };
+  uint64_t segment = 0, offset = 0;
+
+  for (unsigned look = 0;; look++) { /* what is being written looks damaged once */
+    quad_log_place place = *from;
+    quad_log_replay r;
+    char name[64];
+    quoin_status st = quad_log_read(&r, &place, dir, lineage, pass_over, NULL, mem, err);
+    if (st || r.cut_offset == UINT64_MAX || !r.damaged) return st;
+    segment_name(name, r.cut_segment);
+    if (look && r.cut_segment == segment && r.cut_offset == offset)
+      return base_fail_at(err, QUOIN_ERR_CORRUPT, name, offset,
+                          "the log ends with a damaged record: what it held is lost");
+    segment = r.cut_segment;
+    offset = r.cut_offset;
+    base_pause_ns(PAUSE_NS);
+  }
 }

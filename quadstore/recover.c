@@ -244,8 +244,10 @@ quad_store_recover(quad_store *store, quoin_error *err)
   quad_id_map_clear(&reading.replaced, store->mem);
   if (st) return st;
   if (result.cut_offset != UINT64_MAX)
-    quad_store_say(store, "recovery: the torn end of log-%llu was dropped from byte %llu on",
-                   (unsigned long long)result.cut_segment, (unsigned long long)result.cut_offset);
+    quad_store_say(store, "recovery: the %s end of log-%llu was dropped from byte %llu on%s",
+                   result.damaged ? "damaged" : "torn", (unsigned long long)result.cut_segment,
+                   (unsigned long long)result.cut_offset,
+                   result.damaged ? ": a commit that had returned may be lost" : "");
   quad_version_release(store->version);
   store->version = next;
   store->log.segment = m->log_first + result.segments;

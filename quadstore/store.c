@@ -414,8 +414,8 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   store->memory_bytes = options->memory_bytes ? options->memory_bytes : (uint64_t)64 << 20;
   store->txn_bytes = options->txn_bytes ? options->txn_bytes : (uint64_t)64 << 20;
   store->log_bound = options->log_bytes ? options->log_bytes : (uint64_t)256 << 20;
-  store->rest =
-      options->rest_ms == UINT64_MAX ? 0 : (options->rest_ms ? options->rest_ms : 5000) * 1000000;
+  store->rest = (options->rest_ms ? options->rest_ms : 5000) * 1000000;
+  if (options->rest_ms > UINT64_MAX / 2000000) store->rest = 0; /* never, or in some centuries */
   store->wait_ns = options->wait_ms * 1000000;
   store->log_line = options->log;
   store->log_user = options->log_user;

@@ -116,6 +116,7 @@ typedef struct quad_log_place {
 typedef struct quad_log_replay {
   uint64_t records, segments, bytes;
   uint64_t cut_segment, cut_offset;
+  bool damaged; /* what was cut was no torn write: its first record had been written whole */
 } quad_log_replay;
 
 typedef quoin_status quad_log_each(void *user, const uint8_t *payload, size_t len, const char *file,
@@ -128,6 +129,11 @@ typedef quoin_status quad_log_each(void *user, const uint8_t *payload, size_t le
 quoin_status quad_log_read(quad_log_replay *out, quad_log_place *place, const base_dir *dir,
                            uint64_t lineage, quad_log_each *each, void *user, const base_alloc *mem,
                            quoin_error *err);
+
+/* CORRUPT when the log, from *from on, ends with a record that was written whole and is bad now: it
+ * may have been promised. Twice, since what is being written may look like that. */
+quoin_status quad_log_check_end(const quad_log_place *from, const base_dir *dir, uint64_t lineage,
+                                const base_alloc *mem, quoin_error *err);
 
 /* ---- the store ------------------------------------------------------------------------------ */
 

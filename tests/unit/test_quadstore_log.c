@@ -210,6 +210,77 @@ test_log__tail_cut_at_every_byte(void **unused)
   support_dir_remove(&d);
 }
 
+/* What the check of a process that only reads finds behind the last good record. */
+static quoin_status
+check_beside(const support_dir *d, quoin_error *err)
+{
+  quad_store_options o = {.read_only = true};
+  quad_store *store;
+  quoin_status st;
+
+  assert_int_equal(quad_store_open(&store, d->path, &o, MEM, err), QUOIN_OK);
+  st = quad_store_check(store, NULL, NULL, NULL, err);
+  assert_int_equal(quad_store_close(store, NULL), QUOIN_OK);
+  return st;
+}
+
+static void
+keep_line(void *user, const char *line)
+{
+  if (strstr(line, "damaged end of log-1")) ++*(unsigned *)user;
+}
+
+/* A wrong byte in the last record, which was synced: no later header says so, but all of its
+ * sectors are there, so no write was torn. The check says that; opening cuts it, and says so. */
+static void
+test_log__damage_at_the_end_is_no_torn_write(void **unused)
+{
+  enum { COMMITS = 40 };
+  quoin_error err = QUOIN_ERROR_INIT;
+  image im;
+  support_dir d;
+  size_t ends[COMMITS], last, sector;
+  uint64_t count = 0;
+  unsigned log, told = 0;
+  quad_store_options o = {.log = keep_line, .log_user = &told};
+  quad_store *store;
+  char *data, kept[512];
+
+  (void)unused;
+  make_logged(&im, COMMITS, ends);
+  support_dir_make(&d);
+  log = image_find(&im, "log-1");
+  data = im.data[log];
+  last = ends[COMMITS - 2];
+  for (unsigned i = 0; i < 6; i++) { /* all but the magic number of the header */
+    size_t at = last + 8 + draw() % (ends[COMMITS - 1] - last - 8);
+    data[at] ^= 16;
+    image_put(&im, &d);
+    assert_int_equal(check_beside(&d, &err), QUOIN_ERR_CORRUPT);
+    assert_string_equal(err.file, "log-1");
+    assert_int_equal(err.offset, last);
+    assert_int_equal(told, i);
+    assert_ok(quad_store_open(&store, d.path, &o, MEM, &err));
+    assert_int_equal(told, i + 1);
+    assert_ok(quad_store_close(store, &err));
+    data[at] ^= 16;
+  }
+  sector = (last + 40 + 511) / 512 * 512; /* one that the write did not reach */
+  assert_true(sector + 512 < ends[COMMITS - 1]);
+  memcpy(kept, data + sector, 512);
+  memset(data + sector, 0, 512);
+  image_put(&im, &d);
+  assert_ok(check_beside(&d, &err));
+  memcpy(data + sector, kept, 512);
+  memset(data + ends[COMMITS - 1] - 8, 0, 8);
+  image_put(&im, &d);
+  assert_ok(check_beside(&d, &err));
+  assert_ok(try_count(&count, &d, false, &err));
+  assert_int_equal(count, quads_after(COMMITS - 1));
+  image_free(&im);
+  support_dir_remove(&d);
+}
+
 /* A wrong byte: right answer, the last commit cut off, or CORRUPT with nothing changed. */
 static void
 test_log__flipped_bytes(void **unused)
@@ -581,6 +652,7 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_log__tail_cut_at_every_byte),
+      cmocka_unit_test(test_log__damage_at_the_end_is_no_torn_write),
       cmocka_unit_test(test_log__flipped_bytes),
       cmocka_unit_test(test_log__flips_in_any_file),
       cmocka_unit_test(test_log__one_bad_slot_is_restored_two_are_corrupt),
