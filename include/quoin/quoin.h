@@ -367,7 +367,8 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_activate(quoin_pool *pool, con
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_clear(quoin_pool *pool, const char *name,
                                                         quoin_error *err);
 /** Keep in the pool how many bytes the files of all stores may take; QUOIN_NO_BUDGET. What would
- * grow past it fails with NO_SPACE and says which stores take how much. */
+ * grow past it fails with NO_SPACE and says which stores take how much. Each
+ * process that writes may take the pool past it by a sixteenth before it notices. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_budget(quoin_pool *pool, uint64_t bytes,
                                                          quoin_error *err);
 
