@@ -228,8 +228,9 @@ add_tallies(quad_predicate_count *out, const tallies *t)
       }
     if (!any) return n;
     for (size_t i = 0; i < t->n; i++) {
-      const quad_predicate_count *c = t->list[i] + at[i];
-      if (at[i] == t->length[i] || c->predicate.bits != sum.predicate.bits) continue;
+      if (at[i] == t->length[i]) continue; /* a list of none has no address */
+      const quad_predicate_count *c = &t->list[i][at[i]];
+      if (c->predicate.bits != sum.predicate.bits) continue;
       sum.triples[0] += c->triples[0];
       sum.triples[1] += c->triples[1];
       at[i]++;
