@@ -321,7 +321,8 @@ quoin_vectors_count(quoin_vectors_stats *out, quoin_vectors *vectors, quoin_canc
                                .unlinked = got.unlinked,
                                .removed = got.removed,
                                .bytes = got.bytes,
-                               .file_bytes = got.file_bytes};
+                               .file_bytes = got.file_bytes,
+                               .damaged = got.damaged};
   return QUOIN_OK;
 }
 
@@ -353,5 +354,6 @@ quoin_vectors_check(quoin_vectors_report *out, quoin_vectors *vectors, bool repa
   out->repaired = report.repaired;
   out->waiting = stats.waiting;
   out->bytes = stats.bytes;
+  out->made_again = report.made_again;
   return QUOIN_OK;
 }

@@ -245,6 +245,10 @@ quad_store_check(quad_store *store, void (*report)(void *user, const char *line)
   }
   say(&c, "runs together", store->dir.name);
   if ((st = check_net(s->version, &c, err))) goto done;
+  if (store->participant.check) {
+    say(&c, "vectors", store->dir.name);
+    if ((st = store->participant.check(store->participant.self, c.cancel, err))) goto done;
+  }
   if ((st = quad_manifest_check_slots(&store->dir, err))) goto done; /* what is half lost */
   if (store->read_only) st = check_log_end(&c, err);
 

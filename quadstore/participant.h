@@ -36,6 +36,9 @@ typedef struct quad_participant {
    * all else. May be NULL: a backup has no section. */
   quoin_status (*backup)(base_buffer *section, uint64_t *generation, void *self, const base_dir *to,
                          base_cancel *cancel, quoin_error *err);
+  /* Verify the files that the last checkpoint named. Any thread, beside all else. CORRUPT names
+   * file and offset. May be NULL. */
+  quoin_status (*check)(void *self, base_cancel *cancel, quoin_error *err);
   /* Would checkpoint write something new? May be NULL: no. */
   bool (*is_unsaved)(void *self);
   /* A file of the directory: is it the participant's, and named by no section since the attach? */

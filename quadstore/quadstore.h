@@ -298,6 +298,8 @@ void quad_store_attach(quad_store *store, const quad_participant *participant);
 /* What the manifest that the store was opened with says of it; empty: nothing. Valid until the
  * next checkpoint. */
 quoin_span quad_store_section(const quad_store *store);
+/* A line for the log of whoever opened the store. Any thread. */
+void quad_store_say(const quad_store *store, const char *fmt, ...) QUOIN_PRINTF(2, 3);
 /* Its `self`; NULL when there is none, and for snapshots of transactions. */
 void *quad_snapshot_participant(const quad_snapshot *snapshot);
 

@@ -242,8 +242,6 @@ struct quad_store {
   quad_reading reading; /* of a reading process, under `writer` */
 };
 
-void quad_store_say(const quad_store *store, const char *fmt, ...) QUOIN_PRINTF(2, 3);
-
 /* Buffers that commits use in turn. */
 quoin_status quad_scratch_new(struct quad_scratch **out, const base_alloc *mem, quoin_error *err);
 void quad_scratch_free(struct quad_scratch *scratch); /* NULL is fine */

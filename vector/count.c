@@ -49,11 +49,12 @@ count_row(counting *c, atom_id object, quoin_error *err)
 
 /* Before the quads are counted: its nodes, its mark, and the late vectors that it does not have. */
 static uint64_t
-look_at_graph(hnsw_stats *graph, uint64_t *mark, const quad_snapshot *snapshot,
+look_at_graph(hnsw_stats *graph, uint64_t *mark, bool *damaged, const quad_snapshot *snapshot,
               const vec_declaration *declared)
 {
   uint64_t entered;
   vec_index *index = vec_index_enter(&entered, snapshot, declared);
+  *damaged = vec_index_is_damaged(snapshot, declared);
   if (!index) return 0;
   uint64_t done = atomic_load(&index->late.done), late = atomic_load(&index->late.count);
   *mark = atomic_load_explicit(&index->mark, memory_order_acquire);
@@ -73,9 +74,10 @@ vec_index_count(vec_counts *out, const quad_snapshot *snapshot, const vec_declar
   quad_scan *scan = NULL;
   quad_batch rows;
   hnsw_stats graph = {0};
-  uint64_t late = look_at_graph(&graph, &c.mark, snapshot, declared);
+  bool damaged;
+  uint64_t late = look_at_graph(&graph, &c.mark, &damaged, snapshot, declared);
   *out = (vec_counts){0};
-  base_arena_init(&c.arena, base_alloc_default());
+  base_arena_init(&c.arena, vec_index_alloc(snapshot));
   quoin_status st = vec_quads_open(&scan, snapshot, &any, &match, err);
   while (!st && !(st = quad_scan_next(&rows, scan, err))) {
     if (cancel) st = base_cancel_check(cancel, err);
@@ -91,5 +93,6 @@ vec_index_count(vec_counts *out, const quad_snapshot *snapshot, const vec_declar
   out->removed = graph.deleted + (graph.live > out->linked ? graph.live - out->linked : 0);
   out->bytes = graph.memory_bytes;
   out->file_bytes = graph.file_bytes;
+  out->damaged = damaged;
   return QUOIN_OK;
 }

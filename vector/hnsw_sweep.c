@@ -114,7 +114,7 @@ mend_list(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *e
   if ((st = hnsw_select(g, s, list.room, err))) return st;
   keep_members(s, n_live, vec_list_count(&list));
   uint32_t fresh[LINKS_MAX], n_fresh = 0;
-  for (uint32_t i = 0; i < s->chosen.n; i++) {
+  for (uint32_t i = 0; i < s->chosen.n && !is_deleted(g, slot); i++) {
     uint32_t to = vec_entry_slot(s->chosen.items[i]);
     bool old = false;
     for (size_t k = 0; k < n_live && !old; k++)
@@ -189,8 +189,9 @@ sweep_end(hnsw *g, base_cancel *cancel, quoin_error *err)
   hnsw_check_report report = {0};
   quoin_status st = entry_choose(g, err);
   if (!st) st = release_doomed(g, err);
-  if (!st) g->sweeping = false;
-  return st ? st : hnsw_reach(&report, g, true, cancel, err);
+  if (!st) st = hnsw_reach(&report, g, true, cancel, err);
+  if (!st) g->sweeping = false; /* else the next step does this again */
+  return st;
 }
 
 quoin_status
@@ -209,7 +210,10 @@ hnsw_sweep_step(bool *done, hnsw *g, uint32_t slots, base_cancel *cancel, quoin_
        g->sweep_at++) {
     uint32_t slot = g->sweep_at;
     if ((st = hnsw_need_record(g, slot, err))) return st;
-    if (is_deleted(g, slot)) continue;
+    /* One that was deleted since the sweep began is walked through until the next one, and may come
+     * back: its lists are mended, too. */
+    uint8_t flags = hnsw_flags(g, slot);
+    if (!flags || flags & NODE_DOOMED) continue;
     unsigned top = atomic_load_explicit(&hnsw_head(g, slot)->level, memory_order_relaxed);
     for (unsigned level = 0; level <= top && level < LEVELS_MAX; level++)
       if ((st = mend_list(g, g->scratch, slot, level, err))) return st;

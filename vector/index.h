@@ -25,6 +25,7 @@ enum { VEC_SEARCHERS = 8, VEC_LATE_CHUNKS = 22, VEC_LATE_FIRST = 1024 };
 typedef struct vec_late {
   _Atomic(uint32_t *) chunk[VEC_LATE_CHUNKS];
   _Atomic uint64_t count, done;
+  _Atomic uint64_t published; /* of them: those of versions that snapshots have */
 } vec_late;
 
 /* A vector of which the version with this number removed a quad: perhaps its last. */
@@ -79,7 +80,13 @@ typedef struct vec_index {
   /* Vectors since the open, some of them more than once until the thread has counted: the
    * difference waits. `published`: of those added. */
   _Atomic uint64_t added, published, linked;
-  _Atomic bool broken; /* the graph cannot be read: searches are exact */
+  /* The graph cannot be read or changed, by `damage`: searches are exact. Where its file is damaged
+   * the thread puts an index over an empty graph in its place. */
+  _Atomic bool broken;
+  quoin_error damage;        /* before `broken`; or why that of `replaces` was given up */
+  _Atomic uint64_t replaces; /* the graph that the manifest still names; 0: this one */
+  bool made_again;           /* in place of another */
+  _Atomic bool unsure;       /* a commit on its way may not know of it */
   /* What lies below the mark may be missing: the thread looks, as often as wanted. `loading`: it
    * will be from this version on, once a load is published; 0: none is. */
   _Atomic uint64_t verify_wanted, verified;
@@ -124,7 +131,9 @@ typedef struct vec_indexes {
   uint64_t bound; /* vectors that may wait to be linked */
   _Atomic(vec_index_set *) set;
   vec_epoch users; /* of the set */
-  uint64_t next_id;
+  _Atomic uint64_t next_id;
+  atomic_bool judging;    /* a commit has been judged and is not published, or failed */
+  bool missing_too;       /* the writer's: a graph whose file is gone is given up, too */
   uint64_t saved_version; /* of the last checkpoint; under the lock of the graphs */
   uint64_t known;         /* atoms of the version published last: the writer's */
   uint64_t judged;        /* atoms of the version judged last, likewise */
@@ -181,16 +190,45 @@ bool vec_fresh_find(uint32_t *place, const vec_fresh *fresh, uint64_t number);
 void vec_fresh_add(vec_fresh *fresh, uint64_t number, const vec_declaration *declared,
                    const float *values);
 
-/* ---- index.c ---- */
+/* ---- set.c ---- */
 
+/* The indexes as the store's last version declares them. */
+quoin_status vec_set_take_up(vec_indexes *ix, quoin_error *err);
+/* The indexes that the snapshot declares become the set: those that stay as they are keep their
+ * graph. The writer. */
+quoin_status vec_set_refresh(vec_indexes *ix, const quad_snapshot *snapshot, quoin_span section,
+                             quoin_error *err);
+/* Indexes whose graphs are damaged begin anew. The thread; false: to be tried again. */
+bool vec_set_renew(vec_indexes *ix);
+void vec_set_clear(vec_indexes *ix);
 /* Free what was replaced and is used no more; true: there is more of it. */
 bool vec_retired_settle(vec_indexes *ix);
 
+/* ---- commit.c ---- */
+
+quad_participant vec_participant(vec_indexes *ix);
+
+/* ---- index.c ---- */
+
+void vec_indexes_free(vec_indexes *ix);
+/* Is it the graph's file that is damaged, or not there? */
+bool vec_is_damage(const quoin_error *why);
+/* Searches go on without the graph. Any thread. */
+void vec_index_give_up(vec_indexes *ix, vec_index *index, const quoin_error *why);
+void vec_say_damage(const vec_indexes *ix, const quoin_error *why);
+/* The same where `why` is damage: a search then goes on as if there were no graph. */
+bool vec_index_lost(vec_index *index, const quad_snapshot *snapshot, const quoin_error *why);
+/* The status of `why`, and *why in *err. */
+quoin_status vec_fail_as(const quoin_error *why, quoin_error *err);
 /* The index whose graph serves a search over the snapshot, there until vec_index_leave; NULL: there
  * is none. Any thread. */
 vec_index *vec_index_enter(uint64_t *entered, const quad_snapshot *snapshot,
                            const vec_declaration *declared);
 void vec_index_leave(const quad_snapshot *snapshot, uint64_t entered);
+/* Does the file of its graph wait to be replaced? */
+bool vec_index_is_damaged(const quad_snapshot *snapshot, const vec_declaration *declared);
+/* Of the store's indexes; the default one where there are none. */
+const base_alloc *vec_index_alloc(const quad_snapshot *snapshot);
 /* Whether the rows of the index are numbers of the snapshot's atoms: clear and compact give new
  * ones. */
 bool vec_index_is_of(const vec_index *index, const quad_snapshot *snapshot);
@@ -235,18 +273,45 @@ void vec_piece_free(vec_piece *piece, const base_alloc *mem);
 /* Where nothing links: what lies below the mark and is missing becomes late. */
 quoin_status vec_index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot,
                                 quoin_error *err);
+
+static inline bool
+vec_stopping(vec_indexes *ix)
+{
+  return atomic_load_explicit(&ix->cancelled, memory_order_relaxed) != 0;
+}
+
+/* ---- leave.c ---- */
+
+/* Take out the nodes whose last quad went, once there are enough of them. */
+quoin_status vec_take_out(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot,
+                          quoin_error *err);
+quoin_status vec_sweep(vec_indexes *ix, vec_index *index, quoin_error *err);
+
+/* ---- section.c ---- */
+
 /* The section of the manifest, and back. */
 /* `version`: of the store, or an earlier one. With the lock of the graphs. */
 quoin_status vec_section_write(base_buffer *out, vec_indexes *indexes, uint64_t version,
                                quoin_error *err);
-/* The graph of `declared` in the section, if it is usable: else *out is empty. */
+/* The graph of the index in the section, if there is one that fits. On failure index->id is that of
+ * the graph that cannot be read. */
 quoin_status vec_section_open(vec_index *index, vec_indexes *indexes, quoin_span section,
                               const quad_snapshot *snapshot, quoin_error *err);
 uint64_t vec_section_next_id(quoin_span section);
 uint64_t vec_section_version(quoin_span section);
 /* Its parts, from what the last checkpoint left; with the lock of the graphs. */
-void vec_section_head(base_buffer *out, const vec_indexes *indexes, size_t n);
+void vec_section_head(base_buffer *out, const vec_indexes *indexes, uint64_t version, size_t n);
 void vec_section_entry(base_buffer *out, const vec_index *index);
+
+static inline hnsw_options
+vec_graph_options(const vec_declaration *d)
+{
+  return (hnsw_options){.dims = d->dimension,
+                        .metric = d->metric,
+                        .code = d->code,
+                        .m = d->m,
+                        .ef_construction = d->ef_construction};
+}
 
 /* ---- backup.c ---- */
 

@@ -114,7 +114,12 @@ vec_plan_init(vec_plan *out, const quad_snapshot *snapshot, const vec_request *r
   if (quad_snapshot_orders(snapshot) >> QUAD_POS & 1)
     out->index = vec_index_enter(&out->entered, snapshot, r->index);
   choose(out, queries);
-  return out->way == VEC_CHOICE_CANDIDATES ? vec_plan_candidates(out, err) : QUOIN_OK;
+  if (out->way != VEC_CHOICE_CANDIDATES) return QUOIN_OK;
+  quoin_error why = QUOIN_ERROR_INIT;
+  if (!(st = vec_plan_candidates(out, &why))) return QUOIN_OK;
+  if (!vec_index_lost(out->index, snapshot, &why)) return vec_fail_as(&why, err);
+  vec_plan_exact(out);
+  return QUOIN_OK;
 }
 
 void

@@ -157,6 +157,36 @@ look_up(searcher *s, quoin_error *err)
   return st;
 }
 
+static void
+begin_again(searcher *s, const base_alloc *mem)
+{
+  vec_top_clear(&s->top);
+  vec_top_init(&s->top, s->request->k, s->request->max_distance, mem);
+}
+
+/* Through the graph, in one way or the other. */
+static quoin_status
+search_nodes(searcher *s, vec_plan *own, const base_alloc *mem, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  bool mine = false;
+  if (own->way == VEC_CHOICE_GRAPH) {
+    bool done;
+    if ((st = vec_search_graph(&done, s, own, err))) return st;
+    if (!done) {
+      begin_again(s, mem);
+      mine = true;
+      st = vec_plan_candidates(own, err);
+    }
+  }
+  if (!st && own->way == VEC_CHOICE_CANDIDATES) st = vec_search_candidates(s, own, err);
+  if (mine) {
+    hnsw_leave(own->index->graph, own->epoch);
+    vec_candidates_clear(&own->candidates);
+  }
+  return st;
+}
+
 /* By the way of the plan, and by another where that does not do. */
 static quoin_status
 search_by(vec_choice *way, searcher *s, const vec_plan *plan, const base_alloc *mem,
@@ -164,29 +194,18 @@ search_by(vec_choice *way, searcher *s, const vec_plan *plan, const base_alloc *
 {
   quoin_status st = QUOIN_OK;
   vec_plan own = *plan; /* of this query alone: others go on with theirs */
-  bool mine = false;
   own.request = s->request;
-  if (own.way == VEC_CHOICE_GRAPH) {
-    bool done;
-    if ((st = vec_search_graph(&done, s, &own, err))) return st;
-    if (!done) {
-      vec_top_clear(&s->top);
-      vec_top_init(&s->top, s->request->k, s->request->max_distance, mem);
-      mine = true;
-      st = vec_plan_candidates(&own, err);
+  if (own.way == VEC_CHOICE_GRAPH || own.way == VEC_CHOICE_CANDIDATES) {
+    quoin_error why = QUOIN_ERROR_INIT;
+    bool lost =
+        (st = search_nodes(s, &own, mem, &why)) && vec_index_lost(own.index, s->snapshot, &why);
+    if (st && !lost) return vec_fail_as(&why, err);
+    /* Asked when all is read: what was taken out since the search began its version still has. */
+    if (lost || !vec_index_is_recent(own.index, s->snapshot)) {
+      begin_again(s, mem);
+      vec_plan_exact(&own);
+      st = QUOIN_OK;
     }
-  }
-  if (!st && own.way == VEC_CHOICE_CANDIDATES) st = vec_search_candidates(s, &own, err);
-  if (mine) {
-    hnsw_leave(own.index->graph, own.epoch);
-    vec_candidates_clear(&own.candidates);
-  }
-  /* Asked when all is read: what was taken out since the search began its version still has. */
-  bool through = own.way == VEC_CHOICE_GRAPH || own.way == VEC_CHOICE_CANDIDATES;
-  if (!st && through && !vec_index_is_recent(own.index, s->snapshot)) {
-    vec_top_clear(&s->top);
-    vec_top_init(&s->top, s->request->k, s->request->max_distance, mem);
-    vec_plan_exact(&own);
   }
   *way = own.way;
   if (!st && own.way == VEC_CHOICE_SCAN) st = scan_all(s, err);

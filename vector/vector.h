@@ -204,6 +204,7 @@ typedef struct vec_counts {
   uint64_t removed;          /* nodes whose vector nobody has any more */
   uint64_t bytes;            /* of the graph in memory or mapped */
   uint64_t file_bytes;       /* of its file */
+  bool damaged; /* its file is: it is searched around, and made again by whoever writes */
 } vec_counts;
 /* Reads all quads of the predicate. `cancel` may be NULL. */
 quoin_status vec_index_count(vec_counts *out, const quad_snapshot *snapshot,
@@ -212,8 +213,10 @@ quoin_status vec_index_count(vec_counts *out, const quad_snapshot *snapshot,
 
 typedef struct vec_check_report {
   uint64_t nodes, links, unreachable, repaired;
+  bool made_again; /* the graph's file was damaged; nodes are those of the graph in its place */
 } vec_check_report;
-/* Verify every page and link of the graph; with `repair` link the nodes that no walk reaches. */
+/* Verify every page and link of the graph; with `repair` link the nodes that no walk reaches, and
+ * wait until a damaged graph has been made again (else CORRUPT; searches go on without it). */
 quoin_status vec_index_check(vec_check_report *out, const quad_snapshot *snapshot,
                              const vec_declaration *declared, bool repair, base_cancel *cancel,
                              quoin_error *err);

@@ -174,6 +174,8 @@ typedef struct quoin_open_options {
  *   QUOIN_CREATE_NEW), QUOIN_ERR_BUSY (another process writes to it; the message names it),
  *   QUOIN_ERR_VERSION (newer file format), QUOIN_ERR_CORRUPT (no file was changed),
  *   QUOIN_ERR_NO_SPACE.
+ * A damaged vector graph does not keep a store from being opened: opts->log is told, searches are
+ * exact, and a store opened for writing makes the graph again in the background.
  */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_open(quoin_store **out, const char *path,
                                                   const quoin_open_options *opts, quoin_error *err);
@@ -871,10 +873,12 @@ typedef struct quoin_vectors_stats {
   uint64_t removed;    /**< Nodes of the graph whose vector nobody has any more. */
   uint64_t bytes;      /**< Of the graph, in memory or mapped. */
   uint64_t file_bytes; /**< Of the graph's file as of the last checkpoint. */
+  uint64_t damaged;    /**< 1: that file cannot be read. Searches are exact until a store opened for
+                            writing has made the graph again and saved it. */
 } quoin_vectors_stats;
 #define QUOIN_VECTORS_STATS_INIT                                                                   \
   {                                                                                                \
-    sizeof(quoin_vectors_stats), 0, 0, 0, 0, 0, 0, 0, 0                                            \
+    sizeof(quoin_vectors_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0                                         \
   }
 /** What an index has, as of now; reads all quads of its predicate. @param[in,out] out  struct_size
  * is read, the rest is filled. @param cancel  May be NULL. Errors: NOT_FOUND, CANCELLED, CORRUPT.
@@ -891,13 +895,15 @@ typedef struct quoin_vectors_report {
   uint64_t repaired;    /**< That were linked again. */
   uint64_t waiting;     /**< Vectors not in the graph yet. */
   uint64_t bytes;       /**< Of the graph. */
+  uint64_t made_again;  /**< 1: its file was damaged; this is the graph made in its place. */
 } quoin_vectors_report;
 #define QUOIN_VECTORS_REPORT_INIT                                                                  \
   {                                                                                                \
-    sizeof(quoin_vectors_report), 0, 0, 0, 0, 0, 0                                                 \
+    sizeof(quoin_vectors_report), 0, 0, 0, 0, 0, 0, 0                                              \
   }
-/** Verify the graph of an index; with `repair` also link what cannot be reached. Errors: CORRUPT.
- */
+/** Verify the graph of an index; with `repair` also link what cannot be reached, and wait until a
+ * damaged graph has been made again. Errors: CORRUPT, naming file and offset: the store goes on,
+ * with exact searches until the graph has been made again. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_vectors_check(quoin_vectors_report *out,
                                                            quoin_vectors *vectors, bool repair,
                                                            quoin_cancel *cancel, quoin_error *err);

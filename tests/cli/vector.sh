@@ -68,6 +68,25 @@ run 0 vector check $on --sample 3 --repair
 out_has '^recall@10    1.0000'
 out_has '^unreachable  0'
 
+# A damaged graph: named by check, searched around, made again by whoever writes.
+printf 'XXXXXXXX' | dd of="$(echo S/graph-*)" bs=1 conv=notrunc 2>/dev/null
+run 5 check --store S
+err_has 'graph-[0-9]*-[0-9]*.*damaged'
+run 0 query --store S --results csv 'SELECT ?s { (?s ?d) vec:nearest (<http://x/v> "[3,4]"^^vec:f32 1) }'
+out_has '^http://x/c'
+run 0 vector check $on --repair
+run 0 check --store S
+rm S/graph-*
+run 0 stats --store S
+out_has '^graph file damaged'
+err_has 'warning: .*graph-'
+run 0 vector search $on --k 1 --results csv http://x/c
+out_has '^http://x/c,0.0E0'
+run 0 vector check $on
+run 0 check --store S
+run 0 stats --store S --results json
+out_has '"graphDamaged":0'
+
 # The system graph is dumped last, or not at all; dropping an index keeps the vectors.
 run 0 dump --store S
 tail -n 1 out | grep -q 'urn:x-quoin:system'; note $? 'the system graph is not last'

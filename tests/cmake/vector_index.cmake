@@ -5,3 +5,4 @@ quoin_test(unit.vector.removal SOURCES unit/test_vector_removal.c MODULES vector
 quoin_test(unit.vector.filter SOURCES unit/test_vector_filter.c MODULES vector)
 quoin_test(unit.vector.bound SOURCES unit/test_vector_bound.c MODULES vector)
 quoin_test(unit.vector.exact SOURCES unit/test_vector_exact.c MODULES vector)
+quoin_test(unit.vector.damage SOURCES unit/test_vector_damage.c MODULES vector)

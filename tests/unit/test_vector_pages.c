@@ -508,6 +508,88 @@ test_pages__without_memory_nothing_is_lost(void **state)
   world_free(&w);
 }
 
+/* Until it succeeds: memory is short once. */
+static void
+insist(quoin_status (*step)(void *), void *user, uint64_t at)
+{
+  for (int i = 0;; i++) {
+    quoin_status st = step(user);
+    if (!st) return;
+    if (st != QUOIN_ERR_NOMEM || i > 1) fail_msg("call %u: status %d", (unsigned)at, (int)st);
+  }
+}
+
+typedef struct change {
+  hnsw *g;
+  const world *w;
+  uint32_t row, n;
+} change;
+
+static quoin_status
+put_some(void *user)
+{
+  const change *c = user;
+  hnsw_item items[60];
+  for (uint32_t i = 0; i < c->n; i++)
+    items[i] = (hnsw_item){.key = c->row + i + 1, .row = c->row + i};
+  return hnsw_build(c->g, items, c->n, 1, &c->w->vectors, NULL, NULL, NULL);
+}
+
+/* A step at a time, and a node goes in the middle of the sweep. */
+static quoin_status
+sweep_some(void *user)
+{
+  change *c = user;
+  uint32_t slot;
+  bool done = false;
+  quoin_status st = QUOIN_OK;
+  while (!st && !done)
+    if (!(st = hnsw_sweep_step(&done, c->g, 7, NULL, NULL)) &&
+        !hnsw_find(&slot, c->g, c->row, NULL) && slot != HNSW_NONE)
+      st = hnsw_delete(c->g, c->row, NULL);
+  return st;
+}
+
+static void
+test_pages__a_sweep_goes_on_when_there_is_memory(void **state)
+{
+  (void)state;
+  enum { ALL = 60, SOME = 25 };
+  world w =
+      world_new(ALL, (hnsw_options){.dims = 12, .code = VEC_I8, .m = 4, .ef_construction = 20});
+  bool failed = true;
+  for (uint64_t at = 1; failed; at++) {
+    support_memory m = {.fail_at = at};
+    base_alloc mem = support_alloc(&m);
+    change c = {.w = &w, .n = ALL};
+    hnsw_check_report report;
+    if (hnsw_new(&c.g, 5, &w.options, &mem, NULL)) continue;
+    insist(put_some, &c, at);
+    for (uint32_t round = 0; round < 3; round++) {
+      for (uint32_t row = 10 * round; row < 10 * round + SOME - 1; row++)
+        assert_int_equal(hnsw_delete(c.g, row, NULL), QUOIN_OK);
+      c.row = 10 * round + SOME - 1;
+      insist(sweep_some, &c, at);
+      c.row = 10 * round;
+      c.n = SOME;
+      insist(put_some, &c, at);
+    }
+    quoin_error err = QUOIN_ERROR_INIT;
+    if (hnsw_check(&report, c.g, false, NULL, &err) == QUOIN_ERR_NOMEM) /* by the same memory */
+      assert_ok(hnsw_check(&report, c.g, false, NULL, &err));
+    if (err.status && err.status != QUOIN_ERR_NOMEM)
+      fail_msg("call %u: %s", (unsigned)at, err.message);
+    if (report.nodes != ALL || report.unreachable)
+      fail_msg("call %u: %u nodes, %u unreachable", (unsigned)at, (unsigned)report.nodes,
+               (unsigned)report.unreachable);
+    hnsw_close(c.g);
+    failed = m.calls >= at;
+    if (m.bytes) fail_msg("call %u: %d bytes are lost", (unsigned)at, (int)m.bytes);
+    assert_true(at < 4000);
+  }
+  world_free(&w);
+}
+
 static void
 test_pages__names_of_files(void **state)
 {
@@ -535,6 +617,7 @@ main(void)
       cmocka_unit_test(test_pages__a_file_keeps_few_extents),
       cmocka_unit_test(test_pages__statistics_beside_checkpoints),
       cmocka_unit_test(test_pages__without_memory_nothing_is_lost),
+      cmocka_unit_test(test_pages__a_sweep_goes_on_when_there_is_memory),
       cmocka_unit_test(test_pages__names_of_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

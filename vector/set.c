@@ -1,0 +1,362 @@
+/* vector/set.c - which indexes there are: made from the declarations, replaced as a whole, freed
+ * when nobody can be looking any more. */
+#include "vector/index.h"
+
+#include "base/poison.h"
+
+static void
+index_free(vec_index *index, const base_alloc *mem)
+{
+  for (unsigned i = 0; i < VEC_SEARCHERS; i++)
+    hnsw_searcher_free(atomic_load(&index->idle[i]));
+  hnsw_close(index->graph);
+  vec_late_clear(&index->late, mem);
+  vec_gone_clear(&index->gone, mem);
+  vec_parsed_clear(&index->parsed);
+  vec_fresh_drop(index);
+  base_mutex_destroy(&index->fresh_lock);
+  base_release(mem, index, 1, sizeof(*index));
+}
+
+static quoin_status
+index_make(vec_index **out, const vec_indexes *ix, const vec_declaration *declared,
+           const atom_store *atoms, quoin_error *err)
+{
+  vec_index *index = base_new_zero(ix->mem, 1, sizeof(*index));
+  if (!index) return base_fail_nomem(err);
+  quoin_status st = base_mutex_init(&index->fresh_lock, BASE_RANK_QUEUE, "fresh codes", err);
+  if (st) {
+    base_release(ix->mem, index, 1, sizeof(*index));
+    return st;
+  }
+  index->declared = *declared;
+  index->fresh_room = ix->bound;
+  index->parsed.mem = ix->mem;
+  index->walk_always = ix->walk_always;
+  index->atoms = atoms;
+  index->generation = atom_store_generation(atoms);
+  *out = index;
+  return QUOIN_OK;
+}
+
+/* Over an empty graph. */
+static quoin_status
+index_begin(vec_index *index, vec_indexes *ix, quoin_error *err)
+{
+  const hnsw_options options = vec_graph_options(&index->declared);
+  index->id = atomic_fetch_add(&ix->next_id, 1);
+  return hnsw_new(&index->graph, index->id, &options, ix->mem, err);
+}
+
+/* In place of a graph that cannot be read: all its vectors are above the mark, where they are
+ * searched one by one until they are linked. */
+static void
+index_replaces(vec_index *index, const vec_indexes *ix, uint64_t id, const quoin_error *why)
+{
+  atomic_store(&index->replaces, id);
+  index->damage = *why;
+  index->made_again = true;
+  index->unsaved = !ix->read_only;
+}
+
+static quoin_status
+index_open(vec_index *index, vec_indexes *ix, const quad_snapshot *snapshot, quoin_span section,
+           quoin_error *err)
+{
+  quoin_error why = QUOIN_ERROR_INIT;
+  quoin_status st = vec_section_open(index, ix, section, snapshot, &why);
+  bool lost = st == QUOIN_ERR_CORRUPT || st == QUOIN_ERR_VERSION ||
+              (st == QUOIN_ERR_NOT_FOUND && ix->missing_too);
+  if (st && !lost && err) *err = why;
+  if (lost) {
+    index_replaces(index, ix, index->id, &why);
+    vec_say_damage(ix, &why);
+    st = QUOIN_OK;
+  }
+  return st || index->graph ? st : index_begin(index, ix, err);
+}
+
+static quoin_status
+index_new(vec_index **out, vec_indexes *ix, const vec_declaration *declared,
+          const quad_snapshot *snapshot, quoin_span section, quoin_error *err)
+{
+  vec_index *index;
+  quoin_status st = index_make(&index, ix, declared, quad_snapshot_atoms(snapshot), err);
+  if (st) return st;
+  st = index_open(index, ix, snapshot, section, err);
+  if (!st && ix->read_only) {
+    quoin_error why = QUOIN_ERROR_INIT;
+    st = vec_index_complete(ix, index, snapshot, &why);
+    if (st && vec_is_damage(&why)) {
+      vec_index_give_up(ix, index, &why);
+      st = QUOIN_OK;
+    } else if (st && err) {
+      *err = why;
+    }
+  }
+  if (st) {
+    index_free(index, ix->mem);
+    return st;
+  }
+  *out = index;
+  return QUOIN_OK;
+}
+
+static void
+set_free(vec_index_set *set, const base_alloc *mem)
+{
+  if (set) base_release(mem, set, 1, sizeof(*set) + set->room * sizeof(set->index[0]));
+}
+
+static void
+retired_free(vec_retired retired, const base_alloc *mem)
+{
+  for (vec_index_set *set = retired.sets, *next; set; set = next) {
+    next = set->next;
+    set_free(set, mem);
+  }
+  for (vec_index *index = retired.indexes, *next; index; index = next) {
+    next = index->next;
+    index_free(index, mem);
+  }
+}
+
+bool
+vec_retired_settle(vec_indexes *ix)
+{
+  vec_retired none = {NULL, NULL}, unused = none;
+  base_mutex_lock(&ix->signal);
+  if (vec_epoch_is_quiet(&ix->users)) {
+    unused = ix->waiting;
+    ix->waiting = ix->limbo;
+    ix->limbo = none;
+    if (ix->waiting.sets) vec_epoch_turn(&ix->users);
+  }
+  bool left = ix->waiting.sets || ix->limbo.sets;
+  base_mutex_unlock(&ix->signal);
+  retired_free(unused, ix->mem);
+  return left;
+}
+
+static bool
+set_has(const vec_index_set *set, const vec_index *index)
+{
+  for (size_t i = 0; i < set->n; i++)
+    if (set->index[i] == index) return true;
+  return false;
+}
+
+/* The set that was replaced by `next`, and the indexes that only it had. */
+static void
+retire(vec_indexes *ix, vec_index_set *set, const vec_index_set *next)
+{
+  if (!set) return;
+  base_mutex_lock(&ix->signal);
+  set->next = ix->limbo.sets;
+  ix->limbo.sets = set;
+  for (size_t i = 0; i < set->n; i++) {
+    vec_index *index = set->index[i];
+    if (set_has(next, index)) continue;
+    index->next = ix->limbo.indexes;
+    ix->limbo.indexes = index;
+  }
+  base_mutex_unlock(&ix->signal);
+}
+
+/* A set that nobody has seen, and the indexes that `old` does not have. */
+static void
+set_undo(vec_index_set *set, const vec_index_set *old, const base_alloc *mem)
+{
+  for (size_t i = 0; set && i < set->n; i++)
+    if (!old || !set_has(old, set->index[i])) index_free(set->index[i], mem);
+  set_free(set, mem);
+}
+
+/* False: it was not `old` any more, and `set` is freed. */
+static bool
+set_swap(vec_indexes *ix, vec_index_set *old, vec_index_set *set)
+{
+  /* Pairs with the acquire in index_for(). */
+  vec_index_set *seen = old;
+  if (!atomic_compare_exchange_strong(&ix->set, &seen, set)) {
+    set_undo(set, old, ix->mem);
+    return false;
+  }
+  retire(ix, old, set);
+  return true;
+}
+
+static vec_index *
+kept_index(const vec_index_set *set, const vec_declaration *d, const quad_snapshot *snapshot)
+{
+  for (size_t i = 0; set && i < set->n; i++) {
+    vec_index *index = set->index[i];
+    const vec_declaration *old = &index->declared;
+    if (atom_id_equal(old->predicate, d->predicate) && old->dimension == d->dimension &&
+        old->metric == d->metric && old->code == d->code && old->m == d->m &&
+        old->ef_construction == d->ef_construction && vec_index_is_of(index, snapshot))
+      return index;
+  }
+  return NULL;
+}
+
+/* Into *set, allocated, what of `old` stays and what else the snapshot declares. */
+static quoin_status
+set_make(vec_index_set **out, const vec_index_set *old, vec_indexes *ix,
+         const quad_snapshot *snapshot, quoin_span section, quoin_error *err)
+{
+  vec_terms terms = vec_store_terms(snapshot);
+  vec_index_set *set = NULL;
+  atom_id *list;
+  size_t n;
+  quoin_status st = vec_declaration_list(&list, &n, snapshot, &terms, ix->mem, err);
+  if (st) return st;
+  if (!(set = base_new_zero(ix->mem, 1, sizeof(*set) + n * sizeof(set->index[0])))) {
+    st = base_fail_nomem(err);
+    goto done;
+  }
+  set->room = n;
+  for (size_t i = 0; i < n; i++) {
+    vec_declaration declared;
+    bool found;
+    st = vec_declaration_find(&declared, &found, snapshot, &terms, list[i], ix->mem, err);
+    if (st) goto done;
+    if (!found) continue;
+    vec_index *index = kept_index(old, &declared, snapshot);
+    if (!index && (st = index_new(&index, ix, &declared, snapshot, section, err))) goto done;
+    set->index[set->n++] = index;
+  }
+  *out = set;
+  set = NULL;
+
+done:
+  set_undo(set, old, ix->mem);
+  base_release(ix->mem, list, n, sizeof(*list));
+  return st;
+}
+
+quoin_status
+vec_set_refresh(vec_indexes *ix, const quad_snapshot *snapshot, quoin_span section,
+                quoin_error *err)
+{
+  quoin_status st;
+  bool done = false;
+  uint64_t entered = vec_epoch_enter(&ix->users);
+  do {
+    vec_index_set *old = atomic_load(&ix->set), *set = NULL;
+    if ((st = set_make(&set, old, ix, snapshot, section, err))) break;
+    done = set_swap(ix, old, set); /* else the thread has renewed one meanwhile */
+  } while (!done);
+  vec_epoch_leave(&ix->users, entered);
+  return st;
+}
+
+/* ---- beginning anew ---------------------------------------------------------------------------
+ */
+
+static bool
+is_lost(const vec_index *index)
+{
+  return atomic_load(&index->broken) && vec_is_damage(&index->damage);
+}
+
+static quoin_status
+index_renew(vec_index **out, vec_indexes *ix, const vec_index *lost, quoin_error *err)
+{
+  vec_index *index;
+  quoin_status st = index_make(&index, ix, &lost->declared, lost->atoms, err);
+  if (st) return st;
+  if ((st = index_begin(index, ix, err))) {
+    index_free(index, ix->mem);
+    return st;
+  }
+  uint64_t before = atomic_load(&lost->replaces);
+  index_replaces(index, ix, before ? before : lost->id, &lost->damage);
+  atomic_store(&index->unsure, true);
+  *out = index;
+  return QUOIN_OK;
+}
+
+/* A commit that was judged before the swap noted nothing in the new indexes. If none is on its way
+ * now, whatever it was is in the snapshots from now on. */
+static void
+set_is_sure(const vec_index_set *set, const vec_index_set *old, const vec_indexes *ix)
+{
+  if (atomic_load(&ix->judging)) return; /* participant_applied() sees to it */
+  for (size_t i = 0; i < set->n; i++)
+    if (!set_has(old, set->index[i])) atomic_store(&set->index[i]->unsure, false);
+}
+
+bool
+vec_set_renew(vec_indexes *ix)
+{
+  bool done = true, any = false;
+  quoin_status st = QUOIN_OK;
+  uint64_t entered = vec_epoch_enter(&ix->users);
+  vec_index_set *old = atomic_load(&ix->set), *set;
+  for (size_t i = 0; old && i < old->n; i++)
+    any |= is_lost(old->index[i]);
+  if (!any) goto done;
+  if (!(set = base_new_zero(ix->mem, 1, sizeof(*set) + old->n * sizeof(set->index[0])))) {
+    done = false;
+    goto done;
+  }
+  set->room = old->n;
+  for (size_t i = 0; !st && i < old->n; i++) {
+    vec_index *index = old->index[i];
+    if (is_lost(index)) st = index_renew(&index, ix, old->index[i], NULL);
+    if (!st) set->index[set->n++] = index;
+  }
+  if (st)
+    set_undo(set, old, ix->mem);
+  else if (set_swap(ix, old, set))
+    set_is_sure(set, old, ix);
+  else
+    st = QUOIN_ERR_BUSY;
+  done = !st;
+
+done:
+  vec_epoch_leave(&ix->users, entered);
+  return done;
+}
+
+/* ---- at the open ------------------------------------------------------------------------------
+ */
+
+/* Beside a process that writes, the graphs that a manifest names may be gone before they are
+ * opened: then there is a newer manifest. */
+quoin_status
+vec_set_take_up(vec_indexes *ix, quoin_error *err)
+{
+  enum { TRIES = 50 };
+  quoin_status st = QUOIN_OK;
+  uint64_t before = 0, now;
+  ix->missing_too = !ix->read_only;
+  for (unsigned i = 0; i < TRIES; i++) {
+    quad_snapshot *snapshot;
+    quoin_span section = quad_store_section(ix->store);
+    if ((st = quad_snapshot_acquire(&snapshot, ix->store, err))) return st;
+    ix->known = quad_snapshot_atom_mark(snapshot);
+    atomic_store(&ix->next_id, vec_section_next_id(section));
+    ix->saved_version = vec_section_version(section);
+    st = vec_set_refresh(ix, snapshot, section, err);
+    quad_snapshot_release(snapshot);
+    if (st != QUOIN_ERR_NOT_FOUND || !ix->read_only) return st;
+    if (quad_store_refresh(NULL, ix->store, NULL)) return st;
+    section = quad_store_section(ix->store);
+    now = base_hash(section.ptr, section.len);
+    ix->missing_too = i && now == before; /* it is named, and not there */
+    before = now;
+    base_error_clear(err);
+  }
+  return base_fail(err, QUOIN_ERR_BUSY,
+                   "the store is being changed faster than it can be opened: try again");
+}
+
+void
+vec_set_clear(vec_indexes *ix)
+{
+  set_undo(atomic_load(&ix->set), NULL, ix->mem);
+  retired_free(ix->waiting, ix->mem);
+  retired_free(ix->limbo, ix->mem);
+}
