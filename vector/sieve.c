@@ -129,6 +129,16 @@ read_floats(searcher *s, size_t i, quoin_error *err)
   return st;
 }
 
+static void
+graph_lost(searcher *s, uint32_t number)
+{
+  quoin_error why = QUOIN_ERROR_INIT;
+  uint32_t slot;
+  s->sieve->unreadable = true;
+  if (hnsw_code_slot(&slot, s->sieve->graph, number, &why))
+    (void)vec_index_lost(s->index, s->snapshot, &why);
+}
+
 /* The slot of a vector of the graph; a graph that cannot be read is used no more. */
 static uint32_t
 slot_of(searcher *s, atom_id vector)
@@ -138,7 +148,7 @@ slot_of(searcher *s, atom_id vector)
   uint64_t number = atom_id_payload(vector);
   if (!v->graph || atom_id_kind(vector) != ATOM_VECTOR || number >= UINT32_MAX) return HNSW_NONE;
   if (!hnsw_code_slot(&slot, v->graph, (uint32_t)number, NULL)) return slot;
-  v->unreadable = true;
+  graph_lost(s, (uint32_t)number);
   return HNSW_NONE;
 }
 
