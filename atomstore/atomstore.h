@@ -281,6 +281,18 @@ quoin_status atom_intern_hashed(atom_id *out, atom_store *store, const rdf_term 
 /* How many terms there will be in the end, at a guess that may change; 0: no idea. Larger tables
  * are made in fewer steps then. Writer only. */
 void atom_store_expect(atom_store *store, uint64_t terms);
+/* A large load begins: until atom_load_end, tables that are made have no file, as long as they take
+ * no more than `bytes` of memory together, and nothing is synced before atom_load_settle. Writer
+ * only, as the next three. */
+void atom_load_begin(atom_store *store, uint64_t bytes);
+/* Bytes of memory that tables take now. */
+uint64_t atom_load_bytes(const atom_store *store);
+/* All terms are in: the table gets its file, written in one go. On failure the store is as it was
+ * (NO_SPACE, IO). */
+quoin_status atom_load_settle(atom_store *store, quoin_error *err);
+/* After atom_load_settle, or after atom_rollback to what there was at the beginning, which brings
+ * the table from then back. */
+void atom_load_end(atom_store *store);
 /* A hash of the term, the same for equal terms. Any thread. */
 uint64_t atom_hash(const rdf_term *term);
 
@@ -342,6 +354,8 @@ quoin_status atom_store_sync_to(atom_marks *marks, atom_store *store, uint64_t m
 /* Give back the memory of mapped pages; they are mapped again as they are touched. Any thread with
  * a pin, or the writer. */
 void atom_store_drop_pages(const atom_store *store);
+/* The same without the table, every page of which is touched again at once. */
+void atom_store_drop_texts(const atom_store *store);
 /* True for a file name in the directory that belongs to an atom store but not to `marks`: it may be
  * unlinked once the manifest with `marks` is durable. */
 bool atom_file_is_stale(const char *name, const atom_marks *marks);

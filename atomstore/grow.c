@@ -44,6 +44,7 @@ static void
 table_drop(const atom_store *store, atom_table *table)
 {
   char name[64];
+  if (table->in_memory) return;
   atom_file_name(name, ATOM_FILE_TABLE, store->generation, table->number);
   (void)base_dir_unlink(store->dir, name, NULL);
 }
@@ -159,15 +160,28 @@ atom_grow_reclaim(atom_store *store)
   }
 }
 
+/* Nobody finds it any more. */
 static void
-swap(atom_store *store, atom_table *table)
+retire(atom_store *store, atom_table *table)
+{
+  table->older = store->retired;
+  store->retired = table;
+  if (table->number > atomic_load(&store->named_table)) table_drop(store, table);
+}
+
+static void
+swap(atom_store *store, atom_table *table, uint64_t terms)
 {
   atom_table *old = atom_table_now(store);
   atomic_store(&store->table, table); /* seq_cst: before any later look at the pins */
-  old->older = store->retired;
-  store->retired = old;
-  if (old->number > atomic_load(&store->named_table)) table_drop(store, old);
+  store->soiled = !table->head.clean;
   store->growth_failed = false;
+  if (store->memory_room && !store->home) {
+    store->home = old;
+    store->home_terms = terms;
+  } else {
+    retire(store, old);
+  }
   atom_grow_reclaim(store);
 }
 
@@ -192,7 +206,7 @@ grow_now(atom_store *store, uint64_t terms, quoin_error *err)
     atom_table_free(table, store->mem);
     return st;
   }
-  swap(store, table);
+  swap(store, table, terms);
   return QUOIN_OK;
 }
 
@@ -209,4 +223,69 @@ atom_grow_room(atom_store *store, quoin_error *err)
   if (!store->growth && !store->growth_failed && table->bits >= BACKGROUND_BITS)
     growth_start(store, terms);
   return QUOIN_OK;
+}
+
+/* ---- loads ------------------------------------------------------------------------------------
+ */
+
+void
+atom_load_begin(atom_store *store, uint64_t bytes)
+{
+  atom_assert_writer(store, "atom_load_begin");
+  assert(!store->memory_room && !store->home);
+  store->memory_room = bytes;
+}
+
+uint64_t
+atom_load_bytes(const atom_store *store)
+{
+  uint64_t bytes = 0;
+  const atom_table *now = atom_table_now(store);
+  atom_assert_writer(store, "atom_load_bytes");
+  if (now->in_memory) bytes += now->map.size;
+  if (store->growth && store->growth->table->in_memory) bytes += store->growth->table->map.size;
+  for (const atom_table *old = store->retired; old; old = old->older)
+    if (old->in_memory) bytes += old->map.size;
+  return bytes;
+}
+
+quoin_status
+atom_load_settle(atom_store *store, quoin_error *err)
+{
+  atom_table *now = atom_table_now(store), *table;
+  quoin_status st;
+  atom_assert_writer(store, "atom_load_settle");
+  atom_grow_stop(store); /* what comes in later begins another */
+  if (!now->in_memory) return QUOIN_OK;
+  if ((st = atom_table_write(&table, store, now, err))) return st;
+  atomic_store(&store->table, table);
+  now->older = store->retired;
+  store->retired = now;
+  atom_grow_reclaim(store);
+  return QUOIN_OK;
+}
+
+uint64_t
+atom_grow_home(atom_store *store, uint64_t now, uint64_t terms)
+{
+  atom_table *table = atom_table_now(store);
+  if (!store->home || terms > store->home_terms) return now;
+  atomic_store(&store->table, store->home);
+  store->soiled = !store->home->head.clean;
+  store->home = NULL;
+  retire(store, table);
+  atom_grow_reclaim(store);
+  return store->home_terms;
+}
+
+void
+atom_load_end(atom_store *store)
+{
+  atom_assert_writer(store, "atom_load_end");
+  assert(!atom_table_now(store)->in_memory);
+  atom_grow_stop(store);
+  store->memory_room = 0;
+  if (store->home) retire(store, store->home);
+  store->home = NULL;
+  atom_grow_reclaim(store);
 }

@@ -108,7 +108,8 @@ static quoin_status
 soil(atom_store *store, quoin_error *err)
 {
   atom_table *table = atom_table_now(store);
-  quoin_status st = atom_table_mark(table, table->head.synced, false, err);
+  quoin_status st = QUOIN_OK;
+  if (!table->in_memory) st = atom_table_mark(table, table->head.synced, false, err);
   if (!st) store->soiled = true;
   return st;
 }
@@ -285,10 +286,11 @@ atom_terms_rollback(atom_store *store, uint64_t terms)
     return;
   }
   atom_rows_rollback(store, terms, now);
+  atom_grow_rollback(store, terms);
+  uint64_t put = atom_grow_home(store, now, terms);
   atom_table *table = atom_table_now(store);
   bool bad;
-  atom_grow_rollback(store, terms);
-  if ((now - terms) * 8 > table->mask || !clear_each(store, table, now, terms))
+  if ((put - terms) * 8 > table->mask || !clear_each(store, table, put, terms))
     (void)atom_table_clear_above(table, terms, &bad);
   atomic_store_explicit(&store->term_end, atom_record_begin(store, terms + 1),
                         memory_order_relaxed);

@@ -332,7 +332,7 @@ static void
 close_clean(atom_store *store)
 {
   atom_table *table = atom_table_now(store);
-  if (!table || store->mode != ATOM_OPEN_WRITE || table->head.clean) return;
+  if (!table || store->mode != ATOM_OPEN_WRITE || table->head.clean || table->in_memory) return;
   uint64_t terms = atomic_load(&store->terms);
   if (atomic_load(&table->synced) != terms || table->number != atomic_load(&store->named_table))
     return;
@@ -359,6 +359,7 @@ atom_store_close(atom_store *store)
     atom_table_free(table, mem);
   }
   atom_table_free(atom_table_now(store), mem);
+  atom_table_free(store->home, mem);
   atom_overlay_free(store->overlay);
   atom_window_free(store);
   base_sparse_clear(&store->rows, mem);
@@ -408,10 +409,17 @@ floor_raise(atom_store *store, uint64_t most)
 }
 
 void
-atom_store_drop_pages(const atom_store *store)
+atom_store_drop_texts(const atom_store *store)
 {
   base_map_drop(&store->terms_map);
   base_map_drop(&store->offsets_map);
+  base_map_drop(&store->vectors_map);
+}
+
+void
+atom_store_drop_pages(const atom_store *store)
+{
+  atom_store_drop_texts(store);
   base_map_drop(&atom_table_now(store)->map);
 }
 
@@ -432,6 +440,7 @@ atom_store_sync_to(atom_marks *marks, atom_store *store, uint64_t most, quoin_er
   uint64_t vectors = atomic_load(&store->vector_end);
   uint64_t symbols = atomic_load(&store->symbols) ? atomic_load(&store->symbols_hash) : 0;
   atom_table *table = atom_table_now(store); /* after the count: it holds all of these terms */
+  assert(!table->in_memory);
   if (store->mode == ATOM_OPEN_READ_ONLY) {
     st = base_fail(err, QUOIN_ERR_READ_ONLY, "the store was opened for reading");
     goto done;

@@ -54,6 +54,7 @@ struct atom_table {
   uint64_t mask;
   uint64_t number; /* T */
   unsigned bits;
+  bool in_memory;      /* of a load: it has no file yet */
   atom_file_head head; /* as last written: by the opening, the first change, then by syncs alone */
   _Atomic(uint64_t) synced; /* head.synced */
   atom_table *older;        /* in the list of retired ones */
@@ -89,6 +90,9 @@ struct atom_store {
   _Atomic(uint64_t) sync_floor; /* terms up to here may be named by a manifest: they stay */
   atom_table *retired;
   base_sparse rows;                /* where vectors that were read lie: see vector.c */
+  uint64_t memory_room;            /* a load's: bytes that tables may take in memory; 0: no load */
+  atom_table *home;                /* the table from before the load, if it has another, or NULL */
+  uint64_t home_terms;             /* in it: exactly the terms up to here */
   atom_overlay *overlay;           /* read-only mode */
   atom_growth *growth;             /* a larger table in the making, or NULL */
   bool growth_failed;              /* in the background: tried again when it must be */
@@ -185,6 +189,12 @@ bool atom_record_says(const atom_store *store, const atom_record *rec, quoin_spa
 
 quoin_status atom_table_create(atom_table **out, const atom_store *store, uint64_t number,
                                unsigned bits, quoin_error *err);
+/* With a file, whatever there is room for. */
+quoin_status atom_table_create_file(atom_table **out, const atom_store *store, uint64_t number,
+                                    unsigned bits, quoin_error *err);
+/* The same slots in a file. */
+quoin_status atom_table_write(atom_table **out, const atom_store *store, const atom_table *from,
+                              quoin_error *err);
 quoin_status atom_table_open(atom_table **out, const atom_store *store, uint64_t number,
                              quoin_error *err);
 void atom_table_free(atom_table *table, const base_alloc *mem); /* NULL is fine */
@@ -274,6 +284,9 @@ quoin_status atom_grow_room(atom_store *store, quoin_error *err);
 void atom_grow_stop(atom_store *store);
 /* It cannot hold terms above `terms`. */
 void atom_grow_rollback(atom_store *store, uint64_t terms);
+/* Back to the table from before the load, if that holds the first `terms`: how far it goes; else
+ * `now`. */
+uint64_t atom_grow_home(atom_store *store, uint64_t now, uint64_t terms);
 /* Free retired tables if nobody can see them. Writer only. */
 void atom_grow_reclaim(atom_store *store);
 

@@ -58,6 +58,15 @@ table_bytes(unsigned bits)
   return ATOM_HEAD + ((uint64_t)sizeof(atom_slot) << bits);
 }
 
+static void
+table_place(atom_table *table, unsigned bits)
+{
+  table->slots = (void *)base_map_at(&table->map, ATOM_HEAD);
+  table->mask = (UINT64_C(1) << bits) - 1;
+  table->bits = bits;
+  table->number = table->head.table;
+}
+
 static quoin_status
 table_map(atom_table *table, const atom_store *store, quoin_error *err)
 {
@@ -69,10 +78,7 @@ table_map(atom_table *table, const atom_store *store, quoin_error *err)
   if (bits < BITS_MIN || bits > BITS_MAX || size < table_bytes(bits))
     return base_fail_at(err, QUOIN_ERR_CORRUPT, table->file.name, size,
                         "the table is shorter than its header says");
-  table->slots = (void *)base_map_at(&table->map, ATOM_HEAD);
-  table->mask = (UINT64_C(1) << bits) - 1;
-  table->bits = bits;
-  table->number = table->head.table;
+  table_place(table, bits);
   atomic_store(&table->synced, table->head.synced);
   return QUOIN_OK;
 }
@@ -85,9 +91,61 @@ table_new(const base_alloc *mem)
   return table;
 }
 
+/* NULL: a load has no memory for it, or there is no load. */
+static atom_table *
+create_in_memory(const atom_store *store, uint64_t number, unsigned bits)
+{
+  atom_table *now = atom_table_now(store), *table;
+  uint64_t held = now && now->in_memory ? table_bytes(now->bits) : 0;
+  if (bits > BITS_MAX || held + table_bytes(bits) > store->memory_room) return NULL;
+  if (!(table = table_new(store->mem))) return NULL;
+  if (base_map_memory(&table->map, (size_t)table_bytes(bits), store->mem, NULL)) {
+    atom_table_free(table, store->mem);
+    return NULL;
+  }
+  table->in_memory = true;
+  atom_file_name(table->file.name, ATOM_FILE_TABLE, store->generation, number); /* for messages */
+  table->head = atom_head_make(ATOM_FILE_TABLE, store->generation, number, bits);
+  table_place(table, bits);
+  return table;
+}
+
 quoin_status
 atom_table_create(atom_table **out, const atom_store *store, uint64_t number, unsigned bits,
                   quoin_error *err)
+{
+  if ((*out = create_in_memory(store, number, bits))) return QUOIN_OK;
+  return atom_table_create_file(out, store, number, bits, err);
+}
+
+quoin_status
+atom_table_write(atom_table **out, const atom_store *store, const atom_table *from,
+                 quoin_error *err)
+{
+  enum { PIECE = 8 << 20 };
+  atom_table *table;
+  quoin_status st = atom_table_create_file(&table, store, from->number, from->bits, err);
+  *out = NULL;
+  if (st) return st;
+  for (uint64_t at = ATOM_HEAD, end = table_bytes(from->bits); !st && at < end; at += PIECE) {
+    size_t n = end - at < PIECE ? (size_t)(end - at) : PIECE;
+    st = base_file_write(&table->file, base_map_at(&from->map, (size_t)at), n, at, err);
+    if (!st) base_file_writeback(&table->file, at, n);
+  }
+  if (!st) {
+    *out = table;
+    return QUOIN_OK;
+  }
+  char name[64];
+  atom_file_name(name, ATOM_FILE_TABLE, store->generation, table->number);
+  (void)base_dir_unlink(store->dir, name, NULL);
+  atom_table_free(table, store->mem);
+  return st;
+}
+
+quoin_status
+atom_table_create_file(atom_table **out, const atom_store *store, uint64_t number, unsigned bits,
+                       quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   char name[64];

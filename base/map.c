@@ -6,6 +6,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -88,6 +91,26 @@ base_map_open(base_map *out, const base_file *file, size_t reserve, bool writabl
   return QUOIN_OK;
 }
 
+quoin_status
+base_map_memory(base_map *out, size_t size, const base_alloc *mem, quoin_error *err)
+{
+  enum { LARGE_PAGE = 2 << 20 };
+  size_t room;
+  *out = (base_map){.mem = mem, .writable = true, .memory = true};
+  if (!base_add_size(&room, size, LARGE_PAGE) || !page_up(&room, room)) return base_fail_nomem(err);
+  char *base = sys_mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED) return base_fail_nomem(err);
+  size_t skip = (LARGE_PAGE - (uintptr_t)base % LARGE_PAGE) % LARGE_PAGE; /* before the first one */
+  if (skip) (void)munmap(base, skip);
+  out->reserved = room - skip;
+#if defined(MADV_HUGEPAGE)
+  (void)madvise(base + skip, out->reserved, MADV_HUGEPAGE);
+#endif
+  atomic_store_explicit(&out->base, base + skip, memory_order_release);
+  atomic_store_explicit(&out->size, size, memory_order_release);
+  return QUOIN_OK;
+}
+
 /* A larger reservation with all of the file; the old one stays for its readers. */
 static quoin_status
 move(base_map *map, const base_file *file, size_t size, quoin_error *err)
@@ -119,7 +142,7 @@ base_map_grow(base_map *map, const base_file *file, size_t size, quoin_error *er
 {
   size_t have = atomic_load_explicit(&map->size, memory_order_relaxed);
   if (size <= have) return QUOIN_OK;
-  assert(map->writable);
+  assert(map->writable && !map->memory);
   size_t step = have / GROW_SHARE, want, need;
   if (step < GROW_DOUBLES) step = have < GROW_DOUBLES ? have : GROW_DOUBLES;
   if (step > GROW_STEP) step = GROW_STEP;
@@ -155,6 +178,24 @@ base_map_sync(const base_map *map, const base_file *file, size_t offset, size_t 
   return base_file_sync(file, err);
 }
 
+uint64_t
+base_map_resident(void)
+{
+#if defined(__linux__)
+  char text[64];
+  int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  ssize_t len = read(fd, text, sizeof(text) - 1);
+  (void)close(fd);
+  if (len <= 0) return 0;
+  text[len] = '\0';
+  const char *pages = strchr(text, ' '); /* the second number */
+  return pages ? strtoull(pages, NULL, 10) * page_size() : 0;
+#else
+  return 0;
+#endif
+}
+
 void
 base_map_populate(base_map *map)
 {
@@ -174,7 +215,7 @@ base_map_drop(const base_map *map)
   /* Of a shared mapping of a file this drops the page table's entries, never what was written. */
   base_map *m = (base_map *)(uintptr_t)map;
   size_t size = atomic_load_explicit(&m->size, memory_order_acquire);
-  if (size) (void)madvise(base_map_at(map, 0), size, MADV_DONTNEED);
+  if (size && !map->memory) (void)madvise(base_map_at(map, 0), size, MADV_DONTNEED);
 #else
   (void)map;
 #endif

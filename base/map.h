@@ -20,6 +20,7 @@ typedef struct base_map {
   _Atomic(size_t) size; /* bytes mapped, and no more than the file has */
   size_t reserved;      /* length of the reservation at base */
   bool writable;
+  bool memory; /* no file: base_map_memory */
   base_map_retired *retired;
   const base_alloc *mem;
 } base_map;
@@ -28,6 +29,9 @@ typedef struct base_map {
  * must stay open for base_map_grow; it is not owned. */
 quoin_status base_map_open(base_map *out, const base_file *file, size_t reserve, bool writable,
                            const base_alloc *mem, quoin_error *err);
+/* Zeroed memory instead of a file, in large pages where the system has them. It does not grow, and
+ * is neither synced nor dropped. NOMEM. */
+quoin_status base_map_memory(base_map *out, size_t size, const base_alloc *mem, quoin_error *err);
 /* Extend the file to at least `size` bytes (in steps that double, then by a thirty-second, up to
  * 64 MiB more) and map that. On failure nothing changed but possibly the length of the file. One
  * thread.
@@ -37,6 +41,8 @@ quoin_status base_map_grow(base_map *map, const base_file *file, size_t size, qu
 quoin_status base_map_sync(const base_map *map, const base_file *file, size_t offset, size_t len,
                            quoin_error *err);
 void base_map_close(base_map *map); /* a zeroed one is fine */
+/* Bytes of this process that are in memory, mapped files included; 0 where that is not known. */
+uint64_t base_map_resident(void);
 /* Fault in all of a writable mapping at once, for one that is about to be written all over. */
 void base_map_populate(base_map *map);
 /* Give the pages back: what is read or written afterwards is mapped again from the page cache. Of a

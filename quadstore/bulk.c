@@ -20,7 +20,8 @@
 
 static_assert(sizeof(quad) == 32, "a record is its first three or four words");
 
-enum { BULK_FIRST = 1 << 14, BULK_SPILLS = 64, BULK_LEAST = 4 << 20 };
+/* QUADS_LEAST: the first room of both partitions, and more. */
+enum { BULK_FIRST = 1 << 14, BULK_SPILLS = 64, BULK_LEAST = 4 << 20, QUADS_LEAST = 5 << 19 };
 
 /* The quads of one partition: records of 3 ids, or of 4 with the graph. */
 typedef struct gathered {
@@ -38,7 +39,9 @@ struct quad_bulk {
   size_t building[QUAD_PARTS]; /* of them, in the sort or being written */
   quad_run *spill[BULK_SPILLS];
   size_t spills;
-  uint64_t term_bytes;  /* of the atom store when its pages were last given back */
+  uint64_t resident; /* of the process at the beginning, and after pages were given back */
+  uint64_t resident_dropped;
+  uint64_t term_bytes;  /* of the atom store then, where the former is not known */
   uint64_t atoms_began; /* bytes of all its files at the beginning */
   quoin_status failed;
 };
@@ -60,6 +63,22 @@ atom_file_bytes(const quad_bulk *bulk)
 
   atom_store_stats(&stats, bulk->store->atoms);
   return stats.term_bytes + stats.offset_bytes + stats.table_bytes + stats.vector_bytes;
+}
+
+/* Give mapped pages back when more is resident than the budget has room for. */
+static void
+keep_within(quad_bulk *bulk)
+{
+  uint64_t budget = bulk->memory_bytes, now = base_map_resident();
+
+  if (!now) { /* not known: few of the pages are of old terms that come again */
+    if (atom_bytes(bulk) - bulk->term_bytes <= budget / 4) return;
+  } else if (now < bulk->resident + budget / 8 * 7 || now < bulk->resident_dropped + budget / 16) {
+    return; /* the second: or the rest of the program grows, and nothing here would help */
+  }
+  atom_store_drop_texts(bulk->store->atoms);
+  bulk->term_bytes = atom_bytes(bulk);
+  bulk->resident_dropped = base_map_resident();
 }
 
 static quoin_status
@@ -86,6 +105,8 @@ begin(quad_bulk **out, quad_store *store, bool within, uint64_t memory_bytes, un
   bulk->terms = atom_store_terms(store->atoms);
   bulk->blanks = atom_store_blanks(store->atoms);
   bulk->term_bytes = atom_bytes(bulk);
+  bulk->resident = base_map_resident();
+  if (!within) atom_load_begin(store->atoms, bulk->memory_bytes / 4 * 3 + 4096);
   bulk->atoms_began = atom_file_bytes(bulk);
   *out = bulk;
   return QUOIN_OK;
@@ -407,13 +428,35 @@ record_cost(unsigned part)
   return 8 * part_keys(part) + QUAD_RANKS_BYTES;
 }
 
+/* What the quads may cost: three quarters of the budget, less what the terms' tables take of it. */
+static uint64_t
+quads_limit(const quad_bulk *bulk)
+{
+  uint64_t least = bulk->memory_bytes / 4, most = 3 * least;
+  uint64_t tables = atom_load_bytes(bulk->store->atoms);
+
+  if (least < QUADS_LEAST) least = QUADS_LEAST;
+  return most > tables + least ? most - tables : least;
+}
+
+/* Whether there are more than there may be, since a table has grown. */
+static bool
+is_over(const quad_bulk *bulk)
+{
+  uint64_t used = 0;
+
+  for (unsigned i = 0; i < 2 * QUAD_PARTS; i++)
+    used += bulk->set[i / QUAD_PARTS][i % QUAD_PARTS].n * record_cost(i % QUAD_PARTS);
+  return used > quads_limit(bulk);
+}
+
 /* Room for more quads of a partition; *full when the budget is used up. */
 static quoin_status
 grow(bool *full, quad_bulk *bulk, bool remove, unsigned part, quoin_error *err)
 {
   gathered *g = &bulk->set[remove][part];
   size_t keys = part_keys(part), next = g->room ? g->room * 2 : BULK_FIRST;
-  uint64_t used = 0, limit = bulk->memory_bytes - bulk->memory_bytes / 4, left;
+  uint64_t used = 0, limit = quads_limit(bulk), left;
   uint64_t *data;
 
   for (unsigned i = 0; i < 2 * QUAD_PARTS; i++) /* the others may fill what they have */
@@ -435,10 +478,8 @@ grow(bool *full, quad_bulk *bulk, bool remove, unsigned part, quoin_error *err)
 static quoin_status
 take(quad_bulk *bulk, bool remove, const quad *quads, size_t n, quoin_error *err)
 {
-  if (atom_bytes(bulk) - bulk->term_bytes > bulk->memory_bytes / 4) {
-    bulk->term_bytes = atom_bytes(bulk);
-    atom_store_drop_pages(bulk->store->atoms); /* few of them are old terms that come again */
-  }
+  keep_within(bulk);
+  if (!bulk->failed && is_over(bulk)) bulk->failed = spill(bulk, NULL, err);
   for (size_t i = 0; i < n && !bulk->failed; i++) {
     const quad *q = &quads[i];
     unsigned part = q->term[QUAD_G].bits ? QUAD_PART_NAMED : QUAD_PART_DEFAULT;
@@ -481,6 +522,7 @@ make_run(quad_run **run, quad_bulk *bulk, base_cancel *cancel, quoin_error *err)
 
   *run = NULL;
   if ((st = check_disk(bulk, err))) return st;
+  if ((st = atom_load_settle(store->atoms, err))) return st;
   if (bulk->spills || any_gathered(bulk, true)) {
     if ((st = spill(bulk, cancel, err))) return st;
     free_records(bulk);
@@ -516,6 +558,7 @@ bulk_end(quad_bulk *bulk, bool keep)
   drop_spills(bulk);
   free_records(bulk);
   if (!keep) atom_rollback(store->atoms, bulk->terms, bulk->blanks);
+  if (!bulk->within) atom_load_end(store->atoms);
   if (!bulk->within) quad_store_leave(store);
   base_release(store->mem, bulk, 1, sizeof *bulk);
 }
@@ -538,6 +581,7 @@ quad_bulk_publish(uint64_t *added, uint64_t *removed, quad_bulk *bulk, base_canc
     st = quad_store_save(store, run, err);
     if (st) {
       char name[64];
+      quad_bulk_explain(bulk, 1, err);
       (void)snprintf(name, sizeof name, "run-%llu", (unsigned long long)generation);
       /* Poisoned: the manifest may name it. Else nothing does. */
       if (!atomic_load(&store->poisoned)) (void)base_dir_unlink(&store->dir, name, NULL);

@@ -7,12 +7,23 @@
 
 #include "base/poison.h"
 
+enum { DROP_ROWS = 16 << 20 }; /* about 50 MB of blocks */
+
+/* What was read of files lies behind: its pages are not held. */
+static void
+drop_pages(quad_run *const *runs, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    if (runs[i]->disk) base_map_drop(&runs[i]->map);
+}
+
 quoin_status
 quad_merge_runs(quad_sink *sink, quad_run *const *runs, size_t n, base_cancel *cancel,
                 const base_alloc *mem, quoin_error *err)
 {
   quad_merge merge = {0};
   quoin_status st = QUOIN_OK;
+  size_t read = 0;
 
   for (unsigned i = 0; i < QUAD_PARTS * QUAD_ORDERS; i++) {
     unsigned part = i / QUAD_ORDERS, order = quad_build_sequence[i % QUAD_ORDERS];
@@ -33,6 +44,10 @@ quad_merge_runs(quad_sink *sink, quad_run *const *runs, size_t n, base_cancel *c
     if ((st = sink->begin(sink, part, order, err))) goto done;
     while (!(st = quad_merge_next(cols, &dead, &rows, &merge, err))) {
       if ((st = sink->add(sink, cols, dead, rows, err))) goto done;
+      if ((read += rows) >= DROP_ROWS) {
+        drop_pages(runs, n);
+        read = 0;
+      }
       if (cancel && (st = base_cancel_check(cancel, err))) goto done;
     }
     if (st < 0) goto done;

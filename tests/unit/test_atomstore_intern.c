@@ -215,6 +215,79 @@ test_intern__of_prepared_terms_gives_the_ids_of_single_calls(void **state)
   fixture_remove(&many);
 }
 
+static size_t
+count_tables(const fixture *f)
+{
+  char name[64];
+  size_t n = 0;
+  for (unsigned i = 1; i < 64; i++) {
+    snprintf(name, sizeof(name), "table-3-%u", i);
+    n += base_dir_has(&f->at.dir, name);
+  }
+  return n;
+}
+
+/* Intern terms of numbers from..to and back; the oracle is what they gave before, if there is one.
+ */
+static void
+intern_range(fixture *f, atom_id *ids, unsigned from, unsigned to, bool known)
+{
+  char text[200];
+  for (unsigned i = from; i < to; i++) {
+    atom_id id = intern(f, support_term(text, i));
+    if (known) assert_true(atom_id_equal(id, ids[i]));
+    ids[i] = id;
+  }
+}
+
+/* A load's tables have no file: they go when it fails, whatever was the table before, and get one
+ * when it is done; as do tables for which there is no memory. */
+static void
+test_intern__a_load_has_its_tables_in_memory(void **state)
+{
+  (void)state;
+  enum { MOST = 40000 };
+  static const uint64_t room[] = {0, 4096, 200000, 1 << 20, 1 << 30};
+  static atom_id ids[MOST];
+  uint64_t seed = support_seed();
+  quoin_error err = QUOIN_ERROR_INIT;
+  for (size_t i = 0; i < sizeof(room) / sizeof(*room); i++) {
+    fixture f;
+    fixture_make(&f);
+    unsigned before = (unsigned)(support_random(&seed) % 3000);
+    unsigned after = before + 3000 + (unsigned)(support_random(&seed) % (MOST - 6000));
+    intern_range(&f, ids, 0, before, false);
+    if (support_random(&seed) % 2) { /* the table is as it was closed */
+      assert_ok(atom_store_sync(&f.marks, f.store, &err));
+      fixture_close(&f);
+      fixture_open(&f, ATOM_OPEN_WRITE);
+    }
+    uint64_t terms = atom_store_terms(f.store);
+    for (int round = 0; round < 3; round++) {
+      size_t tables = count_tables(&f);
+      atom_load_begin(f.store, room[i]);
+      if (round < 2) intern_range(&f, ids, before, after, round);
+      if (round < 2 && room[i] == 1 << 30) {
+        assert_true(atom_load_bytes(f.store) > 0);
+        assert_int_equal(count_tables(&f), tables);
+      }
+      if (round == 1) assert_ok(atom_load_settle(f.store, &err));
+      if (round == 0) atom_rollback(f.store, terms, 0);
+      atom_load_end(f.store);
+      if (round == 0) assert_int_equal(atom_store_terms(f.store), terms);
+      assert_ok(atom_check(f.store, NULL, &err));
+      intern_range(&f, ids, 0, round ? after : before, true);
+    }
+    intern_range(&f, ids, 0, after, true);
+    assert_ok(atom_store_sync(&f.marks, f.store, &err));
+    fixture_close(&f);
+    fixture_open(&f, ATOM_OPEN_WRITE);
+    assert_ok(atom_check(f.store, NULL, &err));
+    intern_range(&f, ids, 0, after, true);
+    fixture_remove(&f);
+  }
+}
+
 static void
 test_intern__keeps_terms_of_any_length_and_content(void **state)
 {
@@ -547,6 +620,7 @@ main(void)
       cmocka_unit_test(test_intern__reads_what_was_closed),
       cmocka_unit_test(test_intern__numbers_the_same_in_an_overlay),
       cmocka_unit_test(test_intern__local_ids_name_terms_of_one_query),
+      cmocka_unit_test(test_intern__a_load_has_its_tables_in_memory),
       cmocka_unit_test(test_intern__ids_of_nothing_are_corruption),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
