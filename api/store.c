@@ -48,6 +48,7 @@ quoin_open(quoin_store **out, const char *path, const quoin_open_options *opts, 
       .txn_bytes = o.memory_bytes,
       .log_bytes = o.log_bytes,
       .rest_ms = o.rest_ms,
+      .filter_bytes = o.filter_bytes,
       .wait_ms = o.wait_ms,
       .log = o.log,
       .log_user = o.log_user,
@@ -258,6 +259,7 @@ quoin_store_stats(quoin_stats *out, quoin_store *store, bool graphs, quoin_error
   s.table_bytes = q.atoms.table_bytes;
   s.log_bytes = q.log_bytes;
   s.vector_bytes = q.atoms.vector_bytes;
+  s.filter_bytes = q.filter_bytes;
   s.modification = q.modification;
   s.saved = q.saved;
   s.changes = q.commits;

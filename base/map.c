@@ -234,3 +234,29 @@ base_map_close(base_map *map)
   }
   *map = (base_map){.mem = map->mem};
 }
+
+/* ---- pages without a file -------------------------------------------------------------------- */
+
+void *
+base_pages_new(size_t bytes)
+{
+  void *at = sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return at == MAP_FAILED ? NULL : at;
+}
+
+void
+base_pages_drop(void *pages, size_t bytes)
+{
+#if defined(__linux__)
+  (void)madvise(pages, bytes, MADV_DONTNEED); /* of private memory: zeroes, and nothing else */
+#else
+  (void)sys_mmap(pages, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                 0);
+#endif
+}
+
+void
+base_pages_free(void *pages, size_t bytes)
+{
+  if (pages) (void)munmap(pages, bytes);
+}

@@ -49,6 +49,13 @@ void base_map_populate(base_map *map);
  * load that would otherwise hold all it ever wrote. Any thread. */
 void base_map_drop(const base_map *map);
 
+/* Memory in pages of its own, zero at first, not from an allocator: so that it can be given back
+ * while others read it. NULL: there is none. */
+void *base_pages_new(size_t bytes);
+/* Give the memory back, but not the addresses: whoever reads there finds zeroes from now on. */
+void base_pages_drop(void *pages, size_t bytes);
+void base_pages_free(void *pages, size_t bytes); /* NULL is fine */
+
 static inline char *
 base_map_at(const base_map *map, size_t offset)
 {

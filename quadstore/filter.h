@@ -2,8 +2,11 @@
  *
  * Where several runs are searched, most do not have the key. A section that was searched in vain
  * about as long as making a filter takes gets one: a Bloom filter with the bits of a key in one
- * word, over all first keys and all pairs of first keys, kept in memory while the run is. One store
- * with one run never has any. */
+ * word, over all first keys and all pairs of first keys. One store with one run never has any.
+ *
+ * All of a store have a bound. Where another one would pass it, those go that have ruled nothing
+ * out since the last time; if there are none, it is not made for now. A lookup may be reading one
+ * that goes, so its addresses stay until its run is freed. */
 #ifndef QUOIN_QUADSTORE_FILTER_H
 #define QUOIN_QUADSTORE_FILTER_H
 
@@ -11,8 +14,20 @@
 
 struct quad_filter {
   const base_alloc *mem;
+  quad_filters *all;
+  quad_filter *next;
+  _Atomic bool used; /* ruled something out since it was last looked at */
   size_t words;
-  uint64_t word[];
+  /* A bit is 0 when a key has it: once the pages are dropped, every key may be there. */
+  uint64_t *word;
+};
+
+/* Those of the runs of one store. */
+struct quad_filters {
+  base_mutex lock;
+  quad_filter *first;
+  uint64_t bound;
+  _Atomic uint64_t bytes;
 };
 
 /* The hash of the first of n keys, or of the first two. */
@@ -38,16 +53,29 @@ quad_filter_bits(uint64_t hash)
 }
 
 /* NULL: everything may be there. */
-static inline const quad_filter *
+static inline quad_filter *
 quad_filter_of(const quad_section *sec)
 {
   /* acquire: what the one who made it wrote; pairs with the exchange in filter.c */
   return atomic_load_explicit(&((quad_section *)(uintptr_t)sec)->filter, memory_order_acquire);
 }
 
+/* The filter's word says that a key with these bits is not there. */
+static inline bool
+quad_filter_rules_out(quad_filter *f, uint64_t word, uint64_t bits)
+{
+  if (!(word & bits)) return false;
+  if (!atomic_load_explicit(&f->used, memory_order_relaxed))
+    atomic_store_explicit(&f->used, true, memory_order_relaxed);
+  return true;
+}
+
 /* The section was searched in vain, beside others. */
 void quad_filter_missed(const quad_section *sec);
 
 void quad_filter_free(quad_filter *f); /* NULL is fine */
+
+quoin_status quad_filters_init(quad_filters *all, uint64_t bound, quoin_error *err);
+void quad_filters_destroy(quad_filters *all); /* after the last run */
 
 #endif /* QUOIN_QUADSTORE_FILTER_H */

@@ -230,7 +230,7 @@ lookup_key(uint64_t key[4], unsigned *n, const quad_merge *m, const quad_source 
 static const uint64_t *
 filter_word(uint64_t *bits, const quad_merge *m, const quad_source *s, uint64_t hash)
 {
-  const quad_filter *f = quad_filter_of(s->cur.sec);
+  quad_filter *f = quad_filter_of(s->cur.sec);
   uint64_t key[4];
   unsigned n;
 
@@ -256,7 +256,7 @@ aim(quad_merge *m)
   for (size_t i = 0; i < m->n_sources; i++) {
     quad_source *s = &m->source[i];
     word = m->n_sources > 1 ? filter_word(&bits, m, s, hash) : NULL;
-    s->absent = word && (*word & bits) != bits;
+    s->absent = word && quad_filter_rules_out(quad_filter_of(s->cur.sec), *word, bits);
     if (!s->absent && lookup_key(key, &n, m, s)) quad_cursor_aim(&s->cur, key, n);
   }
 }

@@ -63,6 +63,9 @@ typedef struct quad_store_options {
   /* After so long without a commit the runs in memory go to disk, and the log goes: within twice as
    * long. 0: 5 s. UINT64_MAX: never. */
   uint64_t rest_ms;
+  /* Of memory for filters: which keys a run does not have, made where lookups find nothing. 0: 256
+   * MiB. */
+  uint64_t filter_bytes;
   /* How long a commit, load, checkpoint, clear or compaction waits for other writers and for
    * maintenance before it fails with TIMEOUT, having done nothing; 0: as long as it takes. */
   uint64_t wait_ms;
@@ -280,6 +283,7 @@ typedef struct quad_stats {
   uint64_t commits, log_syncs;  /* since the open: that changed something; syncs of the log */
   uint64_t flushes, merges;     /* by maintenance, since the open: of runs in memory, on disk */
   uint64_t folds, delayed;      /* merges within memory; commits held back for maintenance */
+  uint64_t filter_bytes;        /* of memory for filters */
   atom_stats atoms;
 } quad_stats;
 quoin_status quad_store_stats(quad_stats *out, quad_store *store, quoin_error *err);

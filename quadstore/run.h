@@ -16,6 +16,7 @@ enum { QUAD_PART_DEFAULT = 0, QUAD_PART_NAMED = 1, QUAD_PARTS = 2 };
 typedef struct quad_run quad_run;
 typedef struct quad_filter quad_filter;
 typedef struct quad_samples quad_samples;
+typedef struct quad_filters quad_filters;
 
 typedef struct quad_section {
   const quad_run *run;
@@ -49,6 +50,7 @@ struct quad_run {
   size_t n_predicates;
   uint64_t entries, tombstones; /* in SPO of both partitions */
   size_t bytes;                 /* of the file, or of memory: of its one allocation */
+  quad_filters *filters;        /* of the store, once it is in a version of it; or NULL */
   base_file file;
   base_map map;
   uint64_t footer_hash; /* names the content in the manifest */

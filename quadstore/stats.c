@@ -30,6 +30,7 @@ quad_store_stats(quad_stats *out, quad_store *store, quoin_error *err)
   out->merges = atomic_load_explicit(&store->executor.merges, memory_order_relaxed);
   out->folds = atomic_load_explicit(&store->executor.folds, memory_order_relaxed);
   out->delayed = atomic_load_explicit(&store->executor.delayed, memory_order_relaxed);
+  out->filter_bytes = atomic_load_explicit(&store->filters.bytes, memory_order_relaxed);
   out->modification = v->number;
   out->saved = atomic_load(&store->saved);
   atom_store_stats(&out->atoms, v->atoms->store);

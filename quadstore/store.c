@@ -98,10 +98,18 @@ quad_store_version(quad_store *store)
 }
 
 void
+quad_store_own_runs(quad_store *store, const quad_version *version)
+{
+  for (size_t i = 0; i < version->n_runs; i++)
+    if (!version->runs[i]->filters) version->runs[i]->filters = &store->filters;
+}
+
+void
 quad_store_publish(quad_store *store, quad_version *version)
 {
   quad_version *old;
 
+  quad_store_own_runs(store, version);
   base_rwlock_write(&store->publish);
   old = store->version;
   store->version = version;
@@ -339,6 +347,7 @@ quad_version_open(quad_version **out, const quad_manifest *m, const base_dir *di
 static void
 destroy_locks(quad_store *store)
 {
+  quad_filters_destroy(&store->filters);
   quad_queue_destroy(&store->queue);
   quad_executor_destroy(&store->executor);
   base_rwlock_destroy(&store->publish);
@@ -396,12 +405,14 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
                 const base_alloc *mem, quoin_error *err)
 {
   static const quad_store_options defaults;
+  uint64_t filter_bytes;
   quad_store *store;
   quoin_status st;
   bool locks = false;
 
   *out = NULL;
   if (!options) options = &defaults;
+  filter_bytes = options->filter_bytes ? options->filter_bytes : (uint64_t)256 << 20;
   if (!mem) mem = base_alloc_default();
   if (!(store = base_new_zero(mem, 1, sizeof *store))) return base_fail_nomem(err);
   store->alloc = *mem;
@@ -422,6 +433,7 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   if ((st = base_mutex_init(&store->writer, BASE_RANK_WRITER, "writer role", err))) goto done;
   if ((st = base_rwlock_init(&store->publish, BASE_RANK_STORE, "store lock", err))) goto done;
   if ((st = quad_queue_init(&store->queue, err))) goto done;
+  if ((st = quad_filters_init(&store->filters, filter_bytes, err))) goto done;
   if ((st = quad_executor_init(&store->executor, options->inline_maintenance, err))) goto done;
   locks = true;
   if ((st = quad_scratch_new(&store->scratch, store->mem, err))) goto done;
@@ -433,6 +445,7 @@ quad_store_open(quad_store **out, const char *path, const quad_store_options *op
   st = store->read_only ? quad_store_open_beside(store, err) : open_content(store, options, err);
   if (st) goto done;
   if (!store->read_only && (st = quad_store_collect(store, err))) goto done;
+  quad_store_own_runs(store, store->version);
   *out = store;
   return QUOIN_OK;
 

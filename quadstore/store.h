@@ -2,6 +2,7 @@
 #ifndef QUOIN_QUADSTORE_STORE_H
 #define QUOIN_QUADSTORE_STORE_H
 
+#include "quadstore/filter.h"
 #include "quadstore/version.h"
 
 #include "base/base.h"
@@ -238,6 +239,7 @@ struct quad_store {
 
   quad_queue queue;
   quad_executor executor;
+  quad_filters filters;
 
   quad_reading reading; /* of a reading process, under `writer` */
 };
@@ -264,6 +266,8 @@ quoin_status quad_store_may_wait(uint64_t deadline, base_cancel *cancel, quoin_e
 
 /* A reference to the current version. */
 quad_version *quad_store_version(quad_store *store);
+/* Before others see the version: its runs may have filters. */
+void quad_store_own_runs(quad_store *store, const quad_version *version);
 /* Make `version` (taken over) the current one. */
 void quad_store_publish(quad_store *store, quad_version *version);
 

@@ -154,14 +154,16 @@ typedef struct quoin_open_options {
   uint64_t unlinked_vectors; /**< Vectors of all indexes that may wait to be linked into their
                                 graphs; from three quarters of it on commits are slowed down.
                                 0: 100,000. */
-  uint64_t log_bytes; /**< Of the log, before what it holds is brought into the store's files; a
-                         crash then leaves at most about twice as much to replay. 0: 256 MiB. */
-  uint64_t rest_ms;   /**< The same after so long without a commit; UINT64_MAX: never. 0: 5 s. */
+  uint64_t log_bytes;    /**< Of the log, before what it holds is brought into the store's files; a
+                            crash then leaves at most about twice as much to replay. 0: 256 MiB. */
+  uint64_t rest_ms;      /**< The same after so long without a commit; UINT64_MAX: never. 0: 5 s. */
+  uint64_t filter_bytes; /**< Of memory for what is known to be in none of the store's files, kept
+                            where lookups found nothing. 0: 256 MiB. */
 } quoin_open_options;
 #define QUOIN_OPEN_OPTIONS_INIT                                                                    \
   {                                                                                                \
     sizeof(quoin_open_options), QUOIN_READ_WRITE, QUOIN_DURABILITY_FULL, 0, 0, 0, NULL, NULL,      \
-        NULL, 0, 0, 0, 0                                                                           \
+        NULL, 0, 0, 0, 0, 0                                                                        \
   }
 
 /**
@@ -270,11 +272,12 @@ typedef struct quoin_stats {
   uint64_t merges;       /**< Run files made of several in the background. */
   uint64_t delayed;      /**< Commits that were slowed down since those two were behind. */
   uint64_t vector_bytes; /**< Of the numbers of vectors. */
+  uint64_t filter_bytes; /**< Of memory for `filter_bytes` of the options. */
 } quoin_stats;
 #define QUOIN_STATS_INIT                                                                           \
   {                                                                                                \
     sizeof(quoin_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,   \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                         \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                      \
   }
 /** @param[in,out] out  struct_size is read, the rest is filled. On a store that was shut down the
  * call fails with QUOIN_ERR_CLOSED, and fills the counts of calls all the same.

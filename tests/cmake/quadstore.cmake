@@ -10,4 +10,5 @@ quoin_test(unit.quadstore.clear SOURCES unit/test_quadstore_clear.c MODULES quad
 quoin_test(unit.quadstore.compact SOURCES unit/test_quadstore_compact.c MODULES quadstore)
 quoin_test(unit.quadstore.executor SOURCES unit/test_quadstore_executor.c MODULES quadstore)
 quoin_test(unit.quadstore.backup SOURCES unit/test_quadstore_backup.c MODULES quadstore)
+quoin_test(unit.quadstore.filter SOURCES unit/test_quadstore_filter.c MODULES quadstore)
 quoin_test(unit.quadstore.large SOURCES unit/test_quadstore_large.c MODULES quadstore)
