@@ -209,9 +209,11 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_refresh(bool *changed, quoin_
  * NO_SPACE. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_store_clear(quoin_store *store, quoin_error *err);
 /** Rewrite the store without the terms that nothing uses and the quads that were removed. Queries
- * go on, and so does what they opened; commits wait. A transaction open meanwhile commits as if
- * nothing had happened, or fails with QUOIN_ERR_CONFLICT when it has read something. Takes as much
- * disk again as the store will have, while it runs. A failure leaves the store as it was.
+ * go on, and so does what they opened; commits wait for all of it (a quarter of a second or more
+ * for each million of quads), or fail with QUOIN_ERR_TIMEOUT after `wait_ms`. A transaction open
+ * meanwhile commits as if nothing had happened, or fails with QUOIN_ERR_CONFLICT when it has read
+ * something. Takes as much disk again as the store will have, while it runs. A failure leaves the
+ * store as it was.
  * @param memory_bytes  0: no bound. It needs two bits for each term the store has, and some MiB.
  * @param cancel  May be NULL.
  * Errors: LIMIT (memory), READ_ONLY, POISONED, NO_SPACE, CANCELLED, CORRUPT. */
