@@ -173,8 +173,8 @@ static void
 swap(atom_store *store, atom_table *table, uint64_t terms)
 {
   atom_table *old = atom_table_now(store);
+  store->soiled = true;               /* a new table is not clean */
   atomic_store(&store->table, table); /* seq_cst: before any later look at the pins */
-  store->soiled = !table->head.clean;
   store->growth_failed = false;
   if (store->memory_room && !store->home) {
     store->home = old;
@@ -270,8 +270,8 @@ atom_grow_home(atom_store *store, uint64_t now, uint64_t terms)
 {
   atom_table *table = atom_table_now(store);
   if (!store->home || terms > store->home_terms) return now;
+  store->soiled = !store->home->head.clean; /* before a sync can find it, which writes there */
   atomic_store(&store->table, store->home);
-  store->soiled = !store->home->head.clean;
   store->home = NULL;
   retire(store, table);
   atom_grow_reclaim(store);
