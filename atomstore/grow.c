@@ -282,8 +282,10 @@ void
 atom_load_end(atom_store *store)
 {
   atom_assert_writer(store, "atom_load_end");
-  assert(!atom_table_now(store)->in_memory);
   atom_grow_stop(store);
+  if (atom_table_now(store)->in_memory) /* made for a term that then found no room */
+    (void)atom_grow_home(store, 0, atomic_load_explicit(&store->terms, memory_order_relaxed));
+  assert(!atom_table_now(store)->in_memory);
   store->memory_room = 0;
   if (store->home) retire(store, store->home);
   store->home = NULL;

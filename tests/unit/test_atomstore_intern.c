@@ -288,6 +288,66 @@ test_intern__a_load_has_its_tables_in_memory(void **state)
   }
 }
 
+static bool disk_full;
+
+static quoin_status
+disk_grow(base_quota *self, uint64_t bytes, quoin_error *err)
+{
+  (void)self;
+  (void)bytes;
+  return disk_full ? base_fail(err, QUOIN_ERR_NO_SPACE, "the disk is full") : QUOIN_OK;
+}
+
+static void
+disk_shrink(base_quota *self, uint64_t bytes)
+{
+  (void)self;
+  (void)bytes;
+}
+
+/* The first new term of a load made a table in memory, and then there is no room for its text. */
+static void
+test_intern__a_load_that_fails_at_once_leaves_a_table_with_a_file(void **state)
+{
+  (void)state;
+  enum { LONG = 1 << 20 };
+  static atom_id ids[2000];
+  base_quota quota = {disk_grow, disk_shrink};
+  quoin_error err = QUOIN_ERROR_INIT;
+  char *text = base_new(base_alloc_default(), LONG, 1);
+  uint64_t seed = 7;
+  unsigned made = 0;
+  for (size_t i = 0; i < LONG; i++)
+    text[i] = (char)('a' + support_random(&seed) % 26);
+  for (unsigned before = 700; before < 820; before++) { /* at one of them the table is full */
+    rdf_term big = {.kind = RDF_LITERAL, .value = {text, LONG}};
+    fixture f;
+    atom_id id;
+    fixture_make(&f);
+    fixture_close(&f);
+    f.at.dir.quota = &quota;
+    fixture_open(&f, ATOM_OPEN_WRITE);
+    intern_range(&f, ids, 0, before, false);
+    uint64_t terms = atom_store_terms(f.store);
+    atom_load_begin(f.store, 1 << 30);
+    disk_full = true;
+    assert_int_equal(atom_intern(&id, f.store, &big, &err), QUOIN_ERR_NO_SPACE);
+    atom_rollback(f.store, terms, 0);
+    made += atom_load_bytes(f.store) > 0;
+    atom_load_end(f.store);
+    disk_full = false;
+    intern_range(&f, ids, 0, before + 10, false);
+    assert_ok(atom_store_sync(&f.marks, f.store, &err));
+    fixture_close(&f);
+    f.at.dir.quota = NULL;
+    fixture_open(&f, ATOM_OPEN_WRITE);
+    intern_range(&f, ids, 0, before + 10, true);
+    fixture_remove(&f);
+  }
+  assert_true(made > 0);
+  base_release(base_alloc_default(), text, LONG, 1);
+}
+
 static void
 test_intern__keeps_terms_of_any_length_and_content(void **state)
 {
@@ -621,6 +681,7 @@ main(void)
       cmocka_unit_test(test_intern__numbers_the_same_in_an_overlay),
       cmocka_unit_test(test_intern__local_ids_name_terms_of_one_query),
       cmocka_unit_test(test_intern__a_load_has_its_tables_in_memory),
+      cmocka_unit_test(test_intern__a_load_that_fails_at_once_leaves_a_table_with_a_file),
       cmocka_unit_test(test_intern__ids_of_nothing_are_corruption),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
