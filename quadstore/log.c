@@ -383,7 +383,7 @@ all_zero(const segment_data *s, size_t at)
  * damage since. A write is torn between sectors: those that did not reach the disk are the zeroes
  * that the file was extended with. */
 static bool
-is_damaged(const segment_data *s, size_t at, uint64_t lineage)
+is_damaged(const segment_data *s, size_t at, uint64_t lineage, uint64_t sequence)
 {
   enum { SECTOR = 512 };
   record_header h;
@@ -392,6 +392,7 @@ is_damaged(const segment_data *s, size_t at, uint64_t lineage)
   if (!parse_header(&h, s, at, lineage)) /* its length is unknown */
     return s->size - at >= RECORD_HEADER && base_load_u32(s->data + at) == RECORD_MAGIC &&
            base_load_u64(s->data + at + 32);
+  if (h.sequence != sequence) return false; /* what came before it never reached the disk */
   if (h.length > s->size - at || (total = record_bytes(h.length)) > s->size - at) return false;
   if (!base_load_u64(s->data + at + total - 8)) return false;
   for (uint64_t from = (s->from + at + SECTOR - 1) / SECTOR * SECTOR;
@@ -422,7 +423,7 @@ read_records(quad_log_replay *out, quad_log_place *place, const segment_data *s,
   if (all_zero(s, at)) return QUOIN_OK;
   out->cut_segment = segment;
   out->cut_offset = s->from + at;
-  out->damaged = is_damaged(s, at, lineage);
+  out->damaged = is_damaged(s, at, lineage, place->sequence);
   return QUOIN_OK;
 }
 
@@ -485,20 +486,26 @@ quad_log_check_end(const quad_log_place *from, const base_dir *dir, uint64_t lin
                    const base_alloc *mem, quoin_error *err)
 {
   enum { PAUSE_NS = 50 * 1000 * 1000 };
-  uint64_t segment = 0, offset = 0;
+  quoin_error before = QUOIN_ERROR_INIT;
 
   for (unsigned look = 0;; look++) { /* what is being written looks damaged once */
     quad_log_place place = *from;
     quad_log_replay r;
+    quoin_error why = QUOIN_ERROR_INIT;
     char name[64];
-    quoin_status st = quad_log_read(&r, &place, dir, lineage, pass_over, NULL, mem, err);
-    if (st || r.cut_offset == UINT64_MAX || !r.damaged) return st;
-    segment_name(name, r.cut_segment);
-    if (look && r.cut_segment == segment && r.cut_offset == offset)
-      return base_fail_at(err, QUOIN_ERR_CORRUPT, name, offset,
-                          "the log ends with a damaged record: what it held is lost");
-    segment = r.cut_segment;
-    offset = r.cut_offset;
+    quoin_status st = quad_log_read(&r, &place, dir, lineage, pass_over, NULL, mem, &why);
+    if (!st && (r.cut_offset == UINT64_MAX || !r.damaged)) return QUOIN_OK;
+    if (!st) {
+      segment_name(name, r.cut_segment);
+      st = base_fail_at(&why, QUOIN_ERR_CORRUPT, name, r.cut_offset,
+                        "the log ends with a damaged record: what it held is lost");
+    }
+    if (st != QUOIN_ERR_CORRUPT ||
+        (look && why.offset == before.offset && !strcmp(why.file, before.file))) {
+      if (err) *err = why;
+      return st;
+    }
+    before = why;
     base_pause_ns(PAUSE_NS);
   }
 }

@@ -281,6 +281,45 @@ test_log__damage_at_the_end_is_no_torn_write(void **unused)
   support_dir_remove(&d);
 }
 
+/* Two records that were never synced, in two segments: of the first, nothing reached the disk. That
+ * the second is whole says nothing of what had been promised. */
+static void
+test_log__a_tail_torn_in_the_segment_before_is_no_damage(void **unused)
+{
+  enum { LEN = 300, LINEAGE = 77 };
+  quoin_error err = QUOIN_ERROR_INIT;
+  const quad_log_place from = {1, 0, 1};
+  char payload[LEN], zeros[2 * LEN] = {0};
+  base_dir dir;
+  base_file file = BASE_FILE_NONE;
+  quad_log log;
+  support_dir d;
+  uint64_t first, second;
+
+  (void)unused;
+  support_dir_make(&d);
+  assert_ok(base_dir_open(&dir, d.path, &err));
+  memset(payload, 'x', LEN);
+  quad_log_init(&log, &dir, 1, LINEAGE, 1, false, MEM);
+  assert_ok(quad_log_append(&log, payload, LEN, &err));
+  assert_ok(quad_log_sync(&log, &err));
+  first = log.offset;
+  assert_ok(quad_log_append(&log, payload, LEN, &err));
+  second = log.offset;
+  assert_true(second - first < sizeof zeros);
+  assert_ok(quad_log_rotate(&log, &err));
+  assert_ok(quad_log_append(&log, payload, LEN, &err));
+  assert_ok(quad_log_flush(&log, &err));
+  quad_log_close(&log);
+  assert_ok(quad_log_check_end(&from, &dir, LINEAGE, MEM, &err));
+  assert_ok(base_file_open(&file, &dir, "log-1", BASE_FILE_WRITE, &err));
+  assert_ok(base_file_write(&file, zeros, second - first, first, &err));
+  base_file_close(&file);
+  assert_ok(quad_log_check_end(&from, &dir, LINEAGE, MEM, &err));
+  base_dir_close(&dir);
+  support_dir_remove(&d);
+}
+
 /* A wrong byte: right answer, the last commit cut off, or CORRUPT with nothing changed. */
 static void
 test_log__flipped_bytes(void **unused)
@@ -653,6 +692,7 @@ main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_log__tail_cut_at_every_byte),
       cmocka_unit_test(test_log__damage_at_the_end_is_no_torn_write),
+      cmocka_unit_test(test_log__a_tail_torn_in_the_segment_before_is_no_damage),
       cmocka_unit_test(test_log__flipped_bytes),
       cmocka_unit_test(test_log__flips_in_any_file),
       cmocka_unit_test(test_log__one_bad_slot_is_restored_two_are_corrupt),
