@@ -68,8 +68,10 @@ make_quads(load_writer *w, const load_packet *packet)
 quoin_status
 load_writer_begin(load_writer *w, uint64_t memory_bytes, unsigned threads, quoin_error *err)
 {
-  w->terms_before = atom_store_terms(quad_store_atoms(w->store));
-  return quad_bulk_begin(&w->bulk, w->store, memory_bytes, threads, err);
+  quoin_status st = quad_bulk_begin(&w->bulk, w->store, memory_bytes, threads, err);
+  /* of the writer: until then the terms may be replaced */
+  if (!st) w->terms_before = atom_store_terms(quad_store_atoms(w->store));
+  return st;
 }
 
 static quoin_status
