@@ -173,9 +173,14 @@ grow(base_quota *self, uint64_t bytes, quoin_error *err)
   }
   if ((st = pool_count(&all, p, err))) return st;
   /* what was given back is free as soon as it is emptied */
-  if ((all > budget || bytes > budget - all) && pool_wait_emptied(p) &&
-      (st = pool_count(&all, p, err)))
-    return st;
+  if (all > budget || bytes > budget - all) {
+    bool waited = pool_wait_emptied(s);
+    if (atomic_load(&s->exempt)) { /* it is being emptied itself */
+      atomic_fetch_add(&p->bytes, bytes);
+      return QUOIN_OK;
+    }
+    if (waited && (st = pool_count(&all, p, err))) return st;
+  }
   if (all <= budget && bytes <= budget - all) {
     atomic_fetch_add(&p->bytes, bytes); /* about to be there */
     return QUOIN_OK;

@@ -41,8 +41,9 @@ static void
 empty(pool *p, pool_store *s)
 {
   s->busy = true;
-  base_mutex_unlock(&p->table);
   atomic_fetch_add(&s->exempt, 1);
+  base_cond_broadcast(&p->moved); /* its own threads may be waiting for room */
+  base_mutex_unlock(&p->table);
   quoin_status st = quad_store_clear(s->quads, NULL);
   atomic_fetch_sub(&s->exempt, 1);
   base_mutex_lock(&p->table);
@@ -97,7 +98,10 @@ pool_stop_cleaner(pool *p)
   base_cond_broadcast(&p->moved);
   base_mutex_unlock(&p->table);
   if (p->cleaning) (void)pthread_join(p->cleaner, NULL);
+  base_mutex_lock(&p->table);
   p->cleaning = false;
+  base_cond_broadcast(&p->moved);
+  base_mutex_unlock(&p->table);
 }
 
 void
@@ -115,13 +119,14 @@ pool_take_back(pool_store *s)
 }
 
 bool
-pool_wait_emptied(pool *p)
+pool_wait_emptied(pool_store *s)
 {
   enum { MOST_NS = 2000 * 1000 * 1000 };
+  pool *p = s->pool;
   uint64_t until = base_clock_ns() + MOST_NS;
   base_mutex_lock(&p->table);
   bool waited = p->used && p->cleaning;
-  while (p->used && p->cleaning && base_clock_ns() < until)
+  while (p->used && p->cleaning && !atomic_load(&s->exempt) && base_clock_ns() < until)
     (void)base_cond_wait_until(&p->moved, &p->table, until);
   base_mutex_unlock(&p->table);
   return waited;
@@ -129,24 +134,18 @@ pool_wait_emptied(pool *p)
 
 /* ---- lending --------------------------------------------------------------------------------- */
 
+/* Under the table's lock: until something moves, or for a while. */
 static quoin_status
-wait_for_one(pool *p, uint64_t wait_ms, base_cancel *cancel, quoin_error *err)
+wait_moved(pool *p, uint64_t until, base_cancel *cancel, quoin_error *err)
 {
   enum { SLICE_NS = 20 * 1000 * 1000 };
-  uint64_t until = base_clock_ns() + wait_ms * 1000000;
-  quoin_status st = QUOIN_OK;
-  if (wait_ms > UINT64_MAX / 2000000) until = UINT64_MAX;
-  while (p->lent >= p->options.lent_most && !st) {
-    uint64_t now = base_clock_ns();
-    if (now >= until)
-      return base_fail(err, QUOIN_ERR_LIMIT, "all %u stores that the pool lends are lent",
-                       p->options.lent_most);
-    (void)base_cond_wait_until(&p->moved, &p->table,
-                               until - now < SLICE_NS ? until : now + SLICE_NS);
-    if (cancel) cancel->calls = 0; /* look at the clock each time */
-    st = base_cancel_check(cancel, err);
-  }
-  return st;
+  uint64_t now = base_clock_ns();
+  if (now >= until)
+    return base_fail(err, QUOIN_ERR_LIMIT, "all %u stores that the pool lends are lent%s",
+                     p->options.lent_most, p->back ? ", or are being emptied" : "");
+  (void)base_cond_wait_until(&p->moved, &p->table, until - now < SLICE_NS ? until : now + SLICE_NS);
+  if (cancel) cancel->calls = 0; /* look at the clock each time */
+  return base_cancel_check(cancel, err);
 }
 
 /* A new one: what it is in no name says, and its own lock keeps it. */
@@ -173,39 +172,44 @@ make_lent(pool_store **out, pool *p, quoin_error *err)
   return st;
 }
 
-/* Under the table's lock, counted as lent already: one that is empty, or NULL: make one. */
-static pool_store *
-find_empty(pool *p)
+/* Under the table's lock: count one more as lent. *out: one that is empty; NULL: make one. */
+static quoin_status
+take_empty(pool_store **out, pool *p, uint64_t until, base_cancel *cancel, quoin_error *err)
 {
   pool_store *s;
-  while (!p->idle && p->lent + p->back > p->options.lent_most) {
-    if ((s = find_used(p)))
+  quoin_status st = QUOIN_OK;
+  *out = NULL;
+  for (;;) {
+    bool may = p->lent < p->options.lent_most;
+    if (may && (p->idle || p->lent + p->back < p->options.lent_most)) break;
+    if (may && (s = find_used(p)))
       empty(p, s);
-    else
-      base_cond_wait(&p->moved, &p->table); /* another thread is about it */
+    else if ((st = wait_moved(p, until, cancel, err)))
+      return st;
   }
-  if (!(s = p->idle)) return NULL;
+  p->lent++;
+  p->refs++;
+  if (!(s = p->idle)) return QUOIN_OK;
   pool_store_take_out(&p->idle, s);
   p->back--;
   s->refs = 1;
   pool_store_push(&p->stores, s);
-  return s;
+  *out = s;
+  return QUOIN_OK;
 }
 
 quoin_status
 pool_lend(pool_store **out, pool *p, uint64_t wait_ms, base_cancel *cancel, quoin_error *err)
 {
+  uint64_t until = base_clock_ns() + wait_ms * 1000000;
   pool_store *s = NULL;
   quoin_status st;
   *out = NULL;
+  if (wait_ms > UINT64_MAX / 2000000) until = UINT64_MAX;
   if (p->options.mode == POOL_READ_ONLY)
     return base_fail(err, QUOIN_ERR_READ_ONLY, "the pool was opened for reading only");
   base_mutex_lock(&p->table);
-  if (!(st = wait_for_one(p, wait_ms, cancel, err))) {
-    p->lent++;
-    p->refs++;
-    s = find_empty(p);
-  }
+  st = take_empty(&s, p, until, cancel, err);
   base_mutex_unlock(&p->table);
   if (st) return st;
   if (!s && (st = make_lent(&s, p, err))) {

@@ -123,8 +123,9 @@ quoin_status pool_store_open(pool_store *s, bool create, quoin_error *err);
 
 /* The last holder of a lent store has let it go. */
 void pool_take_back(pool_store *s);
-/* Wait, though not for long, until what came back is emptied; false: there was nothing. */
-bool pool_wait_emptied(pool *p);
+/* Wait, though not for long, until what came back, or `s` itself, is being emptied or is; false:
+ * there was nothing. */
+bool pool_wait_emptied(pool_store *s);
 void pool_stop_cleaner(pool *p);
 
 /* ---- sweep.c --------------------------------------------------------------------------------- */

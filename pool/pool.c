@@ -281,8 +281,13 @@ drop_idle(pool *p)
   while (p->idle || p->used) {
     pool_store **list = p->idle ? &p->idle : &p->used, *s = *list;
     uint64_t id = s->id;
+    bool full = list == &p->used;
+    base_mutex_lock(&p->table);
     *list = s->next;
     atomic_fetch_add(&s->exempt, 1);
+    base_cond_broadcast(&p->moved); /* its own threads may be waiting for room */
+    base_mutex_unlock(&p->table);
+    if (full) (void)quad_store_clear(s->quads, NULL); /* or its close would save it */
     (void)quad_store_close(s->quads, NULL);
     base_release(p->mem, s, 1, sizeof *s);
     if (changing) (void)pool_sweep_one(p, id, NULL); /* else by the next sweep */
