@@ -24,22 +24,25 @@ refuse_any(void *user, const char *name, quoin_error *err)
 {
   const base_dir *dir = user;
 
-  /* the lock is of whoever keeps the directory for this copy */
-  if (!strcmp(name, "lost+found") || !strcmp(name, "lock")) return QUOIN_OK;
+  /* within a quota, the lock is of whoever keeps the directory for this copy */
+  if (!strcmp(name, "lost+found") || (dir->quota && !strcmp(name, "lock"))) return QUOIN_OK;
   return base_fail(err, QUOIN_ERR_EXISTS, "'%s' has files ('%s'): name a new or an empty directory",
                    dir->name, name);
 }
 
 /* *made: the directory was not there. */
 static quoin_status
-make_directory(base_dir *dir, bool *made, const char *path, quoin_error *err)
+make_directory(base_dir *dir, bool *made, const char *path, base_quota *quota, quoin_error *err)
 {
   quoin_status st = base_dir_create(path, err);
 
   *made = !st;
   if (st && st != QUOIN_ERR_EXISTS) return st;
   base_error_clear(err);
-  if (!(st = base_dir_open(dir, path, err))) st = base_dir_list(dir, refuse_any, dir, err);
+  if (!(st = base_dir_open(dir, path, err))) {
+    dir->quota = quota;
+    st = base_dir_list(dir, refuse_any, dir, err);
+  }
   if (st && *made) (void)base_dir_remove(NULL, path, NULL);
   return st;
 }
@@ -166,19 +169,23 @@ take_atoms(backup *b, quoin_error *err)
 
 /* Is there room for what is known already? Said before anything is copied. */
 static quoin_status
-ask_for_all(const backup *b, quoin_error *err)
+ask_for_all(const backup *b, quad_store *store, quoin_error *err)
 {
   base_quota *quota = b->to.quota;
+  quad_snapshot *snapshot;
   atom_stats atoms;
   uint64_t bytes;
   quoin_status st;
 
   if (!quota) return QUOIN_OK;
-  atom_store_stats(&atoms, b->v->atoms->store);
+  if ((st = quad_snapshot_acquire(&snapshot, store, err))) return st;
+  const quad_version *v = snapshot->version;
+  atom_store_stats(&atoms, v->atoms->store);
   bytes = atoms.term_bytes + atoms.offset_bytes + atoms.vector_bytes;
-  for (size_t i = 0; i < b->v->n_runs && b->v->runs[i]->disk; i++)
-    bytes += b->v->runs[i]->bytes;
+  for (size_t i = 0; i < v->n_runs && v->runs[i]->disk; i++)
+    bytes += v->runs[i]->bytes;
   if (!(st = quota->grow(quota, bytes, err))) quota->shrink(quota, bytes);
+  quad_snapshot_release(snapshot);
   return st;
 }
 
@@ -196,10 +203,12 @@ verify(const backup *b, const char *path, quoin_error *err)
   return st ? st : closed;
 }
 
+/* All but the lock of whoever keeps the directory. */
 static quoin_status
 unlink_each(void *user, const char *name, quoin_error *err)
 {
-  return strcmp(name, "lost+found") ? base_dir_unlink(user, name, err) : QUOIN_OK;
+  if (!strcmp(name, "lost+found") || !strcmp(name, "lock")) return QUOIN_OK;
+  return base_dir_unlink(user, name, err);
 }
 
 /* The manifest first: without it the rest is no store. */
@@ -229,13 +238,12 @@ quad_store_backup_within(quad_store *store, const char *path, base_quota *quota,
   quoin_status st;
 
   base_buffer_init(&section, store->mem);
-  if ((st = make_directory(&b.to, &made, path, err))) goto done;
+  if ((st = make_directory(&b.to, &made, path, quota, err))) goto done;
   ours = true;
-  b.to.quota = quota;
+  if ((st = ask_for_all(&b, store, err))) goto done;
   if ((st = take_participant(&section, &generation, &b, store, err))) goto done;
   if ((st = quad_snapshot_acquire(&snapshot, store, err))) goto done;
   b.v = snapshot->version;
-  if ((st = ask_for_all(&b, err))) goto done;
   b.m.generation = 1;
   b.m.version = b.v->number;
   b.m.orders = b.v->orders;
