@@ -140,7 +140,10 @@ make(bool *later, const quad_section *sec)
   if (pass(&keys, NULL, sec, &cur)) goto done;
   words = keys * KEY_BITS / 64 + 1;
   if (words > WORDS_MAX) goto done;
-  if ((*later = !make_room(all, 8 * words))) goto done;
+  if (!make_room(all, 8 * words)) {
+    *later = 8 * words <= all->bound; /* else there never will be room */
+    goto done;
+  }
   if (!(f = new_filter(all, sec, words))) {
     give_room(all, 8 * words);
   } else if (pass(&keys, f, sec, &cur)) {

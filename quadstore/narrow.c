@@ -63,8 +63,14 @@ narrow_wide(uint32_t *lo, uint32_t *hi, const codec_view *view, unsigned column,
             uint64_t x)
 {
   const codec_column *c = &view->column[column];
-  uint64_t values[CODEC_GROUP], v = c->base + c->step * x;
+  uint64_t values[CODEC_GROUP], v;
   uint32_t from = group * CODEC_GROUP, end = *hi;
+
+  if (__builtin_mul_overflow(c->step ? c->step : 1, x, &v) ||
+      __builtin_add_overflow(v, c->base, &v)) { /* more than any value */
+    *lo = *hi;
+    return;
+  }
 
   codec_decode(values, view, column, group);
   while (*lo < end && values[*lo - from] < v)
