@@ -281,8 +281,7 @@ sift(searcher *s, size_t from, size_t to, quoin_error *err)
   }
   for (size_t row = from; !st && row < to; row++)
     st = offer(s, row, err);
-  if (s->top.n >= s->top.k + FIRST || (s->top.n >= s->top.k && !(s->top.limit < HUGE_VAL)))
-    vec_top_trim(&s->top);
+  if (vec_top_is_due(&s->top)) vec_top_trim(&s->top);
   return st;
 }
 

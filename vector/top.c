@@ -21,7 +21,7 @@ vec_top_clear(vec_top *top)
 {
   base_release(top->mem, top->items, top->cap, sizeof(*top->items));
   top->items = NULL;
-  top->n = top->cap = 0;
+  top->n = top->cap = top->trimmed = 0;
 }
 
 static int
@@ -51,9 +51,9 @@ vec_top_trim(vec_top *top)
     if (!n || !atom_id_equal(top->items[n - 1].subject, top->items[i].subject))
       top->items[n++] = top->items[i];
   qsort(top->items, n, sizeof(*top->items), by_distance);
-  top->n = n;
+  top->n = top->trimmed = n;
   if (n < top->k) return;
-  top->n = top->k;
+  top->n = top->trimmed = top->k;
   top->limit = top->items[top->k - 1].distance;
 }
 
@@ -78,6 +78,6 @@ vec_top_take(vec_found **out, size_t *n, vec_top *top, quoin_error *err)
     *n = top->n;
   }
   top->items = NULL;
-  top->n = top->cap = 0;
+  top->n = top->cap = top->trimmed = 0;
   return QUOIN_OK;
 }

@@ -175,7 +175,7 @@ compare(world *w, vec_metric metric, const float *near, size_t k, int every)
 static void
 ask(world *w, vec_metric metric)
 {
-  static const size_t ks[] = {1, 10, 90, KEPT};
+  static const size_t ks[] = {1, 10, 90, 1000, KEPT};
   static const int shares[] = {1, 3, 40};
   vec_terms terms = vec_store_terms(w->snapshot);
   for (int s = 0; s < KEPT; s++) {
@@ -190,7 +190,7 @@ ask(world *w, vec_metric metric)
       memcpy(near, all[(size_t)(chance(w) * (double)n_all)].values, sizeof(near));
     else
       random_vector(w, near);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 5; i++)
       for (size_t j = 0; j < 3; j++)
         compare(w, metric, near, ks[i], shares[j]);
   }
