@@ -7,7 +7,7 @@
 
 #include "base/poison.h"
 
-enum { LEAST_ROOM = 1024 };
+enum { LEAST_ROOM = 1024, FRESH_MOST = 128 << 20 /* bytes of codes */ };
 
 static void
 release(vec_fresh *f)
@@ -25,9 +25,8 @@ fresh_new(const vec_index *index, const base_alloc *mem)
   const vec_declaration *d = &index->declared;
   size_t stride = ((size_t)vec_code_bytes(d->code, d->dimension) + 8 + 63) / 64 * 64, bytes;
   uint64_t room = index->fresh_room > LEAST_ROOM ? index->fresh_room : LEAST_ROOM;
-  if (room > UINT32_MAX || !base_mul_size(&bytes, (size_t)room, stride) ||
-      !base_add_size(&bytes, bytes, 64))
-    return NULL;
+  if (room > FRESH_MOST / stride) room = FRESH_MOST / stride;
+  bytes = (size_t)room * stride + 64;
   vec_fresh *f = base_new_zero(mem, 1, sizeof(*f));
   if (!f) return NULL;
   if (!(f->space = base_new(mem, bytes, 1))) {

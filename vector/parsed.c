@@ -2,7 +2,8 @@
  *
  * A cdt:List or a tensor stands in the store as its text, which takes some 10 us to read for 384
  * numbers: a hundred times what a search does with a vector. An index keeps what it has read by the
- * number of the atom, up to VEC_PARSED_MOST bytes; the rest is read each time. */
+ * number of the atom, and which are no vectors of it, up to VEC_PARSED_MOST bytes; the rest is read
+ * each time. */
 #include "vector/index.h"
 
 #include "base/poison.h"
@@ -22,34 +23,40 @@ row_bytes(size_t count)
   return sizeof(vec_parsed_row) + count * sizeof(float);
 }
 
+/* The row that keeps them; NULL: no memory. */
+static vec_parsed_row *
+row_new(const vec_parsed *p, const float *values, uint32_t dimension)
+{
+  vec_parsed_row *row = base_new(p->mem, row_bytes(dimension), 1);
+  if (!row) return NULL;
+  row->count = dimension;
+  memcpy(row->values, values, dimension * sizeof(float));
+  return row;
+}
+
 /* Without room it is read again the next time. */
 static void
 keep(vec_parsed *p, uint64_t number, const float *values, uint32_t dimension)
 {
-  _Atomic(uint64_t) *word = base_sparse_make(&p->known, number, p->mem);
-  uint64_t nothing = 0;
-  if (!word) return;
-  if (!values) {
-    atomic_store_explicit(word, NO_VECTOR, memory_order_relaxed);
-    return;
-  }
-  size_t bytes = row_bytes(dimension);
+  _Atomic(uint64_t) *word = NULL;
+  vec_parsed_row *row = NULL;
+  uint64_t nothing = 0, known = NO_VECTOR;
+  size_t bytes = sizeof(known) + (values ? row_bytes(dimension) : 0);
   if (atomic_fetch_add(&p->bytes, bytes) + bytes > VEC_PARSED_MOST) goto full;
-  vec_parsed_row *row = base_new(p->mem, bytes, 1);
-  if (!row) goto full;
-  row->count = dimension;
-  memcpy(row->values, values, dimension * sizeof(float));
-  /* Release: pairs with the acquire in vec_parsed_floats. */
-  if (!atomic_compare_exchange_strong(word, &nothing, (uint64_t)(uintptr_t)row)) {
-    base_release(p->mem, row, bytes, 1); /* another search was first */
+  if (values && !(row = row_new(p, values, dimension))) goto full;
+  if (row) known = (uint64_t)(uintptr_t)row;
+  /* Release: pairs with the acquire in vec_parsed_floats. Or another search was first. */
+  if (!(word = base_sparse_make(&p->known, number, p->mem)) ||
+      !atomic_compare_exchange_strong(word, &nothing, known))
     goto full;
-  }
+  if (!row) return;
   row->next = atomic_load(&p->rows);
   while (!atomic_compare_exchange_weak(&p->rows, &row->next, row))
     ;
   return;
 
 full:
+  if (row) base_release(p->mem, row, row_bytes(dimension), 1);
   atomic_fetch_sub(&p->bytes, bytes);
 }
 

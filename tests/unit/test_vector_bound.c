@@ -1,6 +1,7 @@
 /* Bounds of distances, and exact search over what they leave: against every exact distance. */
 #include "unit/vector_index_world.h"
 #include "vector/bound.h"
+#include "vector/index.h"
 
 #include <string.h>
 
@@ -121,6 +122,38 @@ test_bound__is_near_the_distance(void **state)
   }
 }
 
+/* Codes for all that may wait, up to 128 MiB; what is beyond has none. */
+static void
+test_fresh__is_bounded(void **state)
+{
+  (void)state;
+  static const uint32_t dims[] = {16, 384, RDF_VECTOR_MAX};
+  for (size_t i = 0; i < 3; i++) {
+    vec_index index = {.declared = {.dimension = dims[i], .metric = VEC_L2, .code = VEC_F16},
+                       .fresh_room = 100000,
+                       .parsed = {.mem = base_alloc_default()}};
+    float *values = calloc(dims[i], sizeof(*values));
+    uint32_t place;
+    assert_non_null(values);
+    values[0] = 1;
+    good(base_mutex_init(&index.fresh_lock, BASE_RANK_QUEUE, "fresh", &err));
+    vec_fresh *fresh = vec_fresh_enter(&index, true);
+    assert_non_null(fresh);
+    assert_true(fresh->bytes <= (128U << 20) + 64);
+    assert_true(fresh->room == 100000 || fresh->bytes > 127U << 20);
+    atomic_store(&fresh->count, fresh->room - 1);
+    vec_fresh_add(fresh, 7, &index.declared, values);
+    vec_fresh_add(fresh, 8, &index.declared, values);
+    assert_true(vec_fresh_find(&place, fresh, 7));
+    assert_int_equal(place, fresh->room - 1);
+    assert_false(vec_fresh_find(&place, fresh, 8));
+    vec_fresh_leave(fresh);
+    vec_fresh_drop(&index);
+    base_mutex_destroy(&index.fresh_lock);
+    free(values);
+  }
+}
+
 int
 main(void)
 {
@@ -128,6 +161,7 @@ main(void)
   seed = given ? strtoull(given, NULL, 10) : 7;
   (void)printf("QUOIN_SEED=%llu\n", (unsigned long long)seed);
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_bound__is_never_above_the_distance),
-                                     cmocka_unit_test(test_bound__is_near_the_distance)};
+                                     cmocka_unit_test(test_bound__is_near_the_distance),
+                                     cmocka_unit_test(test_fresh__is_bounded)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
