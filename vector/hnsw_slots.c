@@ -280,8 +280,11 @@ quoin_status
 hnsw_code_slot(uint32_t *out, const hnsw *g, uint32_t row, quoin_error *err)
 {
   quoin_status st = hnsw_slot_of(out, g, row, err);
-  /* A node that is being filled has no flags yet. */
-  if (!st && *out != HNSW_NONE && !(hnsw_flags(g, *out) & (NODE_LIVE | NODE_DELETED)))
+  if (st || *out == HNSW_NONE) return st;
+  /* A node that is being filled has no flags yet; and a slot that a failed build gave back may be
+   * another row's by now: before that it was taken from this one, which then says so. */
+  if (!(hnsw_flags(g, *out) & (NODE_LIVE | NODE_DELETED)) ||
+      atomic_load_explicit(hnsw_words(g, REGION_ROWS, row), memory_order_acquire) != *out + 1)
     *out = HNSW_NONE;
   return st;
 }
