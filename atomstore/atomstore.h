@@ -245,6 +245,7 @@ uint64_t atom_store_blanks(const atom_store *store);
 typedef struct atom_stats {
   uint64_t terms, blanks, term_bytes, offset_bytes, table_bytes, table_slots, prefixes,
       vector_bytes;
+  uint64_t row_bytes; /* of memory: where the vectors lie that were read */
 } atom_stats;
 void atom_store_stats(atom_stats *out, const atom_store *store);
 

@@ -398,7 +398,8 @@ atom_store_stats(atom_stats *out, const atom_store *store)
                       .table_bytes = (table->mask + 1) * sizeof(atom_slot),
                       .table_slots = table->mask + 1,
                       .prefixes = atomic_load(&s->prefixes),
-                      .vector_bytes = atomic_load(&s->vector_end) - ATOM_HEAD};
+                      .vector_bytes = atomic_load(&s->vector_end) - ATOM_HEAD,
+                      .row_bytes = base_sparse_bytes(&store->rows)};
   atom_store_unpin(s);
 }
 

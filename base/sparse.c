@@ -33,6 +33,8 @@ base_sparse_make(base_sparse *s, uint64_t number, const base_alloc *mem)
     if (!atomic_compare_exchange_strong(&s->parts, &none, parts)) {
       base_release(mem, parts, 1, sizeof(*parts));
       parts = none;
+    } else {
+      atomic_fetch_add(&s->bytes, sizeof(*parts));
     }
   }
   _Atomic(word *) *at = &parts->part[number / PART];
@@ -42,6 +44,8 @@ base_sparse_make(base_sparse *s, uint64_t number, const base_alloc *mem)
     if (!atomic_compare_exchange_strong(at, &no_part, part)) {
       base_release(mem, part, PART, sizeof(*part));
       part = no_part;
+    } else {
+      atomic_fetch_add(&s->bytes, PART * sizeof(*part));
     }
   }
   return part + number % PART;
@@ -57,6 +61,12 @@ base_sparse_reset(base_sparse *s, uint64_t low, uint64_t high)
   }
 }
 
+uint64_t
+base_sparse_bytes(const base_sparse *s)
+{
+  return atomic_load(&((base_sparse *)(uintptr_t)s)->bytes);
+}
+
 void
 base_sparse_clear(base_sparse *s, const base_alloc *mem)
 {
@@ -65,4 +75,5 @@ base_sparse_clear(base_sparse *s, const base_alloc *mem)
     base_release(mem, atomic_load(&parts->part[i]), PART, sizeof(word));
   base_release(mem, parts, 1, sizeof(*parts));
   atomic_store(&s->parts, NULL);
+  atomic_store(&s->bytes, 0);
 }

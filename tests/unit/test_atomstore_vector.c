@@ -420,8 +420,13 @@ test_vector__too_long_is_a_limit(void **state)
   id = intern(&f, term);
   const float *floats;
   uint32_t dimension;
+  atom_stats stats;
+  atom_store_stats(&stats, f.store);
+  assert_int_equal(stats.row_bytes, 0);
   assert_ok(atom_vector(&floats, &dimension, f.store, id, &err));
   assert_int_equal(dimension, RDF_VECTOR_MAX);
+  atom_store_stats(&stats, f.store);
+  assert_true(stats.row_bytes >= sizeof(uint64_t)); /* where it lies is kept */
   free(text);
   fixture_remove(&f);
 }
