@@ -47,6 +47,7 @@ typedef struct writing {
   uint64_t at;      /* end of what was written */
   uint64_t written; /* of pages */
   bool fresh;       /* all pages go to a new file */
+  bool created;     /* which this has created */
   bool remap;       /* then they are mapped from it */
   vec_extent *extents[VEC_REGIONS];
   size_t n_extents[VEC_REGIONS], cap_extents[VEC_REGIONS];
@@ -274,6 +275,7 @@ file_begin(writing *w, const base_dir *dir, char name[64], quoin_error *err)
   /* one left by a checkpoint that no manifest knows of */
   if (base_dir_has(dir, name) && (st = base_dir_unlink(dir, name, err))) return st;
   if ((st = base_file_open(&w->file, dir, name, BASE_FILE_CREATE_NEW, err))) return st;
+  w->created = true;
   vec_file_head h = {.magic = VEC_FILE_MAGIC,
                      .format = VEC_FORMAT,
                      .id = pages->id,
@@ -366,5 +368,6 @@ done:
   for (size_t i = 0; i < VEC_REGIONS; i++)
     base_release(pages->mem, w.extents[i], w.cap_extents[i], sizeof(vec_extent));
   base_file_close(&w.file);
+  if (st && w.created) (void)base_dir_unlink(dir, name, NULL); /* a full disk has its bytes again */
   return st;
 }
