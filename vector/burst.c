@@ -32,24 +32,30 @@ vec_burst_goes_on(const vec_burst *burst, uint64_t now)
 }
 
 uint64_t
+vec_index_waiting(const vec_index *index)
+{
+  uint64_t linked = atomic_load(&index->linked), most = atomic_load(&index->link_most),
+           added = atomic_load(&index->added);
+  if (linked > most) linked = most;
+  return added > linked ? added - linked : 0;
+}
+
+uint64_t
 vec_waiting(const vec_index_set *set)
 {
   uint64_t waiting = 0;
-  for (size_t i = 0; set && i < set->n; i++) {
-    uint64_t linked = atomic_load(&set->index[i]->linked),
-             added = atomic_load(&set->index[i]->added);
-    if (added > linked && !atomic_load(&set->index[i]->broken)) waiting += added - linked;
-  }
+  for (size_t i = 0; set && i < set->n; i++)
+    if (!atomic_load(&set->index[i]->broken)) waiting += vec_index_waiting(set->index[i]);
   return waiting;
 }
 
 void
 vec_burst_wait(vec_indexes *ix)
 {
-  const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
+  /* The set of each round: whoever links has entered one before, which keeps later ones, too. */
   base_mutex_lock(&ix->signal);
   while (!ix->stop && vec_burst_goes_on(&ix->burst, base_clock_ns()) &&
-         vec_waiting(set) < ix->bound / 4 * 3)
+         vec_waiting(atomic_load_explicit(&ix->set, memory_order_acquire)) < ix->bound / 4 * 3)
     /* not `work`, which every commit signals */
     (void)base_cond_wait_until(&ix->rested, &ix->signal, base_clock_ns() + BURST_LEAST_NS / 4);
   base_mutex_unlock(&ix->signal);

@@ -167,6 +167,9 @@ participant_checkpoint(base_buffer *section, void *self, quoin_error *err)
   uint64_t version = quad_snapshot_version(snapshot);
   quad_snapshot_release(snapshot);
   base_mutex_lock(&ix->graphs);
+  /* What was linked since is of versions that snapshots have. */
+  uint64_t seen = atomic_load(&ix->seen);
+  if (version < seen) version = seen;
   st = vec_section_write(section, ix, version, err);
   base_mutex_unlock(&ix->graphs);
   return st;
@@ -176,7 +179,7 @@ static bool
 participant_is_unsaved(void *self)
 {
   vec_indexes *ix = self;
-  bool unsaved = false;
+  bool unsaved = atomic_load(&ix->stale_section);
   base_mutex_lock(&ix->graphs);
   uint64_t entered = vec_epoch_enter(&ix->users);
   const vec_index_set *set = atomic_load(&ix->set);
@@ -237,7 +240,7 @@ check_saved(vec_indexes *ix, vec_index *index, base_cancel *cancel, quoin_error 
   hnsw_check_report report;
   hnsw *graph = NULL;
   if (atomic_load(&index->broken) || atomic_load(&index->replaces))
-    return vec_fail_as(&index->damage, err);
+    return vec_index_damage(ix, index, err);
   base_mutex_lock(&ix->graphs);
   quoin_status st = QUOIN_OK;
   if (index->root.generation)

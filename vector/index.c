@@ -45,10 +45,18 @@ vec_index_is_recent(const vec_index *index, const quad_snapshot *snapshot)
   return quad_snapshot_version(snapshot) >= atomic_load(&index->horizon);
 }
 
+void
+vec_index_forgets(vec_index *index, uint64_t version)
+{
+  if (atomic_load(&index->horizon) < version) atomic_store(&index->horizon, version);
+}
+
 bool
 vec_index_has_all(const vec_index *index, const quad_snapshot *snapshot)
 {
   uint64_t loading = atomic_load(&index->loading);
+  if (index->read_only && quad_snapshot_version(snapshot) > atomic_load(&index->completed))
+    return false;
   return (!loading || quad_snapshot_version(snapshot) < loading) && !atomic_load(&index->unsure) &&
          atomic_load(&index->verified) == atomic_load(&index->verify_wanted) &&
          vec_index_is_recent(index, snapshot);
@@ -183,6 +191,15 @@ vec_index_give_up(vec_indexes *ix, vec_index *index, const quoin_error *why)
   if (first) vec_say_damage(ix, why);
 }
 
+quoin_status
+vec_index_damage(vec_indexes *ix, const vec_index *index, quoin_error *err)
+{
+  base_mutex_lock(&ix->signal);
+  const quoin_error damage = index->damage; /* may be of two, one after the other */
+  base_mutex_unlock(&ix->signal);
+  return vec_fail_as(&damage, err);
+}
+
 bool
 vec_index_lost(vec_index *index, const quad_snapshot *snapshot, const quoin_error *why)
 {
@@ -252,9 +269,8 @@ vec_index_stats(vec_stats *out, const quad_snapshot *snapshot, const vec_declara
   if (!index) return;
   /* First the nodes: what is linked meanwhile is not counted twice. */
   hnsw_stats_quick(&stats, index->graph);
-  uint64_t linked = atomic_load(&index->linked), added = atomic_load(&index->added);
   *out = (vec_stats){.nodes = stats.live,
-                     .waiting = added > linked ? added - linked : 0,
+                     .waiting = vec_index_waiting(index),
                      .leaving = atomic_load(&index->leaving),
                      .bytes = stats.memory_bytes};
   vec_index_leave(snapshot, entered);
@@ -266,7 +282,7 @@ check_graph(vec_check_report *out, vec_indexes *ix, vec_index *index, bool repai
 {
   hnsw_check_report report = {0};
   if (atomic_load(&index->broken) || (ix->read_only && atomic_load(&index->replaces)))
-    return vec_fail_as(&index->damage, why);
+    return vec_index_damage(ix, index, why);
   base_mutex_lock(&ix->graphs);
   quoin_status st = hnsw_check(&report, index->graph, repair, cancel, why);
   if (report.repaired) index->unsaved = true;
@@ -371,7 +387,10 @@ vec_attach(quad_store *store, const vec_options *options, quoin_error *err)
   }
   const quad_participant participant = vec_participant(ix);
   quad_store_attach(store, &participant);
-  ix = NULL;
+  vec_indexes *attached = ix;
+  ix = NULL; /* from here on the store frees it */
+  if (!atomic_load(&attached->stale_section)) goto done;
+  if (!(st = quad_checkpoint(store, err))) atomic_store(&attached->stale_section, false);
 
 done:
   if (ix) vec_indexes_free(ix);

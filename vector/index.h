@@ -76,10 +76,11 @@ typedef struct vec_index {
   vec_late late;
   vec_gone_queue gone;
   _Atomic uint64_t leaving; /* of those, until the graph does not have them any more */
-  _Atomic uint64_t horizon; /* the graph lacks vectors of versions before this one */
+  _Atomic uint64_t horizon; /* the graph lacks vectors of versions before this one: only grows */
   /* Vectors since the open, some of them more than once until the thread has counted: the
-   * difference waits. `published`: of those added. */
-  _Atomic uint64_t added, published, linked;
+   * difference waits. `published`: of those added. `linked` counts older ones, too, where a graph
+   * is made again: up to `link_most` they are of those added. */
+  _Atomic uint64_t added, published, linked, link_most;
   /* The graph cannot be read or changed, by `damage`: searches are exact. Where its file is damaged
    * the thread puts an index over an empty graph in its place. */
   _Atomic bool broken;
@@ -90,6 +91,8 @@ typedef struct vec_index {
   /* What lies below the mark may be missing: the thread looks, as often as wanted. `loading`: it
    * will be from this version on, once a load is published; 0: none is. */
   _Atomic uint64_t verify_wanted, verified;
+  _Atomic uint64_t completed; /* where nothing links: up to this version nothing is missing */
+  bool read_only;             /* nothing links */
   _Atomic uint64_t loading;
   bool unsaved;   /* under the lock of the graphs */
   hnsw_root root; /* of the last checkpoint, and what the section said then of the mark: */
@@ -132,9 +135,12 @@ typedef struct vec_indexes {
   _Atomic(vec_index_set *) set;
   vec_epoch users; /* of the set */
   _Atomic uint64_t next_id;
-  atomic_bool judging;    /* a commit has been judged and is not published, or failed */
-  bool missing_too;       /* the writer's: a graph whose file is gone is given up, too */
+  atomic_bool judging; /* a commit has been judged and is not published, or failed */
+  bool missing_too;    /* the writer's: a graph whose file is gone is given up, too */
+  /* The manifest names graphs of versions that a power cut took: the attach replaces it. */
+  atomic_bool stale_section;
   uint64_t saved_version; /* of the last checkpoint; under the lock of the graphs */
+  _Atomic uint64_t seen;  /* the newest version that anything in a graph is of */
   uint64_t known;         /* atoms of the version published last: the writer's */
   uint64_t judged;        /* atoms of the version judged last, likewise */
   bool declarations;      /* the writer's: a commit on its way changes them */
@@ -166,6 +172,8 @@ quoin_status vec_gone_add(vec_indexes *ix, vec_index *index, uint32_t number, ui
  * is allocated from ix->mem. */
 quoin_status vec_gone_take(vec_gone **out, size_t *n, vec_indexes *ix, vec_index *index,
                            size_t least, uint64_t version, quoin_error *err);
+/* Is one noted, numbered above `number`, of a version up to `version`? */
+bool vec_gone_above(vec_indexes *ix, const vec_index *index, uint64_t number, uint64_t version);
 void vec_gone_clear(vec_gone_queue *gone, const base_alloc *mem);
 
 /* ---- parsed.c ---- */
@@ -215,6 +223,8 @@ void vec_indexes_free(vec_indexes *ix);
 bool vec_is_damage(const quoin_error *why);
 /* Searches go on without the graph. Any thread. */
 void vec_index_give_up(vec_indexes *ix, vec_index *index, const quoin_error *why);
+/* What it was given up for. Any thread. */
+quoin_status vec_index_damage(vec_indexes *ix, const vec_index *index, quoin_error *err);
 void vec_say_damage(const vec_indexes *ix, const quoin_error *why);
 /* The same where `why` is damage: a search then goes on as if there were no graph. */
 bool vec_index_lost(vec_index *index, const quad_snapshot *snapshot, const quoin_error *why);
@@ -234,6 +244,9 @@ const base_alloc *vec_index_alloc(const quad_snapshot *snapshot);
 bool vec_index_is_of(const vec_index *index, const quad_snapshot *snapshot);
 /* Was no vector of the snapshot taken out of the graph? */
 bool vec_index_is_recent(const vec_index *index, const quad_snapshot *snapshot);
+/* By the thread that links, before the graph passes over, or loses, vectors that versions before
+ * this one have. */
+void vec_index_forgets(vec_index *index, uint64_t version);
 /* Has the graph, with what lies above the mark and came late, all vectors of the snapshot? */
 bool vec_index_has_all(const vec_index *index, const quad_snapshot *snapshot);
 /* The floats of its rows, for whoever holds a snapshot. */
@@ -251,7 +264,9 @@ quoin_status vec_range_open(quad_scan **out, const quad_snapshot *snapshot,
 /* Commits have added so many until now, and linking one takes `pace` ns. The writer. */
 void vec_burst_note(vec_burst *burst, uint64_t added, double pace, uint64_t now);
 bool vec_burst_goes_on(const vec_burst *burst, uint64_t now);
-/* Vectors that wait to be linked. Whoever has entered the set, or the writer. */
+/* Vectors of the index that wait to be linked. */
+uint64_t vec_index_waiting(const vec_index *index);
+/* The same of all of them. Whoever has entered the set, or the writer. */
 uint64_t vec_waiting(const vec_index_set *set);
 /* The thread that links: until the burst is over, the store closes or too many wait. */
 void vec_burst_wait(vec_indexes *ix);
@@ -297,6 +312,9 @@ quoin_status vec_section_write(base_buffer *out, vec_indexes *indexes, uint64_t 
  * the graph that cannot be read. */
 quoin_status vec_section_open(vec_index *index, vec_indexes *indexes, quoin_span section,
                               const quad_snapshot *snapshot, quoin_error *err);
+/* Is it of a later version than the snapshot, or of more atoms? Then a power cut took the end of
+ * the log, and what it says of numbers that are given again is of others. */
+bool vec_section_is_ahead(quoin_span section, const quad_snapshot *snapshot);
 uint64_t vec_section_next_id(quoin_span section);
 uint64_t vec_section_version(quoin_span section);
 /* Its parts, from what the last checkpoint left; with the lock of the graphs. */

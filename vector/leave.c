@@ -87,7 +87,7 @@ delete_all(vec_indexes *ix, vec_index *index, const uint32_t *numbers, size_t n,
 {
   quoin_status st = QUOIN_OK;
   /* Before the first of them goes: a search of an earlier version then looks at the quads. */
-  atomic_store(&index->horizon, version);
+  vec_index_forgets(index, version);
   base_mutex_lock(&ix->graphs);
   for (size_t i = 0; !st && i < n; i++) {
     uint32_t slot;

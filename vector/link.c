@@ -85,15 +85,16 @@ link_piece(vec_indexes *ix, vec_index *index, const vec_piece *p, quoin_error *e
 {
   const hnsw_vectors vectors = vec_index_vectors(index);
   base_cancel cancel = {.flag = &ix->cancelled};
-  uint64_t begun = base_clock_ns(), linked = atomic_load(&index->linked);
+  uint64_t linked = atomic_load(&index->linked);
   if (!p->n) return QUOIN_OK;
   base_mutex_lock(&ix->graphs);
+  uint64_t begun = base_clock_ns(); /* without the wait for a checkpoint */
   quoin_status st = hnsw_build(index->graph, p->item, p->n, p->n > LINK_PIECE ? 0 : 1, &vectors,
                                &cancel, &index->linked, err);
   index->unsaved = true;
+  double pace = (double)(base_clock_ns() - begun) / (double)p->n;
   base_mutex_unlock(&ix->graphs);
   if (!st) atomic_store(&index->linked, linked + p->n); /* with those that were there */
-  double pace = (double)(base_clock_ns() - begun) / (double)p->n;
   atomic_store(&ix->pace, (atomic_load(&ix->pace) + pace) / 2);
   return st;
 }
@@ -105,8 +106,13 @@ link_fresh(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
 {
   size_t room = LINK_PIECE;
   quoin_status st = QUOIN_OK;
-  uint64_t high = quad_snapshot_atom_mark(snapshot);
-  for (uint64_t mark = atomic_load(&index->mark); !st && mark < high && !vec_stopping(ix);) {
+  uint64_t high = quad_snapshot_atom_mark(snapshot), version = quad_snapshot_version(snapshot);
+  uint64_t from = atomic_load(&index->mark);
+  /* The mark passes over what went before it was linked, and earlier versions have. Of what went
+   * before the graph began nothing is noted. */
+  if (from < high && (!from || vec_gone_above(ix, index, from, version)))
+    vec_index_forgets(index, version);
+  for (uint64_t mark = from; !st && mark < high && !vec_stopping(ix);) {
     vec_burst_wait(ix);
     if (vec_burst_goes_on(&ix->burst, base_clock_ns())) room = LINK_PIECE;
     if ((st = gather(p, room, index, snapshot, mark, err))) break;
@@ -168,6 +174,7 @@ verify(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot *sna
 {
   uint64_t mark = atomic_load(&index->mark), from = 0;
   vec_bitmap found;
+  vec_index_forgets(index, quad_snapshot_version(snapshot)); /* what is missing, and gone by now */
   quoin_status st = vec_bitmap_init(&found, hnsw_slots(index->graph), ix->mem, err);
   for (; !st && from < mark && !vec_stopping(ix); from = p->last) {
     if ((st = gather(p, LINK_MANY, index, snapshot, from, err))) break;
@@ -217,6 +224,8 @@ vec_index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snaps
                    quoin_error *err)
 {
   uint64_t wanted = atomic_load(&index->verify_wanted), mark = atomic_load(&index->mark);
+  if (atomic_load(&index->verified) == wanted)
+    atomic_store(&index->completed, quad_snapshot_version(snapshot));
   if (atomic_load(&index->verified) == wanted || !(quad_snapshot_orders(snapshot) >> QUAD_POS & 1))
     return QUOIN_OK;
   uint32_t *late = NULL;
@@ -235,6 +244,7 @@ vec_index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snaps
   }
   base_release(ix->mem, late, n_late, sizeof(*late));
   base_release(ix->mem, p, 1, sizeof(*p));
+  if (!st) atomic_store(&index->completed, quad_snapshot_version(snapshot));
   if (!st) atomic_store(&index->verified, wanted);
   return st;
 }
@@ -252,6 +262,7 @@ link_index(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
            const state *before, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
+  atomic_store(&index->link_most, before->added);
   if (atomic_load(&index->verified) != before->verify_wanted) {
     st = verify(ix, index, p, snapshot, before->late, err);
     if (!st && !vec_stopping(ix)) atomic_store(&index->verified, before->verify_wanted);
@@ -284,6 +295,8 @@ link_set(vec_indexes *ix, const vec_index_set *set, vec_piece *p)
     base_release(ix->mem, before, set->n, sizeof(*before));
     return false;
   }
+  /* Before anything of it is in a graph: a checkpoint that has that says so. */
+  atomic_store(&ix->seen, quad_snapshot_version(snapshot));
   bool sorted = quad_snapshot_orders(snapshot) >> QUAD_POS & 1;
   for (size_t i = 0; sorted && i < set->n && !vec_stopping(ix); i++) {
     vec_index *index = set->index[i];

@@ -88,6 +88,18 @@ vec_gone_take(vec_gone **out, size_t *n, vec_indexes *ix, vec_index *index, size
   return *n && !*out ? base_fail_nomem(err) : QUOIN_OK;
 }
 
+bool
+vec_gone_above(vec_indexes *ix, const vec_index *index, uint64_t number, uint64_t version)
+{
+  const vec_gone_queue *q = &index->gone;
+  bool found = false;
+  base_mutex_lock(&ix->signal);
+  for (size_t i = 0; !found && i < q->n; i++)
+    found = q->items[i].number > number && q->items[i].version <= version;
+  base_mutex_unlock(&ix->signal);
+  return found;
+}
+
 void
 vec_gone_clear(vec_gone_queue *gone, const base_alloc *mem)
 {

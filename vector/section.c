@@ -67,7 +67,10 @@ vec_section_write(base_buffer *out, vec_indexes *ix, uint64_t version, quoin_err
     index->unsaved = false;
     atomic_store(&index->replaces, 0); /* what it replaces is named no more */
     index->saved_mark = mark;
-    index->saved_uncertain = atomic_load(&index->late.done) < atomic_load(&index->late.count) ||
+    uint64_t loading = atomic_load(&index->loading);
+    index->saved_uncertain = (loading && loading <= version) || atomic_load(&index->unsure) ||
+                             atomic_load(&index->horizon) > version ||
+                             atomic_load(&index->late.done) < atomic_load(&index->late.count) ||
                              atomic_load(&index->verified) != atomic_load(&index->verify_wanted) ||
                              atomic_load(&index->leaving);
     vec_section_entry(out, index);
@@ -91,21 +94,33 @@ vec_section_version(quoin_span section)
   return is_section(section) ? base_load_u64(section.ptr + 16) : 0;
 }
 
+bool
+vec_section_is_ahead(quoin_span section, const quad_snapshot *snapshot)
+{
+  uint64_t terms = quad_snapshot_atom_mark(snapshot);
+  if (!is_section(section)) return false;
+  if (base_load_u64(section.ptr + 16) > quad_snapshot_version(snapshot)) return true;
+  for (uint32_t i = 0; i < base_load_u32(section.ptr + 12); i++)
+    if (base_load_u64(section.ptr + SECTION_HEAD + (size_t)i * SECTION_ENTRY + 32) > terms)
+      return true;
+  return false;
+}
+
 uint64_t
 vec_section_next_id(quoin_span section)
 {
   return is_section(section) ? base_load_u64(section.ptr + 24) : 1;
 }
 
-/* Does the entry name a graph of what is declared, over these atoms? */
+/* Does the entry name a graph of what is declared? */
 static bool
-entry_fits(const char *at, const vec_declaration *d, uint64_t terms)
+entry_fits(const char *at, const vec_declaration *d)
 {
   uint32_t bits = base_load_u32(at + 12);
   return base_load_u64(at) == d->predicate.bits && base_load_u32(at + 8) == d->dimension &&
          (bits & 0xFF) == (uint32_t)d->metric && (bits >> 8 & 0xFF) == (uint32_t)d->code &&
          base_load_u32(at + 16) == d->m && base_load_u32(at + 20) == d->ef_construction &&
-         base_load_u64(at + 32) <= terms && base_load_u64(at + 40);
+         base_load_u64(at + 40);
 }
 
 quoin_status
@@ -114,11 +129,11 @@ vec_section_open(vec_index *index, vec_indexes *ix, quoin_span section,
 {
   const vec_declaration *d = &index->declared;
   const hnsw_options options = vec_graph_options(d);
-  if (!is_section(section)) return QUOIN_OK;
+  if (!is_section(section) || vec_section_is_ahead(section, snapshot)) return QUOIN_OK;
   bool clean = base_load_u64(section.ptr + 16) == quad_snapshot_version(snapshot);
   for (uint32_t i = 0; i < base_load_u32(section.ptr + 12); i++) {
     const char *at = section.ptr + SECTION_HEAD + (size_t)i * SECTION_ENTRY;
-    if (!entry_fits(at, d, quad_snapshot_atom_mark(snapshot))) continue;
+    if (!entry_fits(at, d)) continue;
     const hnsw_root root = {base_load_u64(at + 40), base_load_u64(at + 48), base_load_u64(at + 56),
                             base_load_u64(at + 64)};
     index->id = base_load_u64(at + 24);

@@ -18,9 +18,10 @@ index_free(vec_index *index, const base_alloc *mem)
   base_release(mem, index, 1, sizeof(*index));
 }
 
+/* `atoms` may be gone, where it is made for snapshots of theirs. */
 static quoin_status
 index_make(vec_index **out, const vec_indexes *ix, const vec_declaration *declared,
-           const atom_store *atoms, quoin_error *err)
+           const atom_store *atoms, uint64_t generation, quoin_error *err)
 {
   vec_index *index = base_new_zero(ix->mem, 1, sizeof(*index));
   if (!index) return base_fail_nomem(err);
@@ -34,7 +35,8 @@ index_make(vec_index **out, const vec_indexes *ix, const vec_declaration *declar
   index->parsed.mem = ix->mem;
   index->walk_always = ix->walk_always;
   index->atoms = atoms;
-  index->generation = atom_store_generation(atoms);
+  index->generation = generation;
+  index->read_only = ix->read_only;
   *out = index;
   return QUOIN_OK;
 }
@@ -81,24 +83,27 @@ index_new(vec_index **out, vec_indexes *ix, const vec_declaration *declared,
           const quad_snapshot *snapshot, quoin_span section, quoin_error *err)
 {
   vec_index *index;
-  quoin_status st = index_make(&index, ix, declared, quad_snapshot_atoms(snapshot), err);
+  const atom_store *atoms = quad_snapshot_atoms(snapshot);
+  quoin_status st = index_make(&index, ix, declared, atoms, atom_store_generation(atoms), err);
   if (st) return st;
-  st = index_open(index, ix, snapshot, section, err);
-  if (!st && ix->read_only) {
-    quoin_error why = QUOIN_ERROR_INIT;
-    st = vec_index_complete(ix, index, snapshot, &why);
-    if (st && vec_is_damage(&why)) {
-      vec_index_give_up(ix, index, &why);
-      st = QUOIN_OK;
-    } else if (st && err) {
-      *err = why;
-    }
-  }
-  if (st) {
+  if ((st = index_open(index, ix, snapshot, section, err))) {
     index_free(index, ix->mem);
     return st;
   }
   *out = index;
+  return QUOIN_OK;
+}
+
+/* Where nothing links: nothing of the snapshot is missing, or the graph is given up. */
+static quoin_status
+index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot, quoin_error *err)
+{
+  quoin_error why = QUOIN_ERROR_INIT;
+  if (!ix->read_only || atomic_load(&index->broken)) return QUOIN_OK;
+  quoin_status st = vec_index_complete(ix, index, snapshot, &why);
+  if (!st) return QUOIN_OK;
+  if (!vec_is_damage(&why)) return vec_fail_as(&why, err);
+  vec_index_give_up(ix, index, &why);
   return QUOIN_OK;
 }
 
@@ -225,6 +230,7 @@ set_make(vec_index_set **out, const vec_index_set *old, vec_indexes *ix,
     vec_index *index = kept_index(old, &declared, snapshot);
     if (!index && (st = index_new(&index, ix, &declared, snapshot, section, err))) goto done;
     set->index[set->n++] = index;
+    if ((st = index_complete(ix, index, snapshot, err))) goto done;
   }
   *out = set;
   set = NULL;
@@ -264,7 +270,7 @@ static quoin_status
 index_renew(vec_index **out, vec_indexes *ix, const vec_index *lost, quoin_error *err)
 {
   vec_index *index;
-  quoin_status st = index_make(&index, ix, &lost->declared, lost->atoms, err);
+  quoin_status st = index_make(&index, ix, &lost->declared, lost->atoms, lost->generation, err);
   if (st) return st;
   if ((st = index_begin(index, ix, err))) {
     index_free(index, ix->mem);
@@ -339,6 +345,7 @@ vec_set_take_up(vec_indexes *ix, quoin_error *err)
     ix->known = quad_snapshot_atom_mark(snapshot);
     atomic_store(&ix->next_id, vec_section_next_id(section));
     ix->saved_version = vec_section_version(section);
+    atomic_store(&ix->stale_section, !ix->read_only && vec_section_is_ahead(section, snapshot));
     st = vec_set_refresh(ix, snapshot, section, err);
     quad_snapshot_release(snapshot);
     if (st != QUOIN_ERR_NOT_FOUND || !ix->read_only) return st;
