@@ -81,7 +81,7 @@ vec_scratch_begin(vec_scratch *s, const hnsw *g, size_t ef, quoin_error *err)
   if (s == g->scratch) slots = g->next_slot; /* the writer has a node that is not published */
   if (slots > s->seen_cap && (st = seen_grow(s, slots, err))) return st;
   if (++s->stamp == 0) {
-    memset(s->seen, 0, s->seen_cap);
+    if (s->seen) memset(s->seen, 0, s->seen_cap); /* none while the graph is empty */
     s->stamp = 1;
   }
   if (ef > SLOTS_MAX) ef = SLOTS_MAX;
