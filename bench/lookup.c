@@ -10,6 +10,7 @@
  * does that is appended (`8 apart`), into eight whose sizes halve and that all have triples of any
  * subject (`8 halving`), and into eight equal ones of that kind (`8 equal`), the hardest. --sample
  * writes the pairs as triples, for a peer (bench/lookup.py). */
+#include "quadstore/filter.h"
 #include "quadstore/version.h"
 
 #include "base/buffer.h"
@@ -196,21 +197,25 @@ static void
 measure_runs(const bench *b, const char *title, const base_dir *dir, unsigned n, share which)
 {
   quoin_error err = QUOIN_ERROR_INIT;
+  quad_filters filters = {0}; /* as a store gives them to its runs */
   quad_version *v;
   quad_snapshot *s;
 
   if (!is_wanted(b, title)) return;
+  check(quad_filters_init(&filters, (uint64_t)256 << 20, &err), &err);
   check(quad_version_new(&v, RUNS, base_alloc_default(), &err), &err);
   v->orders = 1u << QUAD_SPO;
   for (unsigned i = 0; i < n; i++) {
     quad_run *run;
     make_run(&run, b, dir, i, n, which);
+    run->filters = &filters;
     quad_version_push(v, run);
     quad_run_release(run);
   }
   check(quad_snapshot_make(&s, v, base_alloc_default(), &err), &err);
   measure(b, title, s);
   quad_snapshot_release(s);
+  quad_filters_destroy(&filters);
 }
 
 /* ---- by terms ---------------------------------------------------------------------------------
