@@ -80,18 +80,26 @@ gather(vec_piece *p, size_t room, const vec_index *index, const quad_snapshot *s
   return st;
 }
 
+/* With what counts as linked then, if anything: under the lock, or a checkpoint between the two
+ * would save the nodes without it, and find nothing more to save. */
 static quoin_status
-link_piece(vec_indexes *ix, vec_index *index, const vec_piece *p, quoin_error *err)
+link_piece(vec_indexes *ix, vec_index *index, const vec_piece *p, _Atomic uint64_t *upto,
+           uint64_t value, quoin_error *err)
 {
   const hnsw_vectors vectors = vec_index_vectors(index);
   base_cancel cancel = {.flag = &ix->cancelled};
   uint64_t linked = atomic_load(&index->linked);
-  if (!p->n) return QUOIN_OK;
+  if (!p->n) {
+    if (upto) atomic_store_explicit(upto, value, memory_order_release);
+    return QUOIN_OK;
+  }
   base_mutex_lock(&ix->graphs);
   uint64_t begun = base_clock_ns(); /* without the wait for a checkpoint */
   quoin_status st = hnsw_build(index->graph, p->item, p->n, p->n > LINK_PIECE ? 0 : 1, &vectors,
                                &cancel, &index->linked, err);
   index->unsaved = true;
+  /* Pairs with the acquire of searches: what the mark covers is in the graph. */
+  if (!st && upto) atomic_store_explicit(upto, value, memory_order_release);
   double pace = (double)(base_clock_ns() - begun) / (double)p->n;
   base_mutex_unlock(&ix->graphs);
   if (!st) atomic_store(&index->linked, linked + p->n); /* with those that were there */
@@ -116,12 +124,9 @@ link_fresh(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
     vec_burst_wait(ix);
     if (vec_burst_goes_on(&ix->burst, base_clock_ns())) room = LINK_PIECE;
     if ((st = gather(p, room, index, snapshot, mark, err))) break;
-    st = link_piece(ix, index, p, err);
-    if (st) break;
+    if ((st = link_piece(ix, index, p, &index->mark, p->last, err))) break;
     room = p->n == room ? LINK_MANY : LINK_PIECE;
     mark = p->last;
-    /* Pairs with the acquire of searches: what the mark covers is in the graph. */
-    atomic_store_explicit(&index->mark, mark, memory_order_release);
   }
   if (!st && !vec_stopping(ix)) vec_fresh_drop(index);
   return st;
@@ -140,8 +145,7 @@ link_late(vec_indexes *ix, vec_index *index, vec_piece *p, quoin_error *err)
       if (is_node(index, number))
         p->item[p->n++] = (hnsw_item){atom_id_make(ATOM_VECTOR, number).bits, number};
     }
-    st = link_piece(ix, index, p, err);
-    if (!st) atomic_store_explicit(&index->late.done, at, memory_order_release);
+    st = link_piece(ix, index, p, &index->late.done, at, err);
   }
   return st;
 }
@@ -188,7 +192,7 @@ verify(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot *sna
         vec_bitmap_add(&found, slot);
     }
     p->n = n;
-    if (!st) st = link_piece(ix, index, p, err);
+    if (!st) st = link_piece(ix, index, p, NULL, 0, err);
   }
   if (!st && from >= mark)
     st = note_strays(ix, index, &found, quad_snapshot_version(snapshot), late, err);
