@@ -141,8 +141,8 @@ wait_moved(pool *p, uint64_t until, base_cancel *cancel, quoin_error *err)
   enum { SLICE_NS = 20 * 1000 * 1000 };
   uint64_t now = base_clock_ns();
   if (now >= until)
-    return base_fail(err, QUOIN_ERR_LIMIT, "all %u stores that the pool lends are lent%s",
-                     p->options.lent_most, p->back ? ", or are being emptied" : "");
+    return base_fail(err, QUOIN_ERR_LIMIT, "all %u stores that the pool lends are lent",
+                     p->options.lent_most);
   (void)base_cond_wait_until(&p->moved, &p->table, until - now < SLICE_NS ? until : now + SLICE_NS);
   if (cancel) cancel->calls = 0; /* look at the clock each time */
   return base_cancel_check(cancel, err);
@@ -184,7 +184,7 @@ take_empty(pool_store **out, pool *p, uint64_t until, base_cancel *cancel, quoin
     if (may && (p->idle || p->lent + p->back < p->options.lent_most)) break;
     if (may && (s = find_used(p)))
       empty(p, s);
-    else if ((st = wait_moved(p, until, cancel, err)))
+    else if ((st = wait_moved(p, may ? UINT64_MAX : until, cancel, err))) /* emptied it will be */
       return st;
   }
   p->lent++;
