@@ -385,8 +385,8 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_store(quoin_store **out, quoin
                                                         const char *name, quoin_error *err);
 /** An empty store without a name. quoin_close() gives it back, in a time that does not depend on
  * what it holds; a thread of the pool empties it for the next one. Waits up
- * to `wait_ms` for one when as many as the pool lends are out; then LIMIT. One that came back is emptied
- * first, and waited for whatever `wait_ms` says.
+ * to `wait_ms` for one when as many as the pool lends are out; then LIMIT. One that came back is
+ * emptied first, and waited for whatever `wait_ms` says.
  * @param cancel  May be NULL. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_pool_rent(quoin_store **out, quoin_pool *pool,
                                                        uint64_t wait_ms, quoin_cancel *cancel,
