@@ -5,8 +5,9 @@
  * word, over all first keys and all pairs of first keys. One store with one run never has any.
  *
  * All of a store have a bound. Where another one would pass it, those go that have ruled nothing
- * out since the last time; if there are none, it is not made for now. A lookup may be reading one
- * that goes, so its addresses stay until its run is freed. */
+ * out since the last time; if there are none, the new one is not made, and asked for again after as
+ * many searches in vain. A lookup may be reading one that goes, so its addresses stay until its run
+ * is freed. */
 #ifndef QUOIN_QUADSTORE_FILTER_H
 #define QUOIN_QUADSTORE_FILTER_H
 

@@ -50,7 +50,7 @@ to_x(uint64_t *x, const codec_column *c, uint64_t v)
   *x = 0;
   if (v < c->base) return false;
   *x = above;
-  if (c->step <= 1) return true;
+  if (c->step <= 1) return true; /* 0 is hostile, and read as 1 */
   *x = above / c->step;
   if (*x * c->step == above) return true;
   ++*x;

@@ -75,7 +75,7 @@ vec_fresh_find(uint32_t *place, const vec_fresh *f, uint64_t number)
   _Atomic(uint64_t) *word = base_sparse_find(&f->places, number);
   /* Acquire: pairs with the release in vec_fresh_add. */
   uint64_t known = word ? atomic_load_explicit(word, memory_order_acquire) : 0;
-  *place = (uint32_t)(known - 1);
+  if (known) *place = (uint32_t)(known - 1);
   return known > 0;
 }
 

@@ -193,7 +193,8 @@ vec_fresh *vec_fresh_enter(vec_index *index, bool make);
 void vec_fresh_leave(vec_fresh *fresh);
 /* Nothing waits any more, or the index goes. */
 void vec_fresh_drop(vec_index *index);
-/* The place of the code of the vector with this number; false: it has none yet. */
+/* Into *place where the code of the vector with this number is; false, and *place is left: it has
+ * none yet. */
 bool vec_fresh_find(uint32_t *place, const vec_fresh *fresh, uint64_t number);
 void vec_fresh_add(vec_fresh *fresh, uint64_t number, const vec_declaration *declared,
                    const float *values);

@@ -8,11 +8,11 @@
 
 #include "base/poison.h"
 
-enum {
-  GONE_SHARE =
-      20, /* of the nodes, one in so many is taken out at once: until then it costs little */
-  SWEEP_PIECE = 2048 /* lists mended before the lock is given up */
-};
+/* One node in so many is taken out at once: until then it costs little. */
+enum { GONE_SHARE = 20 };
+
+/* Lists mended before the lock is given up. */
+enum { SWEEP_PIECE = 2048 };
 
 static int
 by_gone_number(const void *x, const void *y)

@@ -207,18 +207,19 @@ by_number(const void *x, const void *y)
   return a < b ? -1 : a > b;
 }
 
-/* The numbers of what came late from `from` on, ascending; allocated from ix->mem. */
+/* The numbers of what came late, ascending; allocated from ix->mem. */
 static quoin_status
-late_list(uint32_t **out, size_t *n, vec_indexes *ix, const vec_index *index, uint64_t from,
-          quoin_error *err)
+late_list(uint32_t **out, size_t *n, vec_indexes *ix, const vec_index *index, quoin_error *err)
 {
   uint64_t end = atomic_load_explicit(&index->late.count, memory_order_acquire);
   *out = NULL;
   *n = 0;
-  if (from >= end) return QUOIN_OK;
-  if (!(*out = base_new(ix->mem, (size_t)(end - from), sizeof(**out)))) return base_fail_nomem(err);
-  for (; from < end; from++)
-    (*out)[(*n)++] = vec_late_get(&index->late, from);
+  if (!end) return QUOIN_OK;
+  if (!(*out = base_new(ix->mem, (size_t)end, sizeof(**out)))) return base_fail_nomem(err);
+  while (*n < end) {
+    (*out)[*n] = vec_late_get(&index->late, *n);
+    ++*n;
+  }
   qsort(*out, *n, sizeof(**out), by_number);
   return QUOIN_OK;
 }
@@ -235,7 +236,7 @@ vec_index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snaps
   uint32_t *late = NULL;
   size_t n_late = 0;
   vec_piece *p = base_new(ix->mem, 1, sizeof(*p));
-  quoin_status st = p ? late_list(&late, &n_late, ix, index, 0, err) : base_fail_nomem(err);
+  quoin_status st = p ? late_list(&late, &n_late, ix, index, err) : base_fail_nomem(err);
   for (uint64_t from = 0; !st && from < mark; from = p->last) {
     st = gather(p, LINK_MANY, index, snapshot, from, err);
     for (size_t i = 0; !st && i < p->n && p->item[i].row <= mark; i++) {

@@ -205,7 +205,7 @@ kept_index(const vec_index_set *set, const vec_declaration *d, const quad_snapsh
   return NULL;
 }
 
-/* Into *set, allocated, what of `old` stays and what else the snapshot declares. */
+/* Into *out, allocated, what of `old` stays and what else the snapshot declares. */
 static quoin_status
 set_make(vec_index_set **out, const vec_index_set *old, vec_indexes *ix,
          const quad_snapshot *snapshot, quoin_span section, quoin_error *err)
