@@ -59,7 +59,8 @@ class Axis:
             if len(self.ticks) <= 3:
                 self.ticks = sorted(m * t for t in self.ticks[:-1] for m in (1, 2, 5)) + self.ticks[-1:]
             return
-        low = min(low, 0.0)
+        if low < (high - low) * 2:  # else zero would leave most of the plot empty
+            low = min(low, 0.0)
         span = (high - low) or 1.0
         unit = 10.0 ** math.floor(math.log10(span / 5))
         step = next(m * unit for m in (1, 2, 5, 10) if m * unit * 6 >= span)
