@@ -28,6 +28,37 @@ parse_is_nearest(const sparql_node *verb)
   return is_iri(verb, VEC("nearest"));
 }
 
+/* ---- words ------------------------------------------------------------------------------------
+ */
+
+/* The place of the IRI among the words of a search, or WORDS. */
+enum { WORDS = 9 };
+static size_t
+word_of(const sparql_node *node)
+{
+  static const char *const words[WORDS] = {
+      RDF_VEC "on",          RDF_VEC "query",    RDF_VEC "k",     RDF_VEC "item", RDF_VEC "ef",
+      RDF_VEC "maxDistance", RDF_VEC "distance", RDF_VEC "exact", RDF_VEC "scope"};
+  size_t i = node->var == SPARQL_NO_VAR && node->term.kind == RDF_IRI ? 0 : WORDS;
+  while (i < WORDS && !base_span_is(node->term.value, words[i]))
+    i++;
+  return i;
+}
+
+/* Each may be said once: `said` is the set of those that were. */
+static bool
+say_once(sparql_parser *p, unsigned *said, const sparql_node *word, const sparql_token *at)
+{
+  unsigned bit = 1u << word_of(word);
+  if (!(*said & bit) || bit == 1u << WORDS) return *said |= bit, true;
+  quoin_span name = word->term.value;
+  name.ptr += sizeof(RDF_VEC) - 1;
+  name.len -= sizeof(RDF_VEC) - 1;
+  return parse_fail_at(p, at->line, at->column,
+                       "found vec:%.*s of a search more than once, expected it once with one value",
+                       (int)name.len, name.ptr);
+}
+
 /* ---- options ----------------------------------------------------------------------------------
  */
 
@@ -187,6 +218,7 @@ parse_emit_nearest(sparql_parser *p, parse_triples *to, const sparql_node *subje
 {
   sparql_node *left, *right;
   size_t n_left, n_right;
+  unsigned said = 0;
   sparql_nearest *options;
   sparql_algebra *node = new_nearest(p, &options, at);
   if (!node) return false;
@@ -203,7 +235,9 @@ parse_emit_nearest(sparql_parser *p, parse_triples *to, const sparql_node *subje
       !take_count(&options->k, p, &right[2], "k", at))
     return false;
   for (size_t i = 3; i < n_right; i += 2)
-    if (!take_option(p, options, &right[i], &right[i + 1], at)) return false;
+    if (!say_once(p, &said, &right[i], at) ||
+        !take_option(p, options, &right[i], &right[i + 1], at))
+      return false;
   return PARSE_PUSH(p, to->nearest, to->n_nearest, to->cap_nearest, node);
 }
 
@@ -214,18 +248,6 @@ bool
 parse_is_search(const sparql_node *service)
 {
   return is_iri(service, VEC("search"));
-}
-
-static bool
-is_search_word(const sparql_node *predicate)
-{
-  static const char *const words[] = {RDF_VEC "on",       RDF_VEC "query", RDF_VEC "k",
-                                      RDF_VEC "item",     RDF_VEC "ef",    RDF_VEC "maxDistance",
-                                      RDF_VEC "distance", RDF_VEC "exact", RDF_VEC "scope"};
-  if (predicate->var != SPARQL_NO_VAR) return false;
-  for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-    if (base_span_is(predicate->term.value, words[i])) return true;
-  return false;
 }
 
 /* One word of a search into the node. */
@@ -257,19 +279,20 @@ parse_emit_search(sparql_parser *p, parse_triples *to, const sparql_token *at)
   sparql_nearest *options;
   sparql_algebra *node = new_nearest(p, &options, at);
   sparql_var about = SPARQL_NO_VAR;
+  unsigned said = 0;
   if (!node) return false;
   node->subject.var = node->object.var = node->node.var = node->var = SPARQL_NO_VAR;
   if (!to->n) return true;
   for (size_t i = 0; i < to->n;) {
     sparql_triple t = to->items[i];
-    if (!is_search_word(&t.predicate)) {
+    if (word_of(&t.predicate) == WORDS) {
       i++;
       continue;
     }
     if (about == SPARQL_NO_VAR) about = t.subject.var;
     if (t.subject.var == SPARQL_NO_VAR || t.subject.var != about || p->query->vars[about].len)
       return fail_option(p, at, "search", "one blank node that all of it is said of");
-    if (!take_word(p, node, options, &t, at)) return false;
+    if (!say_once(p, &said, &t.predicate, at) || !take_word(p, node, options, &t, at)) return false;
     drop_triple(to, i);
   }
   if (about == SPARQL_NO_VAR) return true;
