@@ -22,6 +22,7 @@ quoin_status sparql_expr_column(atom_id *out, sparql_context *ctx, const sparql_
 quoin_status sparql_expr_supported(const sparql_expr *expr, quoin_error *err);
 /* Set bits[v] for each variable mentioned (EXISTS patterns included). */
 void sparql_expr_vars(const sparql_expr *expr, bool *bits);
+void sparql_algebra_vars(const sparql_algebra *algebra, bool *bits); /* may be NULL */
 
 /* ---- order (15.1, DESIGN.md section 4)
  * ---------------------------------------------------------------- */

@@ -39,12 +39,12 @@ node_vars(const sparql_node *node, bool *bits)
 }
 
 /* Which members of an algebra node are set depends on its op; the others are zero. */
-static void
-algebra_vars(const sparql_algebra *a, bool *bits)
+void
+sparql_algebra_vars(const sparql_algebra *a, bool *bits)
 {
   if (!a) return;
-  algebra_vars(a->left, bits);
-  algebra_vars(a->right, bits);
+  sparql_algebra_vars(a->left, bits);
+  sparql_algebra_vars(a->right, bits);
   for (size_t i = 0; i < a->n_triples; i++) {
     node_vars(&a->triples[i].subject, bits);
     node_vars(&a->triples[i].predicate, bits);
@@ -83,7 +83,8 @@ sparql_expr_vars(const sparql_expr *expr, bool *bits)
   if (expr->op == EXPR_VAR) bits[expr->var] = true;
   for (size_t i = 0; i < expr->n_args; i++)
     sparql_expr_vars(expr->args[i], bits);
-  if (expr->op == EXPR_EXISTS || expr->op == EXPR_NOT_EXISTS) algebra_vars(expr->pattern, bits);
+  if (expr->op == EXPR_EXISTS || expr->op == EXPR_NOT_EXISTS)
+    sparql_algebra_vars(expr->pattern, bits);
 }
 
 /* ---- ranges ---- */

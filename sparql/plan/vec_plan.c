@@ -93,6 +93,66 @@ check_query(const sparql_algebra *node, sparql_context *ctx, const sparql_operat
                        (int)(name.len < 80 ? name.len : 80), name.ptr);
 }
 
+/* ---- the item, where nothing else binds it ----------------------------------------------------
+ */
+
+typedef struct item_use {
+  sparql_var item;
+  bool *bits; /* [n_vars + 1] to work with */
+  uint32_t line, column;
+} item_use;
+
+/* Does `e` read the item, but to ask whether it is bound? */
+static bool
+expr_uses(item_use *use, const sparql_expr *e)
+{
+  if (e->op == EXPR_BUILTIN && e->builtin == FN_BOUND) return false;
+  for (size_t i = 0; i < e->n_args; i++)
+    if (expr_uses(use, e->args[i])) return true;
+  use->bits[use->item] = false;
+  if (e->op == EXPR_VAR || e->pattern) sparql_expr_vars(e, use->bits);
+  use->line = e->line;
+  use->column = e->column;
+  return use->bits[use->item];
+}
+
+/* Do the FILTERs and the like of a group, or what MINUS takes away? Names inside SERVICE are for
+ * somebody else. */
+static bool
+group_uses(item_use *use, const sparql_algebra *node)
+{
+  if (!node || node->op == ALGEBRA_SERVICE) return false;
+  for (size_t i = 0; i < node->n_exprs; i++)
+    if (expr_uses(use, node->exprs[i])) return true;
+  if (group_uses(use, node->left)) return true;
+  if (node->op != ALGEBRA_MINUS) return group_uses(use, node->right);
+  use->bits[use->item] = false;
+  sparql_algebra_vars(node->right, use->bits);
+  use->line = node->line;
+  use->column = node->column;
+  return use->bits[use->item];
+}
+
+/* An item that nothing else in the group binds is unbound in all of the group, which is what the
+ * search is of: a FILTER there that asks for its value could only fail, in every row. */
+static quoin_status
+check_item(planner *p, const sparql_algebra *node, quoin_error *err)
+{
+  const node_info *info;
+  item_use use = {.item = node->subject.var};
+  if (use.item == SPARQL_NO_VAR || sparql_frame_find(p->frame, use.item)) return QUOIN_OK;
+  quoin_status st = plan_node_info(&info, p, node->left, err);
+  if (st || plan_set_has(info->maybe, use.item)) return st;
+  if (!(use.bits = base_arena_new_zero(&p->ctx->arena, p->n_vars + 1, sizeof(bool))))
+    return base_fail_nomem(err);
+  if (!group_uses(&use, node->left)) return QUOIN_OK;
+  quoin_span name = p->ctx->query->vars[use.item];
+  return base_fail_pos(err, QUOIN_ERR_SYNTAX, NULL, use.line, use.column,
+                       "found ?%.*s in use beside the vec:nearest that alone binds it, expected it "
+                       "outside of the braces around the search: wrap vec:nearest in { }",
+                       (int)(name.len < 80 ? name.len : 80), name.ptr);
+}
+
 quoin_status
 plan_nearest(sparql_operator **out, planner *p, const sparql_algebra *node,
              const sparql_active_graph *graph, const bool *need, quoin_error *err)
@@ -101,6 +161,7 @@ plan_nearest(sparql_operator **out, planner *p, const sparql_algebra *node,
   sparql_operator *child;
   bool *below;
   quoin_status st = sparql_vec_index(&options.index, p->ctx, node, err);
+  if (!st) st = check_item(p, node, err);
   if (st || (st = plan_need_copy(&below, p, need, err))) return st;
   if (!is_const(&node->subject)) below[node->subject.var] = true;
   if (!is_const(&node->object)) below[node->object.var] = true;

@@ -261,6 +261,17 @@ test_nearest__errors(void **state)
   SYNTAX("SERVICE vec:search { [] vec:on :v ; vec:k 1 ; vec:item ?p ; vec:distance ?d }",
          "vec:query");
   SYNTAX("SERVICE vec:search { ?p a :T }", "vec:on");
+  /* What is said twice is refused: neither value can be the one that was meant. */
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1 vec:exact true vec:exact false)", "vec:exact");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1 vec:ef 3 vec:scope vec:index vec:ef 3)", "vec:ef");
+#define SEARCH(words) SYNTAX("SERVICE vec:search { [] vec:on :v ; " words " }", "more than once")
+  SEARCH("vec:query :a , :b ; vec:k 1 ; vec:item ?p ; vec:distance ?d");
+  SEARCH("vec:query :a ; vec:k 1 , 2 ; vec:item ?p ; vec:distance ?d");
+  SEARCH("vec:query :a ; vec:k 1 ; vec:item ?p , ?r ; vec:distance ?d");
+  SEARCH("vec:query :a ; vec:k 1 ; vec:item ?p ; vec:distance ?d , ?e");
+  SEARCH("vec:query :a ; vec:k 1 ; vec:item ?p ; vec:distance ?d ; vec:on :c");
+  SEARCH("vec:query :a ; vec:k 1 ; vec:item ?p ; vec:distance ?d ; vec:ef 2 ; vec:ef 2");
+#undef SEARCH
   SYNTAX("SERVICE SILENT vec:search { ?p a :T }", "SILENT");
 #undef SYNTAX
 #define BAD(pattern, status, message)                                                              \
@@ -279,6 +290,48 @@ test_nearest__errors(void **state)
   assert_int_equal(a.err.line, 2);
   assert_int_equal(a.err.column, 12);
   answer_free(&a);
+  world_close(&w);
+}
+
+/* By the definition a FILTER without a distance sees the group alone, in which an item that only
+ * vec:nearest binds is unbound: it is refused, where it stands, rather than always false. */
+static void
+test_nearest__an_item_that_only_the_search_binds(void **state)
+{
+  world w;
+  (void)state;
+  world_open(&w, SMALL);
+#define NEAR "(?p ?d) vec:nearest (:v :a 3) "
+#define REFUSED(pattern) FAILS(&w, "SELECT * { " pattern " }", QUOIN_ERR_SYNTAX, "wrap vec:nearest")
+  REFUSED(NEAR "FILTER(?p != :a)");
+  REFUSED("?x :n ?n . " NEAR "FILTER(?n > 1) FILTER(?p != ?x)");
+  REFUSED(NEAR "FILTER NOT EXISTS { ?p a :T }");
+  REFUSED(NEAR "FILTER(EXISTS { ?x a :T FILTER(?x = ?p) } || ?d > 1) FILTER(STR(?p) > 'a')");
+  REFUSED(NEAR "BIND(STR(?p) AS ?name)");
+  REFUSED(NEAR "MINUS { ?p a :T }");
+  REFUSED(NEAR "OPTIONAL { ?x :n ?n FILTER(?x = ?p) }");
+  REFUSED("OPTIONAL { " NEAR "FILTER(?p != :a) }");
+  REFUSED("GRAPH ?g { (?p ?d) vec:nearest (:v :x 3) FILTER(?p != :x) }");
+  REFUSED("SERVICE vec:search { [] vec:on :v ; vec:query :a ; vec:k 3 ; vec:item ?p ; "
+          "vec:distance ?d FILTER(?p != :a) }");
+  REFUSED(NEAR ". (?r ?e) vec:nearest (:v ?p 1) FILTER(?r != :a)");
+  /* Around it, with a distance, bound by the rest, or asked for whether it is. */
+  EXPECT(&w, "SELECT ?p { { " NEAR "} FILTER(?p != :a) }", ":b\n:d\n");
+  EXPECT(&w, "SELECT ?p { " NEAR "FILTER(?p != :a && ?d < 9) }", ":b\n:d\n");
+  EXPECT(&w, "SELECT ?p { ?p a :T . " NEAR "FILTER(?p != :a) }", ":b\n");
+  EXPECT(&w, "SELECT ?p { ?p a :None . " NEAR "FILTER(?p != :a) }", "");
+  EXPECT(&w, "SELECT ?p { OPTIONAL { ?p a :U } " NEAR "FILTER(?p != :a) }", ":d\n");
+  EXPECT(&w, "SELECT ?p { " NEAR "FILTER(!BOUND(?p)) }", ":a\n:b\n:d\n");
+  EXPECT(&w, "SELECT ?p { { " NEAR "} MINUS { ?p a :T } }", ":d\n");
+  EXPECT(&w, "SELECT ?p { " NEAR ". (?p ?e) vec:nearest (:v :b 1) }", ":b\n");
+  /* In EXISTS it has the value of the row around. */
+  EXPECT(&w, "SELECT ?p { ?p :n ?n FILTER EXISTS { " NEAR "FILTER(?p != :a) } }", ":b\n:d\n");
+  answer a = world_run(&w, "SELECT * {\n " NEAR "\n  FILTER(?p != :a) }", NULL);
+  assert_int_equal(a.err.line, 3);
+  assert_int_equal(a.err.column, 10);
+  answer_free(&a);
+#undef REFUSED
+#undef NEAR
   world_close(&w);
 }
 
@@ -635,6 +688,7 @@ main(void)
       cmocka_unit_test(test_nearest__a_resource_in_each_graph),
       cmocka_unit_test(test_nearest__functions),
       cmocka_unit_test(test_nearest__errors),
+      cmocka_unit_test(test_nearest__an_item_that_only_the_search_binds),
       cmocka_unit_test(test_nearest__explain),
       cmocka_unit_test(test_nearest__random_groups_as_defined),
   };
