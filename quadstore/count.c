@@ -66,6 +66,33 @@ count_by_scan(uint64_t *out, const quad_snapshot *snapshot, const quad_pattern *
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }
 
+/* Only the predicate is bound: the runs keep these counts beside their quads. */
+static bool
+is_of_predicate(const quad_pattern *pattern)
+{
+  const atom_id *t = pattern->match.term;
+  return t[QUAD_P].bits && !t[QUAD_S].bits && !t[QUAD_O].bits && !t[QUAD_G].bits;
+}
+
+/* Net, as uint64_t. */
+static uint64_t
+count_predicate(const quad_run *run, atom_id predicate, unsigned part)
+{
+  const quad_predicate_count *all = run->predicates;
+  size_t lo = 0, hi = run->n_predicates;
+
+  while (lo < hi) {
+    size_t mid = lo + (hi - lo) / 2;
+    if (all[mid].predicate.bits < predicate.bits)
+      lo = mid + 1;
+    else
+      hi = mid;
+  }
+  return lo < run->n_predicates && atom_id_equal(all[lo].predicate, predicate)
+             ? all[lo].triples[part]
+             : 0;
+}
+
 /* One partition. */
 static quoin_status
 count_part(uint64_t *out, const quad_snapshot *snapshot, const quad_pattern *pattern, unsigned part,
@@ -78,9 +105,15 @@ count_part(uint64_t *out, const quad_snapshot *snapshot, const quad_pattern *pat
   int64_t sum = 0;
   unsigned n;
 
+  *out = 0;
+  if (is_of_predicate(pattern)) {
+    for (size_t i = 0; i < v->n_runs; i++)
+      sum += (int64_t)count_predicate(v->runs[i], pattern->match.term[QUAD_P], part);
+    *out = sum > 0 ? (uint64_t)sum : 0;
+    return QUOIN_OK;
+  }
   p.scope = part == QUAD_PART_DEFAULT ? QUAD_DEFAULT : QUAD_NAMED;
   order = quad_order_for(v->orders, &p, NULL, 0);
-  *out = 0;
   if (order == QUAD_ORDERS) return count_by_scan(out, snapshot, &p, err);
   n = prefix_of(key, &p, order, part == QUAD_PART_DEFAULT ? 3 : 4);
   for (size_t i = 0; i < v->n_runs; i++) {
