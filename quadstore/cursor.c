@@ -396,26 +396,41 @@ quad_cursor_seek(uint32_t *row, quad_cursor *c, const uint64_t *key, unsigned n,
   return QUOIN_OK;
 }
 
+/* Of a section in a file, with `lasts`. */
+static void
+fetch_block(const quad_section *sec, const uint64_t *lasts, uint64_t block)
+{
+  const uint8_t *file = (const uint8_t *)base_map_at(&sec->run->map, 0), *entry;
+  size_t per = quad_page_entries(sec->keys), words = quad_entry_words(sec->keys);
+
+  entry = file + sec->pages_at + block / per * quad_page_bytes(sec->keys) + block % per * 8 * words;
+  __builtin_prefetch(entry);
+  __builtin_prefetch(entry + 64);
+  codec_fetch(file + lasts[sec->keys * sec->blocks + block]);
+}
+
 void
 quad_cursor_aim(quad_cursor *c, const uint64_t *key, unsigned n)
 {
   const quad_section *sec = c->sec;
   const uint64_t *lasts;
-  const uint8_t *file, *entry;
-  size_t per = quad_page_entries(sec->keys), words = quad_entry_words(sec->keys);
 
   c->aimed = false;
   if (!sec->run->disk || !sec->entries || is_here(c, key, n, 0)) return;
   if (!(lasts = quad_run_lasts(sec))) return;
   c->aimed = true;
   c->aim = find_in_lasts(lasts, sec, key, n, 0);
-  if (c->aim == sec->blocks || c->aim == c->block) return;
-  file = (const uint8_t *)base_map_at(&sec->run->map, 0);
-  entry =
-      file + sec->pages_at + c->aim / per * quad_page_bytes(sec->keys) + c->aim % per * 8 * words;
-  __builtin_prefetch(entry);
-  __builtin_prefetch(entry + 64);
-  codec_fetch(file + lasts[sec->keys * sec->blocks + c->aim]);
+  if (c->aim < sec->blocks && c->aim != c->block) fetch_block(sec, lasts, c->aim);
+}
+
+void
+quad_cursor_ask(const quad_cursor *c, const uint64_t *key, unsigned n)
+{
+  const quad_section *sec = c->sec;
+  const uint64_t *lasts = sec->run->disk && sec->entries ? quad_run_lasts(sec) : NULL;
+  uint64_t block = lasts ? find_in_lasts(lasts, sec, key, n, 0) : 0;
+
+  if (lasts && block < sec->blocks) fetch_block(sec, lasts, block);
 }
 
 /* The block in which the first entry with these keys would be: loaded, or DONE where it is clear

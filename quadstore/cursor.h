@@ -56,6 +56,9 @@ quoin_status quad_cursor_seek(uint32_t *row, quad_cursor *c, const uint64_t *key
  * several cursors in turn, they wait together. */
 void quad_cursor_aim(quad_cursor *c, const uint64_t *key, unsigned n);
 
+/* Begin to fetch what quad_cursor_find with this key will read, some calls from now. */
+void quad_cursor_ask(const quad_cursor *c, const uint64_t *key, unsigned n);
+
 /* The entries whose first n keys are `key`: load the block of the first of them, and give which
  * rows they are there; when those end the block, more may follow in the next. DONE when there are
  * none; the cursor is then anywhere. */

@@ -261,6 +261,23 @@ aim(quad_merge *m)
   }
 }
 
+void
+quad_merge_ask(const quad_merge *m, const uint64_t *key, unsigned n)
+{
+  uint64_t hash = m->n_sources > 1 ? quad_filter_hash(key, n) : 0, at[4];
+  unsigned n_at;
+
+  for (size_t i = 0; i < m->n_sources; i++) {
+    const quad_source *s = &m->source[i];
+    quad_filter *f = m->n_sources > 1 ? quad_filter_of(s->cur.sec) : NULL;
+    bool after = false;
+    if (f && s->map[0] == 0) /* it will be asked first, and most rule the key out */
+      __builtin_prefetch(quad_filter_word(f, hash));
+    else if (translate(at, &n_at, &after, s, key, n) && !after)
+      quad_cursor_ask(&s->cur, at, n_at);
+  }
+}
+
 /* Position `s` at the entries between the bounds; DONE when there are none. */
 static quoin_status
 start_source(quad_merge *m, quad_source *s, quoin_error *err)

@@ -46,6 +46,8 @@ void quad_merge_clear(quad_merge *m); /* a zeroed one is fine */
 /* Begin at the first entry >= lo, up to the last whose first n_hi keys are <= hi. */
 quoin_status quad_merge_start(quad_merge *m, const uint64_t *lo, unsigned n_lo, const uint64_t *hi,
                               unsigned n_hi, quoin_error *err);
+/* Begin to fetch what a start with both bounds `key` will read, some starts from now. */
+void quad_merge_ask(const quad_merge *m, const uint64_t *key, unsigned n);
 /* 1..QUAD_BATCH rows, or DONE. cols[i] is set for wanted keys, *dead (may be NULL where live) to a
  * byte a row or NULL. Valid until the next call. */
 quoin_status quad_merge_next(const uint64_t *cols[4], const uint8_t **dead, size_t *rows,

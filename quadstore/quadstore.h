@@ -165,6 +165,9 @@ quoin_status quad_scan_seek(quad_scan *scan, const atom_id key[4], quoin_error *
 /* Start again with another pattern that binds the same positions, in the same order: for
  * index-lookup joins. Cheap when patterns come in ascending key order. */
 quoin_status quad_scan_rebind(quad_scan *scan, const quad_pattern *pattern, quoin_error *err);
+/* A rebind to such a pattern will come: begin to fetch what it reads. For several that are known
+ * before the first of them is read: they wait for memory together. */
+void quad_scan_ask(const quad_scan *scan, const quad_pattern *pattern);
 /* Restrict the first unbound key to [lo, hi] (ids as integers). Before the first next. */
 quoin_status quad_scan_range(quad_scan *scan, atom_id lo, atom_id hi, quoin_error *err);
 void quad_scan_close(quad_scan *scan); /* NULL is fine */

@@ -195,6 +195,20 @@ quad_scan_rebind(quad_scan *scan, const quad_pattern *pattern, quoin_error *err)
   return QUOIN_OK;
 }
 
+void
+quad_scan_ask(const quad_scan *scan, const quad_pattern *pattern)
+{
+  const uint8_t *keys = quad_order_keys[scan->order];
+  uint64_t key[4];
+  unsigned n = 0;
+
+  while (n < scan->prefix) {
+    key[n] = pattern->match.term[keys[n]].bits;
+    n++;
+  }
+  if (n) quad_merge_ask(&scan->merge, key, n);
+}
+
 quoin_status
 quad_scan_range(quad_scan *scan, atom_id lo, atom_id hi, quoin_error *err)
 {
