@@ -259,6 +259,19 @@ quoin_hits_distance(const quoin_hits *hits, size_t query, size_t i)
   return i < quoin_hits_count(hits, query) ? hits->found[query][i].distance : (double)NAN;
 }
 
+/* The terms of hits are read one after the other, mostly: of so many the misses overlap. */
+enum { ASK = 16 };
+
+static void
+ask_terms(const quoin_hits *hits, size_t query, size_t i)
+{
+  atom_id ids[ASK];
+  size_t left = hits->n[query] - i, n = left < ASK ? left : ASK;
+  for (size_t k = 0; k < n; k++)
+    ids[k] = hits->found[query][i + k].subject;
+  atom_prefetch_all(quad_snapshot_atoms(hits->snapshot), ids, n);
+}
+
 quoin_status
 quoin_hits_term(quoin_term *out, quoin_hits *hits, size_t query, size_t i, quoin_error *err)
 {
@@ -269,6 +282,7 @@ quoin_hits_term(quoin_term *out, quoin_hits *hits, size_t query, size_t i, quoin
   if (st) return st;
   atom_id id = hits->found[query][i].subject;
   base_arena_reset(&hits->arena);
+  if (i % ASK == 0) ask_terms(hits, query, i);
   st = atom_read(&term, quad_snapshot_atoms(hits->snapshot), id, &hits->arena, err);
   if (!st) api_term_out(out, &term, api_node(id));
   api_leave(hits->child.store);

@@ -325,6 +325,8 @@ quoin_status atom_read(rdf_term *out, const atom_store *store, atom_id id, base_
                        quoin_error *err);
 /* Ask the processor for what atom_read(id) will touch. */
 void atom_prefetch(const atom_store *store, atom_id id);
+/* Of several, which wait for memory together. */
+void atom_prefetch_all(const atom_store *store, const atom_id *ids, size_t n);
 
 /* The floats of an ATOM_VECTOR, borrowed: aligned to 64 bytes, valid while pinned. CORRUPT. The
  * first reading verifies the row, later ones cost one load. Any thread with a pin. */

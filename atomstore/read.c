@@ -294,6 +294,16 @@ atom_prefetch(const atom_store *store, atom_id id)
     __builtin_prefetch(base_map_at(&store->terms_map, (size_t)offset));
 }
 
+void
+atom_prefetch_all(const atom_store *store, const atom_id *ids, size_t n)
+{
+  for (size_t i = 0; i < n; i++) /* the offsets say where the records are */
+    if (atom_kind_is_stored(atom_id_kind(ids[i])))
+      atom_offset_prefetch(store, atom_id_payload(ids[i]));
+  for (size_t i = 0; i < n; i++)
+    atom_prefetch(store, ids[i]);
+}
+
 quoin_status
 atom_datatype(atom_id *out, const atom_store *store, atom_id id, quoin_error *err)
 {
