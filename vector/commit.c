@@ -55,11 +55,13 @@ note_changes(vec_indexes *ix, const vec_index_set *set, const quad_delta *delta,
 static quoin_status
 judge(vec_indexes *ix, const quad_snapshot *next, const quad_delta *delta, quoin_error *err)
 {
-  const vec_index_set *set = atomic_load(&ix->set);
+  vec_index_set *set = atomic_load(&ix->set);
   bool declarations = false;
   ix->judged = quad_snapshot_atom_mark(next);
   quoin_status st =
       vec_judge(&declarations, set, ix->declarations, next, ix->known, delta, ix->mem, err);
+  if (declarations && set && quad_snapshot_version(next) < atomic_load(&set->until))
+    atomic_store(&set->until, quad_snapshot_version(next));
   ix->declarations |= declarations;
   /* A load that fails after this leaves its mark: the next judgement, of the same version, is of
    * something else, and no snapshot until then is of that version. */

@@ -1,5 +1,5 @@
 /* vector/declare.c - what the system graph says of vector indexes. */
-#include "vector/vector.h"
+#include "vector/index.h"
 
 #include "base/poison.h"
 
@@ -174,6 +174,7 @@ vec_declaration_find(vec_declaration *out, bool *found, const quad_snapshot *sna
   *out = (vec_declaration){.predicate = predicate, .m = 16, .ef_construction = 200};
   base_arena_init(&r.arena, mem);
   if (!predicate.bits) goto done;
+  if ((*found = vec_set_declares(out, snapshot, predicate))) goto done;
   if ((st = open_system(&scan, snapshot, terms, predicate, ATOM_NONE_ID, ATOM_NONE_ID, err)) ||
       !scan)
     goto end;

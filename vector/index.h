@@ -76,6 +76,9 @@ typedef struct vec_index {
   vec_late late;
   vec_gone_queue gone;
   _Atomic uint64_t leaving; /* of those, until the graph does not have them any more */
+  /* One more than the version of which a search found nothing beside the graph, by the scope of its
+   * graphs: the mark only grows, so those that follow need not look. */
+  _Atomic uint64_t bare[QUAD_ANY + 1];
   _Atomic uint64_t horizon; /* the graph lacks vectors of versions before this one: only grows */
   /* Vectors since the open, some of them more than once until the thread has counted: the
    * difference waits. `published`: of those added. `linked` counts older ones, too, where a graph
@@ -106,10 +109,14 @@ typedef struct vec_index {
   struct vec_index *next; /* of those that wait to be freed */
 } vec_index;
 
-/* Immutable once published. */
+/* Immutable once published, but for `until`. Snapshots of versions from..until-1 declare `declared`
+ * (of index[i] or, where only the model differs, of one like it); of others it says nothing. */
 typedef struct vec_index_set {
   struct vec_index_set *next; /* of those that wait to be freed */
+  uint64_t from;
+  _Atomic uint64_t until; /* lowered by the writer before the version is published */
   size_t n, room;
+  vec_declaration *declared; /* behind index[] */
   vec_index *index[];
 } vec_index_set;
 
@@ -210,6 +217,8 @@ quoin_status vec_set_refresh(vec_indexes *ix, const quad_snapshot *snapshot, quo
 /* Indexes whose graphs are damaged begin anew. The thread; false: to be tried again. */
 bool vec_set_renew(vec_indexes *ix);
 void vec_set_clear(vec_indexes *ix);
+/* What the snapshot declares, if that is known without reading it; false: look. Any thread. */
+bool vec_set_declares(vec_declaration *out, const quad_snapshot *snapshot, atom_id predicate);
 /* Free what was replaced and is used no more; true: there is more of it. */
 bool vec_retired_settle(vec_indexes *ix);
 

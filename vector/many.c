@@ -67,7 +67,8 @@ vec_search_many(vec_found **found, size_t *counts, vec_report *report,
              .queries = queries,
              .n = n,
              .mem = mem};
-  long processors = threads ? (long)threads : sysconf(_SC_NPROCESSORS_ONLN);
+  /* What one query needs is known without asking the system, which takes as long as a search. */
+  long processors = threads || n < 2 ? (long)threads : sysconf(_SC_NPROCESSORS_ONLN);
   size_t want = processors < 1 ? 1 : (size_t)processors;
   quoin_status st = QUOIN_OK;
   if (want > MOST_THREADS) want = MOST_THREADS;

@@ -107,6 +107,7 @@ vec_take_rows(searcher *s, quad_scan *scan, quoin_error *err)
   quoin_status st;
   while (!(st = quad_scan_next(&rows, scan, err))) {
     if (r->cancel && (st = base_cancel_check(r->cancel, err))) return st;
+    s->rows += rows.rows;
     for (size_t i = 0; i < rows.rows; i++) {
       if (!vec_row_counts(s, &rows, i)) continue;
       if ((st = vec_sieve_add(s, rows.column[QUAD_S][i], rows.column[QUAD_O][i], err))) return st;

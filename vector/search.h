@@ -69,6 +69,7 @@ typedef struct searcher {
   vec_top top;
   base_arena arena; /* of vectors that are not in the store's mapping */
   double norm[8];   /* of the first near ones: their product with themselves */
+  uint64_t rows;    /* of quads that vec_take_rows came by */
   size_t at;        /* in request->subjects: where the last one asked for is */
   atom_id last;     /* the vector whose distance is known */
   double last_distance;

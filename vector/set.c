@@ -107,10 +107,30 @@ index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot,
   return QUOIN_OK;
 }
 
+/* ---- sets ------------------------------------------------------------------------------------
+ */
+
+static size_t
+set_bytes(size_t room)
+{
+  return sizeof(vec_index_set) + room * (sizeof(vec_index *) + sizeof(vec_declaration));
+}
+
+/* Empty; it says nothing of declarations. */
+static vec_index_set *
+set_new(size_t room, const base_alloc *mem)
+{
+  vec_index_set *set = base_new_zero(mem, 1, set_bytes(room));
+  if (!set) return NULL;
+  set->room = room;
+  set->declared = (vec_declaration *)(void *)&set->index[room];
+  return set;
+}
+
 static void
 set_free(vec_index_set *set, const base_alloc *mem)
 {
-  if (set) base_release(mem, set, 1, sizeof(*set) + set->room * sizeof(set->index[0]));
+  if (set) base_release(mem, set, 1, set_bytes(set->room));
 }
 
 static void
@@ -216,11 +236,13 @@ set_make(vec_index_set **out, const vec_index_set *old, vec_indexes *ix,
   size_t n;
   quoin_status st = vec_declaration_list(&list, &n, snapshot, &terms, ix->mem, err);
   if (st) return st;
-  if (!(set = base_new_zero(ix->mem, 1, sizeof(*set) + n * sizeof(set->index[0])))) {
+  if (!(set = set_new(n, ix->mem))) {
     st = base_fail_nomem(err);
     goto done;
   }
-  set->room = n;
+  set->from = quad_snapshot_version(snapshot);
+  /* A store that is only read is not told what changed. */
+  atomic_store(&set->until, ix->read_only ? set->from + 1 : UINT64_MAX);
   for (size_t i = 0; i < n; i++) {
     vec_declaration declared;
     bool found;
@@ -229,6 +251,7 @@ set_make(vec_index_set **out, const vec_index_set *old, vec_indexes *ix,
     if (!found) continue;
     vec_index *index = kept_index(old, &declared, snapshot);
     if (!index && (st = index_new(&index, ix, &declared, snapshot, section, err))) goto done;
+    set->declared[set->n] = declared;
     set->index[set->n++] = index;
     if ((st = index_complete(ix, index, snapshot, err))) goto done;
   }
@@ -255,6 +278,26 @@ vec_set_refresh(vec_indexes *ix, const quad_snapshot *snapshot, quoin_span secti
   } while (!done);
   vec_epoch_leave(&ix->users, entered);
   return st;
+}
+
+bool
+vec_set_declares(vec_declaration *out, const quad_snapshot *snapshot, atom_id predicate)
+{
+  vec_indexes *ix = quad_snapshot_participant(snapshot);
+  uint64_t version = quad_snapshot_version(snapshot);
+  bool found = false;
+  if (!ix) return false;
+  uint64_t entered = vec_epoch_enter(&ix->users);
+  vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
+  if (set && version >= set->from && version < atomic_load(&set->until))
+    for (size_t i = 0; i < set->n && !found; i++) {
+      if (!atom_id_equal(set->declared[i].predicate, predicate)) continue;
+      if (!vec_index_is_of(set->index[i], snapshot)) break;
+      *out = set->declared[i];
+      found = true;
+    }
+  vec_epoch_leave(&ix->users, entered);
+  return found;
 }
 
 /* ---- beginning anew ---------------------------------------------------------------------------
@@ -303,11 +346,10 @@ vec_set_renew(vec_indexes *ix)
   for (size_t i = 0; old && i < old->n; i++)
     any |= is_lost(old->index[i]);
   if (!any) goto done;
-  if (!(set = base_new_zero(ix->mem, 1, sizeof(*set) + old->n * sizeof(set->index[0])))) {
+  if (!(set = set_new(old->n, ix->mem))) {
     done = false;
     goto done;
   }
-  set->room = old->n;
   for (size_t i = 0; !st && i < old->n; i++) {
     vec_index *index = old->index[i];
     if (is_lost(index)) st = index_renew(&index, ix, old->index[i], NULL);

@@ -165,7 +165,8 @@ vec_quads_open(quad_scan **out, const quad_snapshot *snapshot, const vec_graphs 
   static const uint8_t then[] = {QUAD_O};
   quad_pattern pattern = {.scope = graphs->scope, .match = *match};
   uint32_t orders = quad_snapshot_orders(snapshot);
-  unsigned columns = 1u << QUAD_S | 1u << QUAD_O;
+  unsigned columns = 1u << QUAD_S;
+  if (!match->term[QUAD_O].bits) columns |= 1u << QUAD_O;
   if (vec_graphs_merge(graphs)) columns |= 1u << QUAD_G;
   quad_order order = quad_order_for(orders, &pattern, then, 1);
   if (order == QUAD_ORDERS) order = (quad_order)__builtin_ctz(orders);

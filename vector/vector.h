@@ -71,8 +71,8 @@ bool vec_graphs_have(const vec_graphs *graphs, atom_id graph);
 /* Do these graphs have quads of the index's predicate? Counted without reading them. */
 quoin_status vec_graphs_any(bool *out, const quad_snapshot *snapshot, const vec_graphs *graphs,
                             atom_id predicate, quoin_error *err);
-/* Subjects and objects of the quads that match, and of a merge the graphs: by object where the
- * store has such an order. */
+/* Subjects and, unless it is bound, objects of the quads that match, and of a merge the graphs: by
+ * object where the store has such an order. */
 quoin_status vec_quads_open(quad_scan **out, const quad_snapshot *snapshot,
                             const vec_graphs *graphs, const quad *match, quoin_error *err);
 

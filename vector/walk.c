@@ -18,20 +18,32 @@ typedef struct owners {
   quad_scan *scan;
 } owners;
 
+static quad_pattern
+quads_of_vector(const vec_request *r, atom_id vector)
+{
+  quad_pattern pattern = {.scope = r->graphs->scope};
+  pattern.match.term[QUAD_P] = r->index->predicate;
+  pattern.match.term[QUAD_O] = vector;
+  if (r->graphs->scope == QUAD_NAMED) pattern.match.term[QUAD_G] = r->graphs->graph;
+  return pattern;
+}
+
+static quoin_status
+open_owners(owners *o, const searcher *s, const quad_pattern *pattern, quoin_error *err)
+{
+  return o->scan ? QUOIN_OK
+                 : vec_quads_open(&o->scan, s->snapshot, s->request->graphs, &pattern->match, err);
+}
+
 /* Offer the subjects of `vector` at `distance`. */
 static quoin_status
 offer(searcher *s, owners *o, atom_id vector, double distance, quoin_error *err)
 {
-  const vec_request *r = s->request;
-  quad_pattern pattern = {.scope = r->graphs->scope};
+  const quad_pattern pattern = quads_of_vector(s->request, vector);
   quad_batch rows;
-  quoin_status st = QUOIN_OK;
   if (!(distance <= s->top.limit)) return QUOIN_OK;
-  pattern.match.term[QUAD_P] = r->index->predicate;
-  pattern.match.term[QUAD_O] = vector;
-  if (r->graphs->scope == QUAD_NAMED) pattern.match.term[QUAD_G] = r->graphs->graph;
-  st = o->scan ? quad_scan_rebind(o->scan, &pattern, err)
-               : vec_quads_open(&o->scan, s->snapshot, r->graphs, &pattern.match, err);
+  quoin_status st = open_owners(o, s, &pattern, err);
+  if (!st) st = quad_scan_rebind(o->scan, &pattern, err);
   while (!st && !(st = quad_scan_next(&rows, o->scan, err)))
     for (size_t i = 0; !st && i < rows.rows; i++)
       if (vec_row_counts(s, &rows, i))
@@ -39,12 +51,34 @@ offer(searcher *s, owners *o, atom_id vector, double distance, quoin_error *err)
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }
 
+/* What is known of their quads is on the way before the first is looked at. */
+static quoin_status
+ask_owners(searcher *s, owners *o, const hnsw_hit *hits, size_t n, quoin_error *err)
+{
+  for (size_t i = 0; i < n; i++) {
+    const quad_pattern pattern = quads_of_vector(s->request, (atom_id){hits[i].key});
+    quoin_status st = open_owners(o, s, &pattern, err);
+    if (st) return st;
+    quad_scan_ask(o->scan, &pattern);
+  }
+  return QUOIN_OK;
+}
+
 /* ---- what is not in the graph -----------------------------------------------------------------
  */
 
+/* Is it known that there is nothing? */
+static bool
+is_bare(vec_index *index, const searcher *s)
+{
+  uint64_t version = quad_snapshot_version(s->snapshot) + 1;
+  return atomic_load(&index->bare[s->request->graphs->scope]) == version ||
+         atomic_load(&index->bare[QUAD_ANY]) == version;
+}
+
 /* Vectors above the mark, and what else stands for vectors. */
 static quoin_status
-scan_fresh(searcher *s, uint64_t mark, quoin_error *err)
+scan_fresh(searcher *s, vec_index *index, uint64_t mark, quoin_error *err)
 {
   const vec_request *r = s->request;
   const struct {
@@ -53,6 +87,8 @@ scan_fresh(searcher *s, uint64_t mark, quoin_error *err)
   } ranges[] = {{ATOM_VECTOR, mark + 1, quad_snapshot_atom_mark(s->snapshot)},
                 {ATOM_TYPED, 0, ((uint64_t)1 << 58) - 1}};
   quoin_status st = QUOIN_OK;
+  if (is_bare(index, s)) return QUOIN_OK;
+  s->rows = 0;
   for (size_t i = 0; !st && i < 2; i++) {
     quad_scan *scan = NULL;
     if (ranges[i].low > ranges[i].high) continue;
@@ -61,7 +97,10 @@ scan_fresh(searcher *s, uint64_t mark, quoin_error *err)
     if (!st) st = vec_take_rows(s, scan, err);
     quad_scan_close(scan);
   }
-  return st ? st : vec_sieve_flush(s, err);
+  if (st) return st;
+  if (!s->rows && r->graphs->scope != QUAD_NAMED) /* of one graph it says nothing of the others */
+    atomic_store(&index->bare[r->graphs->scope], quad_snapshot_version(s->snapshot) + 1);
+  return vec_sieve_flush(s, err);
 }
 
 static quoin_status
@@ -121,6 +160,7 @@ first_nodes(bool *enough, searcher *s, owners *o, hnsw_searcher *memory, const h
   size_t n = 0;
   assert(ask->k <= WALK_ROOM);
   quoin_status st = hnsw_search(hits, &n, memory, ask, &report, err);
+  if (!st) st = ask_owners(s, o, hits, n, err);
   for (size_t i = 0; !st && i < n; i++)
     st = offer(s, o, (atom_id){hits[i].key}, hits[i].distance, err);
   s->report->visits += report.visits;
@@ -184,7 +224,7 @@ vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
     if (!st && !enough) st = walk(&given_up, s, &o, memory, &ask, plan->budget, err);
     st = take_back(s, all, st, err);
   }
-  if (!st && !given_up) st = scan_fresh(s, mark, err);
+  if (!st && !given_up) st = scan_fresh(s, index, mark, err);
   if (!st && !given_up) st = take_late(s, &o, index, late, err);
   vec_index_searcher_done(index, memory);
   quad_scan_close(o.scan);
