@@ -45,7 +45,7 @@ void
 vec_top_trim(vec_top *top)
 {
   size_t n = 0;
-  if (!top->n) return;
+  if (top->n == top->trimmed) return; /* nothing came since */
   qsort(top->items, top->n, sizeof(*top->items), by_subject);
   for (size_t i = 0; i < top->n; i++)
     if (!n || !atom_id_equal(top->items[n - 1].subject, top->items[i].subject))

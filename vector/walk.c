@@ -217,12 +217,13 @@ vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
   for (size_t i = 0; !st && !given_up && i < r->n_near; i++) {
     const hnsw_ask ask = {
         .query = r->near[i], .k = r->k, .ef = r->ef, .vectors = &vectors_of, .cancel = r->cancel};
-    vec_top all = set_aside(s);
+    vec_top all = {.n = 0};
+    if (r->n_near > 1) all = set_aside(s);
     bool enough = false;
     if (!r->subjects && r->k <= WALK_ROOM && plan->vectors >= hnsw_count(index->graph))
       st = first_nodes(&enough, s, &o, memory, &ask, err);
     if (!st && !enough) st = walk(&given_up, s, &o, memory, &ask, plan->budget, err);
-    st = take_back(s, all, st, err);
+    if (r->n_near > 1) st = take_back(s, all, st, err);
   }
   if (!st && !given_up) st = scan_fresh(s, index, mark, err);
   if (!st && !given_up) st = take_late(s, &o, index, late, err);
