@@ -67,6 +67,19 @@ next_rows(quoin_cursor *cursor, quoin_error *err)
   return sparql_cursor_next(&cursor->rows, cursor->cursor, err);
 }
 
+/* Rows are read one after the other: of so many the terms are asked for at once. */
+static void
+ask_terms(const quoin_cursor *cursor)
+{
+  enum { ASK = 16 };
+  const size_t left = cursor->rows.rows - cursor->row;
+
+  if (cursor->row % ASK) return;
+  for (size_t c = 0; c < cursor->columns; c++)
+    sparql_cursor_ask(cursor->cursor, cursor->rows.column[c] + cursor->row,
+                      left < ASK ? left : ASK);
+}
+
 quoin_status
 quoin_cursor_next(quoin_cursor *cursor, quoin_error *err)
 {
@@ -80,6 +93,7 @@ quoin_cursor_next(quoin_cursor *cursor, quoin_error *err)
   } else {
     st = next_rows(cursor, &error);
   }
+  if (!st) ask_terms(cursor);
   return end_step(cursor, st, &error, err);
 }
 

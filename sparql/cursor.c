@@ -234,6 +234,12 @@ sparql_cursor_term(rdf_term *out, sparql_cursor *cursor, atom_id id, base_arena 
   return sparql_term(out, &cursor->ctx, id, arena, err);
 }
 
+void
+sparql_cursor_ask(const sparql_cursor *cursor, const atom_id *ids, size_t n)
+{
+  if (cursor->ctx.atoms) atom_prefetch_all(cursor->ctx.atoms, ids, n);
+}
+
 const sparql_query *
 sparql_cursor_query(const sparql_cursor *cursor)
 {

@@ -90,6 +90,8 @@ quoin_status sparql_cursor_triples(const rdfio_quad **out, size_t *n, sparql_cur
 /* The term of an id from this cursor; text valid as long as `arena` and the cursor. */
 quoin_status sparql_cursor_term(rdf_term *out, sparql_cursor *cursor, atom_id id, base_arena *arena,
                                 quoin_error *err);
+/* Begin to fetch what the terms of these ids need: they wait for memory together. */
+void sparql_cursor_ask(const sparql_cursor *cursor, const atom_id *ids, size_t n);
 /* The floats of an id from this cursor; *out NULL: it is no vec:f32. Valid as long as the
  * cursor. */
 quoin_status sparql_cursor_vector(const float **out, uint32_t *dimension, sparql_cursor *cursor,
