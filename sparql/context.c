@@ -6,20 +6,11 @@
 #include "sparql/memory/spill.h"
 
 #include <assert.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/poison.h"
 
 #define DEFAULT_MEMORY (UINT64_C(1) << 30)
-
-static uint64_t
-random_seed(void)
-{
-  uint64_t seed;
-  if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed)) return seed;
-  return base_mix(base_clock_ns()); /* early in the boot of a machine: RAND needs no more */
-}
 
 static int64_t
 wall_clock_ms(void)
@@ -56,7 +47,6 @@ sparql_context_init(sparql_context *ctx, const sparql_query *query, quad_snapsho
       .atoms = snapshot ? quad_snapshot_atoms(snapshot) : NULL,
       .mark = snapshot ? quad_snapshot_atom_mark(snapshot) : 0,
       .memory_limit = options && options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY,
-      .random = random_seed(),
   };
   ctx->cancel.flag = options ? options->cancel : NULL;
   if (options && options->timeout_ms) {
@@ -98,6 +88,16 @@ sparql_context_clear(sparql_context *ctx)
   *ctx = (sparql_context){0};
 }
 
+static quoin_status
+intern(atom_id *out, sparql_context *ctx, const rdf_term *term, quoin_error *err)
+{
+  if (ctx->atoms) {
+    quoin_status st = atom_find(out, ctx->atoms, term, ctx->mark, err);
+    if (st || out->bits) return st;
+  }
+  return atom_local_intern(out, ctx->local, term, err); /* its allocator counts */
+}
+
 quoin_status
 sparql_intern(atom_id *out, sparql_context *ctx, const rdf_term *term, quoin_error *err)
 {
@@ -107,11 +107,15 @@ sparql_intern(atom_id *out, sparql_context *ctx, const rdf_term *term, quoin_err
     *out = atom_inline(term);
     if (out->bits) return QUOIN_OK;
   }
-  if (ctx->atoms) {
-    quoin_status st = atom_find(out, ctx->atoms, term, ctx->mark, err);
-    if (st || out->bits) return st;
-  }
-  return atom_local_intern(out, ctx->local, term, err); /* its allocator counts */
+  if (term->kind != RDF_LITERAL || !base_span_is(term->datatype, RDF_VEC_F32))
+    return intern(out, ctx, term, err);
+  /* Both places would read its numbers. */
+  rdf_term vector;
+  base_arena_mark mark = base_arena_here(&ctx->scratch);
+  quoin_status st = rdf_vector_parse(&vector, term->value, &ctx->scratch, err);
+  if (!st) st = intern(out, ctx, vector.kind == RDF_VECTOR ? &vector : term, err);
+  base_arena_rewind(&ctx->scratch, mark);
+  return st;
 }
 
 quoin_status

@@ -41,7 +41,7 @@ struct sparql_context {
   struct base_disk_memory *disk;      /* allocator of what cannot be a stream (disk_memory.h) */
   int64_t now_ms;                     /* NOW(), constant within the query */
   atom_id now_id;
-  uint64_t random;        /* state for RAND, UUID, BNODE */
+  uint64_t random;        /* state for RAND; 0 before the first */
   uint64_t blank_counter; /* BNODE(), CONSTRUCT, DESCRIBE; from options->blank_scope on */
   void **expr_cache;      /* [query->n_exprs]: owned by expr.c */
   const char *notice;     /* what a reader of the answer should know, or NULL */

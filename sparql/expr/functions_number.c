@@ -3,8 +3,17 @@
 
 #include <assert.h>
 #include <math.h>
+#include <sys/random.h>
 
 #include "base/poison.h"
+
+static uint64_t
+random_seed(void)
+{
+  uint64_t seed;
+  if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed)) return seed;
+  return base_mix(base_clock_ns()); /* early in the boot of a machine: RAND needs no more */
+}
 
 quoin_status
 fn_rand(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *args,
@@ -13,6 +22,7 @@ fn_rand(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *
   (void)e;
   (void)args;
   (void)err;
+  if (!ev->ctx->random) ev->ctx->random = random_seed();
   ev->ctx->random += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
   uint64_t bits = base_mix(ev->ctx->random) >> 11;
   value_set_double(out, (double)bits * 0x1p-53);

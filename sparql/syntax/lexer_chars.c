@@ -111,16 +111,21 @@ lexer_string_end(const char *at, const char *end, size_t *quote)
 {
   char q = *at;
   bool is_long = end - at >= 3 && at[1] == q && at[2] == q;
+  const char *stop = NULL; /* the first quote from `at` on */
   *quote = is_long ? 3 : 1;
-  for (at += *quote; at < end; at++) {
-    if (*at == '\\') {
-      at++;
-    } else if (*at == q) {
-      if (!is_long) return at + 1;
-      if (end - at >= 3 && at[1] == q && at[2] == q) return at + 3;
-    } else if (!is_long && (*at == '\n' || *at == '\r')) {
-      return NULL;
+  at += *quote;
+  for (;;) { /* by memchr: the text of a vector is long */
+    if (!stop || stop < at) stop = memchr(at, q, (size_t)(end - at));
+    if (!stop) return NULL;
+    const char *escape = memchr(at, '\\', (size_t)(stop - at));
+    size_t plain = (size_t)((escape ? escape : stop) - at);
+    if (!is_long && (memchr(at, '\n', plain) || memchr(at, '\r', plain))) return NULL;
+    if (escape) {
+      at = escape + 2;
+      continue;
     }
+    if (!is_long) return stop + 1;
+    if (end - stop >= 3 && stop[1] == q && stop[2] == q) return stop + 3;
+    at = stop + 1;
   }
-  return NULL;
 }

@@ -590,6 +590,47 @@ test_parser__survives_damage(void **state)
   }
 }
 
+/* Character by character. */
+static const char *
+string_end(const char *at, const char *end)
+{
+  const char q = *at;
+  const bool is_long = end - at >= 3 && at[1] == q && at[2] == q;
+  for (at += is_long ? 3 : 1; at < end; at++) {
+    if (*at == '\\') {
+      at++;
+    } else if (*at == q) {
+      if (!is_long) return at + 1;
+      if (end - at >= 3 && at[1] == q && at[2] == q) return at + 3;
+    } else if (!is_long && (*at == '\n' || *at == '\r')) {
+      return NULL;
+    }
+  }
+  return NULL;
+}
+
+/* All texts of up to eight characters that could matter. */
+static void
+test_lexer__strings_end_where_they_should(void **state)
+{
+  static const char letters[] = "\"\\\na'";
+  enum { MOST = 8 };
+  (void)state;
+  for (size_t len = 1, all = 5; len <= MOST; len++, all *= 5)
+    for (size_t n = 0; n < all; n++) {
+      char text[MOST];
+      size_t left = n, quote;
+      for (size_t i = 0; i < len; i++, left /= 5)
+        text[i] = letters[left % 5];
+      if (text[0] != '"' && text[0] != '\'') continue;
+      char *copy = malloc(len); /* so that reading behind it is seen */
+      assert_non_null(copy);
+      memcpy(copy, text, len);
+      assert_ptr_equal(lexer_string_end(copy, copy + len, &quote), string_end(copy, copy + len));
+      free(copy);
+    }
+}
+
 int
 main(void)
 {
@@ -605,6 +646,7 @@ main(void)
       cmocka_unit_test(test_query__forms),
       cmocka_unit_test(test_query__terms),
       cmocka_unit_test(test_lexer__escapes_count_everywhere),
+      cmocka_unit_test(test_lexer__strings_end_where_they_should),
       cmocka_unit_test(test_parser__positions),
       cmocka_unit_test(test_parser__nesting_is_bounded),
       cmocka_unit_test(test_parser__long_chains_are_balanced_or_bounded),
