@@ -234,6 +234,7 @@ is_settled(vec_indexes *ix, const quad_snapshot *snapshot)
     settled = atomic_load_explicit(&index->mark, memory_order_acquire) >=
                   quad_snapshot_atom_mark(snapshot) &&
               atomic_load(&index->late.done) >= atomic_load(&index->late.count) &&
+              atomic_load(&index->tidied) >= quad_snapshot_version(snapshot) &&
               atomic_load(&index->verified) == atomic_load(&index->verify_wanted);
   }
   vec_epoch_leave(&ix->users, entered);
@@ -247,7 +248,13 @@ vec_settle(const quad_snapshot *snapshot, base_cancel *cancel, quoin_error *err)
   vec_indexes *ix = quad_snapshot_participant(snapshot);
   quoin_status st = QUOIN_OK;
   if (!ix || !ix->started || !(quad_snapshot_orders(snapshot) >> QUAD_POS & 1)) return QUOIN_OK;
+  if (is_settled(ix, snapshot)) return QUOIN_OK;
   atomic_store(&ix->burst.until, 0); /* somebody waits for the graph */
+  atomic_fetch_add(&ix->settling, 1);
+  base_mutex_lock(&ix->signal);
+  ix->due = true; /* what went may wait until it is more */
+  base_cond_signal(&ix->work);
+  base_mutex_unlock(&ix->signal);
   while (!st && !is_settled(ix, snapshot)) {
     base_mutex_lock(&ix->signal);
     (void)base_cond_wait_until(&ix->rested, &ix->signal, base_clock_ns() + SLICE_NS);
@@ -256,6 +263,7 @@ vec_settle(const quad_snapshot *snapshot, base_cancel *cancel, quoin_error *err)
     cancel->calls = 0; /* look at the clock each time */
     st = base_cancel_check(cancel, err);
   }
+  atomic_fetch_sub(&ix->settling, 1);
   return st;
 }
 

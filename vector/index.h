@@ -95,7 +95,9 @@ typedef struct vec_index {
    * will be from this version on, once a load is published; 0: none is. */
   _Atomic uint64_t verify_wanted, verified;
   _Atomic uint64_t completed; /* where nothing links: up to this version nothing is missing */
-  bool read_only;             /* nothing links */
+  /* Of this version the thread has seen all: nothing is left to link, to take out or to mend. */
+  _Atomic uint64_t tidied;
+  bool read_only; /* nothing links */
   _Atomic uint64_t loading;
   bool unsaved;   /* under the lock of the graphs */
   hnsw_root root; /* of the last checkpoint, and what the section said then of the mark: */
@@ -154,6 +156,7 @@ typedef struct vec_indexes {
   base_mutex graphs;      /* being the writer of the graphs */
   base_mutex signal;      /* of these */
   base_cond work, rested;
+  atomic_uint settling; /* calls that wait for the graphs */
   bool due, stop;
   vec_retired limbo, waiting; /* `waiting` until the users are those of its epoch no more */
   pthread_t thread;
@@ -181,6 +184,8 @@ quoin_status vec_gone_take(vec_gone **out, size_t *n, vec_indexes *ix, vec_index
                            size_t least, uint64_t version, quoin_error *err);
 /* Is one noted, numbered above `number`, of a version up to `version`? */
 bool vec_gone_above(vec_indexes *ix, const vec_index *index, uint64_t number, uint64_t version);
+/* Is any noted, of a version up to `version`? */
+bool vec_gone_any(vec_indexes *ix, const vec_index *index, uint64_t version);
 void vec_gone_clear(vec_gone_queue *gone, const base_alloc *mem);
 
 /* ---- parsed.c ---- */
@@ -307,7 +312,7 @@ vec_stopping(vec_indexes *ix)
 
 /* ---- leave.c ---- */
 
-/* Take out the nodes whose last quad went, once there are enough of them. */
+/* Take out the nodes whose last quad went, once there are enough of them, or somebody waits. */
 quoin_status vec_take_out(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot,
                           quoin_error *err);
 quoin_status vec_sweep(vec_indexes *ix, vec_index *index, quoin_error *err);

@@ -106,7 +106,8 @@ vec_take_out(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot, q
   uint32_t *numbers = NULL;
   vec_gone *gone, *late = NULL;
   uint64_t since = UINT64_MAX, version = quad_snapshot_version(snapshot);
-  quoin_status st = vec_gone_take(&gone, &n_gone, ix, index, least ? least : 1, version, err);
+  if (atomic_load(&ix->settling) || !least) least = 1;
+  quoin_status st = vec_gone_take(&gone, &n_gone, ix, index, least, version, err);
   if (st || !n_gone) return st;
   if (!(numbers = base_new(ix->mem, n_gone, sizeof(*numbers)))) {
     st = base_fail_nomem(err);

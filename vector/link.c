@@ -281,7 +281,11 @@ link_index(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
   /* Of what was added by then nothing waits: it counted quads, of which several may share one
    * vector. */
   if (!st && !vec_stopping(ix)) atomic_store(&index->linked, before->added);
-  return st ? st : vec_sweep(ix, index, err);
+  if (!st) st = vec_sweep(ix, index, err);
+  uint64_t version = quad_snapshot_version(snapshot);
+  if (!st && !vec_stopping(ix) && !vec_gone_any(ix, index, version))
+    atomic_store(&index->tidied, version);
+  return st;
 }
 
 /* With the set entered. False: memory was short. */

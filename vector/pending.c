@@ -100,6 +100,16 @@ vec_gone_above(vec_indexes *ix, const vec_index *index, uint64_t number, uint64_
   return found;
 }
 
+bool
+vec_gone_any(vec_indexes *ix, const vec_index *index, uint64_t version)
+{
+  const vec_gone_queue *q = &index->gone;
+  base_mutex_lock(&ix->signal);
+  bool any = q->n && q->items[0].version <= version;
+  base_mutex_unlock(&ix->signal);
+  return any;
+}
+
 void
 vec_gone_clear(vec_gone_queue *gone, const base_alloc *mem)
 {

@@ -182,7 +182,8 @@ quoin_status vec_attach(quad_store *store, const vec_options *options, quoin_err
 quoin_status vec_restore(const char *path, const char *from, base_quota *quota, base_cancel *cancel,
                          const base_alloc *mem, quoin_error *err);
 
-/* Wait until the graphs have all vectors of the snapshot. Returns at once where nothing links them:
+/* Wait until the graphs have all vectors of the snapshot, and what was removed before it has left
+ * them. Returns at once where nothing links them:
  * without vec_attach, and in a store that is only read. Errors: CANCELLED, TIMEOUT. */
 quoin_status vec_settle(const quad_snapshot *snapshot, base_cancel *cancel, quoin_error *err);
 

@@ -864,8 +864,19 @@ quoin_txn_add_vector(quoin_txn *txn, const quoin_term *subject, quoin_span predi
  * until the next step or close. @param[out] n  How many. */
 QUOIN_API const float *quoin_cursor_vector(size_t *n, quoin_cursor *cursor, size_t col);
 
-/** Wait until all vectors that the store has now are in the graphs of their indexes. They are found
- * before, too: this only makes searches faster. @param cancel  May be NULL. */
+/** Wait until all vectors that the store has now are in the graphs of their indexes, and those that
+ * were removed have left them. They are found, or not, before, too: this makes searches faster.
+ *
+ * A thread of a store that is open for writing does this at all times; closing the store ends it,
+ * and saves what it has done. So call this before quoin_close() when nobody will keep the store
+ * open for writing soon: a store that is open for reading links nothing, and its searches look at
+ * what is not linked one by one. Where the graph is made anew (after quoin_store_compact(), over
+ * vectors that are there when an index is declared, after a change of its code) that is all of
+ * them.
+ *
+ * @param cancel  May be NULL. What was linked by then stays.
+ * @return QUOIN_OK, also where nothing links: for reading only, without the key order pos.
+ * QUOIN_ERR_CANCELLED, QUOIN_ERR_CLOSED. */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_vectors_settle(quoin_store *store,
                                                             quoin_cancel *cancel, quoin_error *err);
 
