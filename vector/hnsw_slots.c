@@ -96,6 +96,18 @@ block_new(uint32_t *out, hnsw *g, unsigned level, quoin_error *err)
   return QUOIN_OK;
 }
 
+/* The block of a node can be written to. */
+static quoin_status
+block_need(const hnsw *g, uint32_t slot, quoin_error *err)
+{
+  uint32_t upper = atomic_load_explicit(&hnsw_node_at(g, slot)->upper, memory_order_relaxed);
+  if (!upper) return QUOIN_OK;
+  if (upper > g->upper_words)
+    return vec_pages_fail(&g->pages, err, "the links of vector node %u lie outside the graph",
+                          slot);
+  return hnsw_need_bytes(g, REGION_UPPER, (uint64_t)(upper - 1) * 4, err);
+}
+
 /* Nobody links to a node of this block, and no search is on it: slots settle first. */
 static void
 block_release(hnsw *g, uint32_t upper, unsigned level)
@@ -217,6 +229,7 @@ quoin_status
 hnsw_slot_release(hnsw *g, uint32_t slot, quoin_error *err)
 {
   quoin_status st = hnsw_need_node(g, slot, err);
+  if (!st) st = block_need(g, slot, err);
   if (st) return st;
   slot_empty(g, slot);
   next_set(g, slot, g->limbo.head);
