@@ -274,6 +274,8 @@ link_index(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
   }
   uint64_t late = atomic_load(&index->late.done);
   if (!st) st = vec_take_out(ix, index, snapshot, err);
+  /* Before anything is linked: deleted nodes are on the way to neighbours, and none themselves. */
+  if (!st) st = vec_sweep(ix, index, err);
   if (!st) st = link_fresh(ix, index, p, snapshot, err);
   if (!st) st = link_late(ix, index, p, err);
   /* What went after it had come back waited for that. */
