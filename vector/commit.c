@@ -11,7 +11,13 @@ is_late(const vec_indexes *ix, const vec_index *index, uint64_t number)
   uint32_t slot;
   /* The mark may move on meanwhile: what it passes then is linked, or late by this. */
   if (number > ix->known || number >= UINT32_MAX) return false;
-  if (atomic_load(&index->leaving)) return true;
+  /* While the graph is compared with the quads anything may turn out to be leaving. What the thread
+   * finds is leaving before it says that it is done; and what it fails to take out is to be looked
+   * for again before it is leaving no more: so `leaving` on both sides. */
+  if (atomic_load(&index->leaving) ||
+      atomic_load(&index->verified) != atomic_load(&index->verify_wanted) ||
+      atomic_load(&index->leaving))
+    return true;
   return hnsw_find(&slot, index->graph, (uint32_t)number, NULL) || slot == HNSW_NONE;
 }
 
