@@ -62,25 +62,39 @@ range_full(const vec_range *range, quoin_error *err)
                    range->reserved >> 30);
 }
 
+/* Into *target so many bytes that `need` of them fit, and growing on costs little. */
 static quoin_status
-range_grow(vec_range *range, size_t need, size_t unit, quoin_error *err)
+range_target(size_t *target, const vec_range *range, size_t need, size_t unit, quoin_error *err)
 {
-  quoin_status st;
-  if (need <= range->mapped) return QUOIN_OK;
   if (need > range->reserved) return range_full(range, err);
   size_t step = range->mapped < FIRST_STEP ? FIRST_STEP : range->mapped / 4;
   if (step >= HUGE_STEP) step = round_up(step, HUGE_STEP);
-  size_t target = round_up(need > range->mapped + step ? need : range->mapped + step, unit);
-  if (target > range->reserved) target = range->reserved / unit * unit;
-  if (target < need) return range_full(range, err);
+  *target = round_up(need > range->mapped + step ? need : range->mapped + step, unit);
+  if (*target > range->reserved) *target = range->reserved / unit * unit;
+  return *target < need ? range_full(range, err) : QUOIN_OK;
+}
+
+static quoin_status
+range_map(vec_range *range, size_t target, quoin_error *err)
+{
   char *at = range->base + range->mapped;
   size_t bytes = target - range->mapped;
-  if ((st = map_zeros(at, bytes, err))) return st;
+  quoin_status st = map_zeros(at, bytes, err);
+  if (st) return st;
 #if defined(MADV_HUGEPAGE)
   if (target >= HUGE_STEP) (void)madvise(at, bytes, MADV_HUGEPAGE); /* random reads: fewer misses */
 #endif
   range->mapped = target;
   return QUOIN_OK;
+}
+
+static quoin_status
+range_grow(vec_range *range, size_t need, size_t unit, quoin_error *err)
+{
+  size_t target;
+  if (need <= range->mapped) return QUOIN_OK;
+  quoin_status st = range_target(&target, range, need, unit, err);
+  return st ? st : range_map(range, target, err);
 }
 
 static void
@@ -130,12 +144,13 @@ quoin_status
 vec_region_grow(vec_region *region, size_t bytes, quoin_error *err)
 {
   if (bytes <= region->data.mapped) return QUOIN_OK;
-  size_t before = region->data.mapped / region->page_bytes;
-  quoin_status st = range_grow(&region->data, bytes, region->page_bytes, err);
-  size_t after = region->data.mapped / region->page_bytes;
-  if (!st) st = range_grow(&region->state, after, VEC_UNIT, err);
+  size_t before = region->data.mapped / region->page_bytes, target;
+  quoin_status st = range_target(&target, &region->data, bytes, region->page_bytes, err);
+  /* First the states: a page that is mapped has one, whichever of the two fails. */
+  if (!st) st = range_grow(&region->state, target / region->page_bytes, VEC_UNIT, err);
+  if (!st) st = range_map(&region->data, target, err);
   if (st) return st;
-  for (size_t page = before; page < after; page++)
+  for (size_t page = before; page < target / region->page_bytes; page++)
     atomic_store_explicit(vec_page_state(region, page), VEC_PAGE_VERIFIED, memory_order_release);
   return QUOIN_OK;
 }
