@@ -170,10 +170,12 @@ void
 vec_say_damage(const vec_indexes *ix, const quoin_error *why)
 {
   char place[32] = "";
+  bool again = vec_is_damage(why) && !ix->read_only; /* else what is wrong is not the graph */
   if (why->offset != UINT64_MAX)
     (void)snprintf(place, sizeof(place), " byte %llu:", (unsigned long long)why->offset);
-  quad_store_say(ix->store, "warning: %s:%s %s: searches are exact%s", why->file, place,
-                 why->message, ix->read_only ? "" : " until the graph is made again");
+  quad_store_say(ix->store, "warning: %s%s%s %s: searches are exact%s", why->file,
+                 why->file[0] ? ":" : "vector graph:", place, why->message,
+                 again ? " until the graph is made again" : "");
 }
 
 void

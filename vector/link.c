@@ -36,17 +36,21 @@ vec_piece_free(vec_piece *piece, const base_alloc *mem)
   base_release(mem, piece, 1, sizeof(*piece));
 }
 
-/* A vector of the index's dimension that has a direction, where that matters. */
-static bool
-is_node(const vec_index *index, uint64_t number)
+/* *out: a vector of the index's dimension that has a direction, where that matters. One that cannot
+ * be read, or numbered, fails: no mark may pass over it. */
+static quoin_status
+is_node(bool *out, const vec_index *index, uint64_t number, quoin_error *err)
 {
   const float *values;
   uint32_t dimension;
-  if (number >= UINT32_MAX ||
-      atom_vector(&values, &dimension, index->atoms, atom_id_make(ATOM_VECTOR, number), NULL))
-    return false;
-  return dimension == index->declared.dimension &&
+  *out = false;
+  if (number >= UINT32_MAX)
+    return base_fail(err, QUOIN_ERR_LIMIT, "a graph has vectors numbered below 2^32 - 1");
+  quoin_status st =
+      atom_vector(&values, &dimension, index->atoms, atom_id_make(ATOM_VECTOR, number), err);
+  *out = !st && dimension == index->declared.dimension &&
          (index->declared.metric != VEC_COSINE || !vec_is_zero(values, dimension));
+  return st;
 }
 
 /* The next vectors of the predicate above `from`, `room` at most. */
@@ -67,16 +71,19 @@ gather(vec_piece *p, size_t room, const vec_index *index, const quad_snapshot *s
   while (scan && !st && p->n < room && !(st = quad_scan_next(&rows, scan, err)))
     for (size_t i = 0; i < rows.rows && p->n < room; i++) {
       uint64_t number = atom_id_payload(rows.column[QUAD_O][i]);
+      bool node;
       if (number == p->last) continue;
+      if ((st = is_node(&node, index, number, err))) goto done;
       p->last = number;
-      if (is_node(index, number))
-        p->item[p->n++] = (hnsw_item){rows.column[QUAD_O][i].bits, (uint32_t)number};
+      if (node) p->item[p->n++] = (hnsw_item){rows.column[QUAD_O][i].bits, (uint32_t)number};
     }
-  quad_scan_close(scan);
   if (st == QUOIN_DONE || (!st && !scan)) {
     if (p->last < high) p->last = high;
     st = QUOIN_OK;
   }
+
+done:
+  quad_scan_close(scan);
   return st;
 }
 
@@ -142,8 +149,9 @@ link_late(vec_indexes *ix, vec_index *index, vec_piece *p, quoin_error *err)
   for (uint64_t at = atomic_load(&index->late.done); !st && at < count && !vec_stopping(ix);) {
     for (p->n = 0; at < count && p->n < LINK_PIECE; at++) {
       uint32_t number = vec_late_get(&index->late, at);
-      if (is_node(index, number))
-        p->item[p->n++] = (hnsw_item){atom_id_make(ATOM_VECTOR, number).bits, number};
+      bool node;
+      if ((st = is_node(&node, index, number, err))) return st;
+      if (node) p->item[p->n++] = (hnsw_item){atom_id_make(ATOM_VECTOR, number).bits, number};
     }
     st = link_piece(ix, index, p, &index->late.done, at, err);
   }

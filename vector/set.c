@@ -102,8 +102,8 @@ index_complete(vec_indexes *ix, vec_index *index, const quad_snapshot *snapshot,
   if (!ix->read_only || atomic_load(&index->broken)) return QUOIN_OK;
   quoin_status st = vec_index_complete(ix, index, snapshot, &why);
   if (!st) return QUOIN_OK;
-  if (!vec_is_damage(&why)) return vec_fail_as(&why, err);
-  vec_index_give_up(ix, index, &why);
+  if (st == QUOIN_ERR_NOMEM) return vec_fail_as(&why, err);
+  vec_index_give_up(ix, index, &why); /* as the thread that links does */
   return QUOIN_OK;
 }
 

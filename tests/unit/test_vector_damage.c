@@ -385,6 +385,103 @@ test_damage__beside_commits_and_searches(void **state)
   finish(&w, &im);
 }
 
+/* ---- vectors ----------------------------------------------------------------------------------
+ */
+
+/* The last byte that is not 0 of the closed store's file of vectors. */
+static void
+flip_last_vector(const world *w)
+{
+  image im;
+  char name[64] = "";
+  struct stat st;
+  DIR *dir = opendir(w->path);
+  assert_non_null(dir);
+  for (struct dirent *e; (e = readdir(dir));)
+    if (!strncmp(e->d_name, "vectors", 7)) (void)snprintf(name, sizeof(name), "%.60s", e->d_name);
+  closedir(dir);
+  (void)snprintf(im.path, sizeof(im.path), "%s/%s", w->path, name);
+  int fd = open(im.path, O_RDONLY);
+  assert_true(fd >= 0 && !fstat(fd, &st));
+  im.size = (size_t)st.st_size;
+  assert_non_null(im.data = malloc(im.size));
+  assert_int_equal(read(fd, im.data, im.size), im.size);
+  close(fd);
+  while (!im.data[im.size - 1])
+    im.size--;
+  flip(&im, im.size - 1, 1);
+  free(im.data);
+}
+
+static void
+log_vectors(void *user, const char *line)
+{
+  if (strstr(line, "searches are exact")) (void)snprintf(user, 512, "%s", line);
+}
+
+/* Not passed over: neither by a process that links nor by one that reads. */
+static void
+test_damage__a_vector_that_cannot_be_read(void **state)
+{
+  (void)state;
+  static float values[SOME][DIM];
+  char line[512] = "";
+  const quad_store_options options = {.log = log_vectors, .log_user = line};
+  const vec_options vectors = {.walk_always = true};
+  const vec_graphs plain = {.scope = QUAD_DEFAULT};
+  world w;
+  quad_txn *txn;
+  begin(&w);
+  good(declare(&w, P, "16", NULL));
+  close_store(&w);
+  open_store(&w, false); /* nothing links */
+  good(quad_txn_begin(&txn, w.store, &err));
+  for (int i = 0; i < SOME; i++) {
+    char name[32];
+    random_vector(&w, values[i]);
+    (void)snprintf(name, sizeof(name), "http://x/a%d", i);
+    const rdf_term terms[4] = {iri(name), iri(P), rdf_vector(values[i], DIM), {.kind = RDF_NONE}};
+    good(quad_txn_add(txn, terms, &err));
+  }
+  good(quad_txn_commit(NULL, NULL, txn, &err));
+  close_store(&w);
+  flip_last_vector(&w);
+  for (int read_only = 0; read_only < 2; read_only++) {
+    if (read_only) {
+      good(reopen(&w, true));
+    } else {
+      good(quad_store_open(&w.store, w.path, &options, NULL, &err));
+      good(vec_attach(w.store, &vectors, &err));
+      settle(&w);
+    }
+    for (int exact = 0; exact < 2; exact++) {
+      vec_declaration d = declared(&w);
+      vec_terms terms = vec_store_terms(w.snapshot);
+      vec_report report = {0};
+      vec_found *found;
+      size_t n;
+      const float *near = values[SOME - 1];
+      const vec_request request = {.index = &d,
+                                   .graphs = &plain,
+                                   .terms = &terms,
+                                   .near = &near,
+                                   .n_near = 1,
+                                   .k = K,
+                                   .max_distance = HUGE_VAL,
+                                   .exact = exact};
+      assert_int_equal(
+          vec_search(&found, &n, &report, w.snapshot, &request, base_alloc_default(), &err),
+          QUOIN_ERR_CORRUPT);
+    }
+    base_error_clear(&err);
+    close_store(&w);
+  }
+  assert_non_null(strstr(line, "terms-"));
+  assert_null(strstr(line, "made again")); /* it is not the graph that is damaged */
+  good(reopen(&w, false));
+  end(&w);
+}
+
 int
 main(void)
 {
@@ -393,6 +490,7 @@ main(void)
       cmocka_unit_test(test_damage__found_by_a_search),
       cmocka_unit_test(test_damage__a_backup_leaves_it_out),
       cmocka_unit_test(test_damage__beside_commits_and_searches),
+      cmocka_unit_test(test_damage__a_vector_that_cannot_be_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
