@@ -93,7 +93,9 @@ vec_backup(base_buffer *section, uint64_t *generation, void *indexes, const base
     vec_section_entry(&list[i].entry, list[i].index);
     *generation = list[i].index->generation;
   }
-  uint64_t version = ix->saved_version;
+  uint64_t version = UINT64_MAX; /* a process that reads may have graphs of several checkpoints */
+  for (size_t i = 0; i < n; i++)
+    if (list[i].index->saved_version < version) version = list[i].index->saved_version;
   base_mutex_unlock(&ix->graphs);
   for (size_t i = 0; !st && i < n; i++) {
     st = copy_whole(&list[i], ix, to, cancel, err);

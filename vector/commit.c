@@ -149,11 +149,6 @@ participant_applied(void *self)
   bool changed = note_published(ix, snapshot);
   /* A store that is only read moves on to graphs that another process has saved. */
   quoin_span section = ix->read_only ? quad_store_section(ix->store) : (quoin_span){NULL, 0};
-  if (ix->read_only) {
-    base_mutex_lock(&ix->graphs);
-    ix->saved_version = vec_section_version(section);
-    base_mutex_unlock(&ix->graphs);
-  }
   if (changed)
     ix->declarations = !snapshot || vec_set_refresh(ix, snapshot, section, NULL) != QUOIN_OK;
   quad_snapshot_release(snapshot);
@@ -173,28 +168,32 @@ participant_checkpoint(base_buffer *section, void *self, quoin_error *err)
   quoin_status st = quad_snapshot_acquire(&snapshot, ix->store, err);
   if (st) return st;
   uint64_t version = quad_snapshot_version(snapshot);
-  quad_snapshot_release(snapshot);
   base_mutex_lock(&ix->graphs);
   /* What was linked since is of versions that snapshots have. */
   uint64_t seen = atomic_load(&ix->seen);
   if (version < seen) version = seen;
-  st = vec_section_write(section, ix, version, err);
+  st = vec_section_write(section, ix, snapshot, version, err);
   base_mutex_unlock(&ix->graphs);
+  quad_snapshot_release(snapshot);
   return st;
 }
 
+/* The writer asks while commits wait for it: without a lock, and what changes meanwhile is unsaved
+ * by the next time. A graph that was saved as uncertain, and is not so any more, is worth saying.
+ */
 static bool
 participant_is_unsaved(void *self)
 {
   vec_indexes *ix = self;
   bool unsaved = atomic_load(&ix->stale_section);
-  base_mutex_lock(&ix->graphs);
   uint64_t entered = vec_epoch_enter(&ix->users);
   const vec_index_set *set = atomic_load(&ix->set);
-  for (size_t i = 0; set && i < set->n; i++)
-    unsaved |= set->index[i]->unsaved;
+  for (size_t i = 0; set && i < set->n; i++) {
+    const vec_index *index = set->index[i];
+    unsaved |= atomic_load(&index->unsaved) ||
+               (atomic_load(&index->saved_uncertain) && !vec_index_is_uncertain(index));
+  }
   vec_epoch_leave(&ix->users, entered);
-  base_mutex_unlock(&ix->graphs);
   return unsaved;
 }
 

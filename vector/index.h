@@ -99,10 +99,10 @@ typedef struct vec_index {
   _Atomic uint64_t tidied;
   bool read_only; /* nothing links */
   _Atomic uint64_t loading;
-  bool unsaved;   /* under the lock of the graphs */
-  hnsw_root root; /* of the last checkpoint, and what the section said then of the mark: */
-  uint64_t saved_mark;
-  bool saved_uncertain;
+  _Atomic bool unsaved; /* set and cleared under the lock of the graphs */
+  hnsw_root root;       /* of the last checkpoint, and what the section said then of it: */
+  uint64_t saved_mark, saved_version;
+  _Atomic bool saved_uncertain;
   vec_parsed parsed;
   base_mutex fresh_lock; /* of the pointer */
   vec_fresh *fresh;
@@ -148,13 +148,12 @@ typedef struct vec_indexes {
   bool missing_too;    /* the writer's: a graph whose file is gone is given up, too */
   /* The manifest names graphs of versions that a power cut took: the attach replaces it. */
   atomic_bool stale_section;
-  uint64_t saved_version; /* of the last checkpoint; under the lock of the graphs */
-  _Atomic uint64_t seen;  /* the newest version that anything in a graph is of */
-  uint64_t known;         /* atoms of the version published last: the writer's */
-  uint64_t judged;        /* atoms of the version judged last, likewise */
-  bool declarations;      /* the writer's: a commit on its way changes them */
-  base_mutex graphs;      /* being the writer of the graphs */
-  base_mutex signal;      /* of these */
+  _Atomic uint64_t seen; /* the newest version that anything in a graph is of */
+  uint64_t known;        /* atoms of the version published last: the writer's */
+  uint64_t judged;       /* atoms of the version judged last, likewise */
+  bool declarations;     /* the writer's: a commit on its way changes them */
+  base_mutex graphs;     /* being the writer of the graphs */
+  base_mutex signal;     /* of these */
   base_cond work, rested;
   atomic_uint settling; /* calls that wait for the graphs */
   bool due, stop;
@@ -320,9 +319,12 @@ quoin_status vec_sweep(vec_indexes *ix, vec_index *index, quoin_error *err);
 /* ---- section.c ---- */
 
 /* The section of the manifest, and back. */
-/* `version`: of the store, or an earlier one. With the lock of the graphs. */
-quoin_status vec_section_write(base_buffer *out, vec_indexes *indexes, uint64_t version,
-                               quoin_error *err);
+/* The graphs of the snapshot's ids. `version`: of the store, or an earlier one. With the lock of
+ * the graphs. */
+quoin_status vec_section_write(base_buffer *out, vec_indexes *indexes,
+                               const quad_snapshot *snapshot, uint64_t version, quoin_error *err);
+/* Must a graph that is saved now be compared with the quads when it is opened? Any thread. */
+bool vec_index_is_uncertain(const vec_index *index);
 /* The graph of the index in the section, if there is one that fits. On failure index->id is that of
  * the graph that cannot be read. */
 quoin_status vec_section_open(vec_index *index, vec_indexes *indexes, quoin_span section,

@@ -22,7 +22,7 @@ vec_section_entry(base_buffer *out, const vec_index *index)
   base_buffer_u64(out, d->predicate.bits);
   base_buffer_u32(out, d->dimension);
   base_buffer_u32(out, (uint32_t)d->metric | (uint32_t)d->code << 8 |
-                           (index->saved_uncertain ? 1u << 16 : 0));
+                           (atomic_load(&index->saved_uncertain) ? 1u << 16 : 0));
   base_buffer_u32(out, d->m);
   base_buffer_u32(out, d->ef_construction);
   base_buffer_u64(out, index->id);
@@ -33,49 +33,58 @@ vec_section_entry(base_buffer *out, const vec_index *index)
   base_buffer_u64(out, index->root.checksum);
 }
 
-/* None for a graph that cannot be read: it is made again from the quads. */
+bool
+vec_index_is_uncertain(const vec_index *index)
+{
+  return atomic_load(&index->broken) || atomic_load(&index->loading) ||
+         atomic_load(&index->unsure) ||
+         atomic_load(&index->late.done) < atomic_load(&index->late.count) ||
+         atomic_load(&index->verified) != atomic_load(&index->verify_wanted) ||
+         atomic_load(&index->leaving);
+}
+
+/* None of a graph that cannot be read: it is made again from the quads. Where it is given up for
+ * something else the graph of the last checkpoint stays, to be compared with them. */
 static quoin_status
-save_graph(hnsw_root *out, vec_indexes *ix, vec_index *index, quoin_error *err)
+save_index(vec_indexes *ix, vec_index *index, uint64_t version, quoin_error *err)
 {
   quoin_error why = QUOIN_ERROR_INIT;
+  hnsw_root root = index->root;
+  /* The mark before the graph: what it covers is in what is saved. */
+  uint64_t mark = atomic_load(&index->mark);
   if (!atomic_load(&index->broken)) {
-    quoin_status st = hnsw_checkpoint(out, index->graph, quad_store_dir(ix->store), &why);
+    quoin_status st = hnsw_checkpoint(&root, index->graph, quad_store_dir(ix->store), &why);
     if (st && !vec_is_damage(&why)) return vec_fail_as(&why, err);
     if (st) vec_index_give_up(ix, index, &why);
   }
-  if (atomic_load(&index->broken)) *out = (hnsw_root){0};
+  index->unsaved = false;
+  atomic_store(&index->saved_uncertain,
+               vec_index_is_uncertain(index) || atomic_load(&index->horizon) > version);
+  if (atomic_load(&index->broken) && !vec_is_damage(&index->damage)) return QUOIN_OK;
+  if (atomic_load(&index->broken)) root = (hnsw_root){0};
+  index->root = root;
+  index->saved_mark = root.generation ? mark : 0;
+  index->saved_version = version;
+  atomic_store(&index->replaces, 0); /* what it replaces is named no more */
   return QUOIN_OK;
 }
 
 quoin_status
-vec_section_write(base_buffer *out, vec_indexes *ix, uint64_t version, quoin_error *err)
+vec_section_write(base_buffer *out, vec_indexes *ix, const quad_snapshot *snapshot,
+                  uint64_t version, quoin_error *err)
 {
   uint64_t entered = vec_epoch_enter(&ix->users);
   const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
   quoin_status st = QUOIN_OK;
-  uint64_t before = ix->saved_version;
-  ix->saved_version = version;
-  vec_section_head(out, ix, version, set ? set->n : 0);
+  size_t n = 0;
+  for (size_t i = 0; set && i < set->n; i++)
+    n += vec_index_is_of(set->index[i], snapshot);
+  vec_section_head(out, ix, version, n);
   for (size_t i = 0; !st && set && i < set->n; i++) {
     vec_index *index = set->index[i];
-    /* The mark before the graph: what it covers is in what is saved. */
-    uint64_t mark = atomic_load(&index->mark);
-    hnsw_root root = index->root;
-    if ((st = save_graph(&root, ix, index, err))) break;
-    if (!root.generation) mark = 0;
-    index->root = root;
-    index->unsaved = false;
-    atomic_store(&index->replaces, 0); /* what it replaces is named no more */
-    index->saved_mark = mark;
-    uint64_t loading = atomic_load(&index->loading);
-    index->saved_uncertain = (loading && loading <= version) || atomic_load(&index->unsure) ||
-                             atomic_load(&index->horizon) > version ||
-                             atomic_load(&index->late.done) < atomic_load(&index->late.count) ||
-                             atomic_load(&index->verified) != atomic_load(&index->verify_wanted) ||
-                             atomic_load(&index->leaving);
-    vec_section_entry(out, index);
+    if (!vec_index_is_of(index, snapshot)) continue; /* of other ids: on its way out */
+    if (!(st = save_index(ix, index, version, err))) vec_section_entry(out, index);
   }
-  if (st) ix->saved_version = before; /* not all graphs are of the new one */
   vec_epoch_leave(&ix->users, entered);
   return st;
 }
@@ -130,7 +139,7 @@ vec_section_open(vec_index *index, vec_indexes *ix, quoin_span section,
   const vec_declaration *d = &index->declared;
   const hnsw_options options = vec_graph_options(d);
   if (!is_section(section) || vec_section_is_ahead(section, snapshot)) return QUOIN_OK;
-  bool clean = base_load_u64(section.ptr + 16) == quad_snapshot_version(snapshot);
+  uint64_t version = vec_section_version(section);
   for (uint32_t i = 0; i < base_load_u32(section.ptr + 12); i++) {
     const char *at = section.ptr + SECTION_HEAD + (size_t)i * SECTION_ENTRY;
     if (!entry_fits(at, d)) continue;
@@ -142,9 +151,12 @@ vec_section_open(vec_index *index, vec_indexes *ix, quoin_span section,
     if (st) return st;
     index->root = root;
     index->saved_mark = base_load_u64(at + 32);
-    index->saved_uncertain = base_load_u32(at + 12) >> 16 & 1;
+    index->saved_version = version;
+    bool uncertain = base_load_u32(at + 12) >> 16 & 1;
+    atomic_store(&index->saved_uncertain, uncertain);
     atomic_store(&index->mark, index->saved_mark);
-    if (!clean || index->saved_uncertain) atomic_store(&index->verify_wanted, 1);
+    if (version != quad_snapshot_version(snapshot) || uncertain)
+      atomic_store(&index->verify_wanted, 1);
     return QUOIN_OK;
   }
   return QUOIN_OK;

@@ -386,7 +386,6 @@ vec_set_take_up(vec_indexes *ix, quoin_error *err)
     if ((st = quad_snapshot_acquire(&snapshot, ix->store, err))) return st;
     ix->known = quad_snapshot_atom_mark(snapshot);
     atomic_store(&ix->next_id, vec_section_next_id(section));
-    ix->saved_version = vec_section_version(section);
     atomic_store(&ix->stale_section, !ix->read_only && vec_section_is_ahead(section, snapshot));
     st = vec_set_refresh(ix, snapshot, section, err);
     quad_snapshot_release(snapshot);

@@ -10,3 +10,4 @@ quoin_test(unit.vector.versions SOURCES unit/test_vector_versions.c MODULES vect
 quoin_test(unit.vector.known SOURCES unit/test_vector_known.c MODULES vector)
 quoin_test(unit.vector.replaced SOURCES unit/test_vector_replaced.c MODULES vector)
 quoin_test(unit.vector.late SOURCES unit/test_vector_late.c MODULES vector)
+quoin_test(unit.vector.saved SOURCES unit/test_vector_saved.c MODULES vector)
