@@ -150,16 +150,19 @@ quad_store_open_beside(quad_store *store, quoin_error *err)
 quoin_status
 quad_store_refresh(bool *changed, quad_store *store, quoin_error *err)
 {
-  uint64_t before;
+  uint64_t before, manifest;
   quoin_status st;
 
   if (changed) *changed = false;
   if (!store->read_only) return QUOIN_OK;
   base_mutex_lock(&store->writer); /* one at a time; snapshots are taken meanwhile */
   before = store->version->number;
+  manifest = store->manifest.generation;
   st = move_on_surely(store, err);
   if (changed) *changed = store->version->number != before;
-  if (!st && store->version->number != before) quad_store_applied(store);
+  /* a manifest of the same version has other files, and atoms that are opened anew */
+  if (!st && (store->version->number != before || store->manifest.generation != manifest))
+    quad_store_applied(store);
   base_mutex_unlock(&store->writer);
   return st;
 }

@@ -5,6 +5,34 @@
 
 enum { BASE = 200, HELD = 20, DEAD = 50 };
 
+static void
+test_saved__a_reading_process_keeps_its_graph_after_a_checkpoint(void **state)
+{
+  (void)state;
+  float values[HELD][DIM];
+  world w, reader;
+  vec_choice choice;
+  begin(&w);
+  good(declare(&w, P, "16", NULL));
+  add_many(&w, "a", BASE, NULL);
+  draw(&w, values, HELD);
+  settle(&w);
+  good(quad_checkpoint(w.store, &err));
+  good(change_vectors(&w, true, "b", P, values, HELD));
+  settle(&w);
+  reader = w;
+  open_on(&reader, true, NULL, NULL);
+  assert_int_equal(missing(&reader, values, HELD, false, &choice), 0);
+  assert_int_equal(choice, VEC_CHOICE_GRAPH);
+  good(quad_checkpoint(w.store, &err));
+  good(quad_store_refresh(NULL, reader.store, &err));
+  look(&reader);
+  assert_int_equal(missing(&reader, values, HELD, false, &choice), 0);
+  if (choice != VEC_CHOICE_GRAPH) fail_msg("searched by %s", vec_choice_name(choice));
+  close_store(&reader);
+  end(&w);
+}
+
 /* The indexes cannot be made anew while memory is short: their graphs are of ids that are others.
  */
 static void
@@ -143,6 +171,7 @@ int
 main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_saved__a_reading_process_keeps_its_graph_after_a_checkpoint),
       cmocka_unit_test(test_saved__no_graph_of_other_ids),
       cmocka_unit_test(test_saved__a_backup_says_of_which_version_its_graphs_are),
       cmocka_unit_test(test_saved__a_load_without_vectors_leaves_a_clean_graph),
