@@ -76,8 +76,12 @@ dump_all(dump *d, quoin_write_fn write, void *user, quoin_error *err)
   if (st) return st;
   if (!system) n_named -= n_system;
   if (n_named && (format == QUOIN_NTRIPLES || format == QUOIN_TURTLE))
-    return base_fail(err, QUOIN_ERR_ARGUMENT,
-                     "the store has named graphs, which this format cannot hold: use nq or trig");
+    return base_fail(
+        err, QUOIN_ERR_ARGUMENT,
+        n_named > n_system || !system
+            ? "the store has named graphs, which this format cannot hold: use nq or trig"
+            : "the graph <urn:x-quoin:system> declares vector indexes, which this format "
+              "cannot hold: use nq or trig, or leave it out (--no-system, no_system)");
   if ((st = rdfio_writer_new(&d->writer, (rdfio_format)format, write, user, d->mem, err)))
     return st;
   if (d->options->base64) rdfio_writer_base64(d->writer);

@@ -2,6 +2,8 @@
 #include "api/query.h"
 #include "api/txn.h"
 
+#include <string.h>
+
 #include "base/poison.h"
 
 static quoin_status
@@ -43,7 +45,10 @@ quoin_update(quoin_update_result *out, quoin_store *store, quoin_span sparql,
   if (st || (st = api_enter(store, err))) return st;
   st = sparql_update_run(&got, store->quads, sparql, &options, &store->mem, err);
   (void)api_leave_counted(store, API_OP_UPDATE, st);
-  if (out) *out = (quoin_update_result){got.added, got.removed};
+  if (out) {
+    *out = (quoin_update_result){.added = got.added, .removed = got.removed};
+    memcpy(out->notice, got.notice, sizeof(out->notice));
+  }
   return st;
 }
 

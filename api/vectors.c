@@ -312,6 +312,8 @@ quoin_vectors_count(quoin_vectors_stats *out, quoin_vectors *vectors, quoin_canc
 {
   base_cancel stop = api_cancel(cancel);
   quad_snapshot *snapshot = NULL;
+  static const char metrics[VEC_METRICS][8] = {"cosine", "dot", "l2"};
+  static const char codes[VEC_CODES][4] = {"f32", "f16", "i8", "b1"};
   vec_declaration index;
   vec_counts got;
   if (!out || !vectors) return base_fail(err, QUOIN_ERR_ARGUMENT, "out or vectors is NULL");
@@ -336,7 +338,11 @@ quoin_vectors_count(quoin_vectors_stats *out, quoin_vectors *vectors, quoin_canc
                                .removed = got.removed,
                                .bytes = got.bytes,
                                .file_bytes = got.file_bytes,
-                               .damaged = got.damaged};
+                               .damaged = got.damaged,
+                               .metric = metrics[index.metric],
+                               .code = codes[index.code],
+                               .m = index.m,
+                               .ef_construction = index.ef_construction};
   return QUOIN_OK;
 }
 

@@ -120,8 +120,11 @@ typedef struct sparql_update_options {
   const sparql_embedder *embedder; /* NULL: none */
 } sparql_update_options;
 
+enum { SPARQL_NOTICE = 200 };
+
 typedef struct sparql_update_result {
-  uint64_t added, removed; /* net */
+  uint64_t added, removed;    /* net */
+  char notice[SPARQL_NOTICE]; /* of the last WHERE that had one; empty: none */
 } sparql_update_result;
 
 /* Run the operations of `text`, each on what those before it left, as one transaction that is the

@@ -892,10 +892,14 @@ typedef struct quoin_vectors_stats {
   uint64_t file_bytes; /**< Of the graph's file as of the last checkpoint. */
   uint64_t damaged;    /**< 1: that file cannot be read. Searches are exact until a store opened for
                             writing has made the graph again and saved it. */
+  /* As declared, or what holds where that says nothing. The texts are always there. */
+  const char *metric; /**< "cosine", "dot" or "l2". */
+  const char *code;   /**< What the graph is walked with: "f32", "f16", "i8" or "b1". */
+  uint32_t m, ef_construction;
 } quoin_vectors_stats;
 #define QUOIN_VECTORS_STATS_INIT                                                                   \
   {                                                                                                \
-    sizeof(quoin_vectors_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0                                         \
+    sizeof(quoin_vectors_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0                       \
   }
 /** What an index has, as of now; reads all quads of its predicate. @param[in,out] out  struct_size
  * is read, the rest is filled. @param cancel  May be NULL. Errors: NOT_FOUND, CANCELLED, CORRUPT.
@@ -955,6 +959,7 @@ typedef struct quoin_update_options {
 typedef struct quoin_update_result {
   uint64_t added;   /**< Quads that are new. */
   uint64_t removed; /**< Quads that are gone. */
+  char notice[200]; /**< Of the last WHERE that had one: as quoin_cursor_notice(); empty: none. */
 } quoin_update_result;
 
 /**

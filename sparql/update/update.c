@@ -224,6 +224,7 @@ sparql_update_run(sparql_update_result *out, quad_store *store, quoin_span text,
   sparql_update_result result = {0};
   assert(store && mem);
   quoin_status st = run_init(&run, &update, store, text, options, mem, err);
+  run.notice = result.notice;
   if (!st && !update_load_in_bulk(&st, &result, &run, err)) st = transact(&result, &run, err);
   run_clear(&run, &update);
   if (out) *out = st ? (sparql_update_result){0} : result;

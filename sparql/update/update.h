@@ -30,6 +30,7 @@ typedef struct update_run {
   uint32_t operation; /* number of the one at hand in the transaction, from 1 */
   uint32_t request;   /* that of the one before the first */
   uint64_t blanks;    /* made by templates */
+  char *notice;       /* SPARQL_NOTICE bytes; NULL: nobody asks */
 } update_run;
 
 /* Quads that wait: the newest in memory, those before in a file. Zeroed: none. */

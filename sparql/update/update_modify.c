@@ -8,6 +8,7 @@
 #include "sparql/update/update.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/poison.h"
 
@@ -303,6 +304,8 @@ run_where(modify *m, quoin_error *err)
     for (size_t row = 0; row < rows.rows && !st; row++)
       st = fill_row(m, &rows, row, err);
   }
+  if (st == QUOIN_DONE && m->run->notice && sparql_cursor_notice(cursor))
+    (void)snprintf(m->run->notice, SPARQL_NOTICE, "%s", sparql_cursor_notice(cursor));
   sparql_cursor_close(cursor);
   quad_snapshot_release(snapshot);
   return st == QUOIN_DONE ? QUOIN_OK : st;

@@ -39,7 +39,7 @@ test_update__fails_as_a_whole(void **state)
 {
   const fixture *f = *state;
   quoin_error err = QUOIN_ERROR_INIT;
-  quoin_update_result result = {9, 9};
+  quoin_update_result result = {.added = 9, .removed = 9};
   quoin_update_options options = QUOIN_UPDATE_OPTIONS_INIT;
 
   good(quoin_update(NULL, f->store, text(DATA), NULL, &err), &err);

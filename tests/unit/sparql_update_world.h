@@ -47,7 +47,7 @@ static inline void
 expect_failure(world *w, const char *text, const sparql_update_options *options,
                quoin_status status, const char *message, int line)
 {
-  sparql_update_result got = {7, 7};
+  sparql_update_result got = {.added = 7, .removed = 7};
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_status st = run(&got, w, text, options, &err);
   if (st != status || !strstr(err.message, message))
