@@ -69,7 +69,8 @@ typedef enum cli_option {
 typedef struct cli_value {
   bool given;
   const char *text;
-  uint64_t number; /* a format, a count, bytes or milliseconds, as the option's kind says */
+  uint64_t number; /* a format, a count, bytes or milliseconds, as the option's kind says; of an
+                      IRI: 1 when it stood between < and > */
 } cli_value;
 
 typedef struct cli_args {
@@ -98,6 +99,7 @@ const cli_command *cli_command_find(const char *name);
  * well. */
 int cli_parse(cli_args *args, const cli_command *command, int argc, char **argv);
 void cli_help(FILE *to, const cli_command *command); /* NULL: all commands */
+const char *cli_option_name(cli_option option);
 
 int cli_create(cli_args *args);
 int cli_load(cli_args *args);
@@ -159,11 +161,20 @@ double cli_progress_end(cli_progress *progress);
 /* 1234567 -> "1,234,567" in out. */
 const char *cli_count(char out[32], uint64_t n);
 double cli_now(void);
+bool cli_on_terminal(void); /* stderr is one */
 
 /* The directory that --store or --pool names, for messages. */
 const char *cli_place(const cli_args *args);
 /* Open the store that --store, or --pool and --name, mean; complains, and gives the exit status. */
 int cli_open(quoin_store **out, const cli_args *args, quoin_mode mode);
+/* Before a store that was written to is closed: wait until its vectors are linked, with progress,
+ * and until Ctrl-C, which leaves a good store: then say how many are not, and what links them. An
+ * exit status. */
+int cli_settle(quoin_store *store, const cli_args *args);
+uint64_t cli_unlinked(quoin_store *store); /* vectors that are not; 0 when that cannot be known */
+/* Of the files of all graphs, as of the last checkpoint. */
+quoin_status cli_graph_bytes(uint64_t *out, quoin_store *store, const cli_args *args,
+                             quoin_error *err);
 /* A whole file ("-": standard input) in memory of malloc; complains, and gives the exit status. */
 int cli_read_file(char **data, size_t *len, const char *path);
 quoin_span cli_span(const char *text); /* NULL is fine */
@@ -179,10 +190,13 @@ typedef struct cli_request {
 int cli_read_request(cli_request *out, const cli_args *args, cli_option file, const char *name);
 /* Report a failure of the request, at its place in the text as it was given. */
 int cli_report_request(const quoin_error *err, const cli_request *request);
+/* What a reader of its answer should know, if anything. */
+void cli_note(const cli_request *request, const char *notice);
 
-/* What the options say, for the public calls. */
-quoin_query_options cli_query_options(const cli_args *args);
-quoin_update_options cli_update_options(const cli_args *args);
+/* What the options say, for the public calls. The embedder (cli/vector.h) outlives their use. */
+struct vector_embedder;
+quoin_query_options cli_query_options(const cli_args *args, struct vector_embedder *embedder);
+quoin_update_options cli_update_options(const cli_args *args, struct vector_embedder *embedder);
 /* The format of an answer where none is asked for. */
 quoin_results cli_default_results(quoin_query_form form);
 /* The plan; `run`: after running it, with what was measured. */

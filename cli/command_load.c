@@ -152,14 +152,13 @@ cli_load(cli_args *args)
   if (status) return status;
   cli_progress_start(&progress, "loading");
   const quoin_load_options options = load_options(args, &progress);
-  quoin_status st = load(&result, store, args, &options, &err);
-  /* Vectors are linked before the store is left: who only reads links nothing. */
-  if (!st) st = quoin_vectors_settle(store, args->cancel, &err);
+  const quoin_status st = load(&result, store, args, &options, &err);
   const double seconds = cli_progress_end(&progress);
   if (st)
     status = report_input(&err, args);
   else
     print_summary(&result, seconds);
+  if (!st) status = cli_settle(store, args);
   quoin_close(store);
   if (st && fresh) unmake(args->option[OPT_STORE].text, made);
   return status;

@@ -39,6 +39,12 @@ cli_report_request(const quoin_error *err, const cli_request *request)
   return cli_report(&moved, request->name);
 }
 
+void
+cli_note(const cli_request *request, const char *notice)
+{
+  if (notice && *notice) fprintf(stderr, "%s: note: %s\n", request->name, notice);
+}
+
 int
 cli_read_request(cli_request *out, const cli_args *args, cli_option file, const char *name)
 {
@@ -61,7 +67,7 @@ cli_read_request(cli_request *out, const cli_args *args, cli_option file, const 
 }
 
 quoin_query_options
-cli_query_options(const cli_args *args)
+cli_query_options(const cli_args *args, vector_embedder *embedder)
 {
   quoin_query_options options = QUOIN_QUERY_OPTIONS_INIT;
 
@@ -73,6 +79,11 @@ cli_query_options(const cli_args *args)
   options.profile = args->option[OPT_ANALYZE].given;
   options.cancel = args->cancel;
   options.allow_service = args->services;
+  if (embedder->command) {
+    options.embed = vector_embed_text;
+    options.embed_user = embedder;
+    options.embed_model = cli_span(args->option[OPT_MODEL].text);
+  }
   return options;
 }
 
@@ -112,19 +123,14 @@ static int
 answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args,
        const cli_request *request)
 {
-  quoin_query_options options = cli_query_options(args);
   vector_embedder em = {.command = args->option[OPT_EMBED_COMMAND].text};
+  const quoin_query_options options = cli_query_options(args, &em);
   const cli_value *format = &args->option[OPT_RESULTS];
   quoin_error err = QUOIN_ERROR_INIT, flush = QUOIN_ERROR_INIT;
   quoin_cursor *cursor = NULL;
   cli_output out;
 
   if (!cli_output_open(&out)) return EXIT_LIMIT;
-  if (em.command) {
-    options.embed = vector_embed_text;
-    options.embed_user = &em;
-    options.embed_model = cli_span(args->option[OPT_MODEL].text);
-  }
   quoin_status st = quoin_query_prepared(&cursor, store, prepared, &options, &err);
   if (!st && (args->option[OPT_EXPLAIN].given || args->option[OPT_ANALYZE].given))
     st = cli_explain(cursor, args->option[OPT_ANALYZE].given, &out, &err);
@@ -133,10 +139,9 @@ answer(quoin_store *store, quoin_prepared *prepared, const cli_args *args,
                             format->given ? (quoin_results)format->number
                                           : cli_default_results(quoin_prepared_form(prepared)),
                             cli_output_write, &out, &err);
-  if (!st && cursor && quoin_cursor_notice(cursor))
-    fprintf(stderr, "%s: note: %s\n", request->name, quoin_cursor_notice(cursor));
+  if (!st) cli_note(request, quoin_cursor_notice(cursor));
   quoin_cursor_close(cursor);
-  if (em.open) (void)vector_child_close(&em.child);
+  vector_embedder_close(&em);
   /* What was written before a failure goes out too; that it is cut shows in its form. */
   const quoin_status flushed = cli_output_flush(&out, &flush);
   cli_output_close(&out);

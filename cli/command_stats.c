@@ -54,6 +54,17 @@ put_number(report *r, const char *key, const char *label, uint64_t n)
 }
 
 static void
+put_text(report *r, const char *key, const char *label, const char *text)
+{
+  if (!r->json) {
+    printf("%-22s %15s\n", label, text);
+    return;
+  }
+  put_key(r, key);
+  put_json_string(text, strlen(text));
+}
+
+static void
 put_bytes(report *r, const char *key, const char *label, uint64_t bytes)
 {
   if (r->json) {
@@ -201,6 +212,10 @@ put_index(report *r, quoin_store *store, const cli_args *args, quoin_span name, 
     }
     r->first = false;
     put_number(&each, "dimension", "dimension", quoin_vectors_dimension(vectors));
+    put_text(&each, "metric", "metric", s.metric);
+    put_text(&each, "storage", "storage", s.code);
+    put_number(&each, "m", "m", s.m);
+    put_number(&each, "efConstruction", "efConstruction", s.ef_construction);
     put_number(&each, "statements", "statements", s.statements);
     put_number(&each, "notIndexed", "  not indexed", s.others);
     put_number(&each, "vectors", "vectors", s.vectors);

@@ -71,10 +71,35 @@ cli_check(cli_args *args)
 
 /* ---- compact --------------------------------------------------------------------------------- */
 
-static uint64_t
-used_bytes(const quoin_stats *s)
+/* What a store holds, and all the bytes it takes. */
+typedef struct size {
+  quoin_stats stats;
+  uint64_t bytes;
+} size;
+
+static quoin_status
+measure(size *out, quoin_store *store, const cli_args *args, quoin_error *err)
 {
-  return s->run_bytes + s->term_bytes + s->offset_bytes + s->table_bytes + s->log_bytes;
+  const quoin_stats *s = &out->stats;
+  uint64_t graphs = 0;
+
+  *out = (size){.stats = QUOIN_STATS_INIT};
+  quoin_status st = quoin_store_stats(&out->stats, store, false, err);
+  if (!st) st = cli_graph_bytes(&graphs, store, args, err);
+  out->bytes = s->run_bytes + s->term_bytes + s->offset_bytes + s->table_bytes + s->log_bytes +
+               s->vector_bytes + graphs;
+  return st;
+}
+
+/* Graphs are made anew, and are in their files after a checkpoint. */
+static quoin_status
+compact(int *settled, quoin_store *store, const cli_args *args, quoin_error *err)
+{
+  const quoin_status st =
+      quoin_store_compact(store, args->option[OPT_MEMORY].number, args->cancel, err);
+  if (st) return st;
+  *settled = cli_settle(store, args);
+  return quoin_checkpoint(store, err);
 }
 
 int
@@ -82,20 +107,22 @@ cli_compact(cli_args *args)
 {
   quoin_store *store = NULL;
   quoin_error err = QUOIN_ERROR_INIT;
-  quoin_stats before = QUOIN_STATS_INIT, after = QUOIN_STATS_INIT;
+  size before, after;
   const char *path = cli_place(args);
   char count[4][32];
 
   int status = cli_open(&store, args, QUOIN_READ_WRITE);
   if (status) return status;
-  if (quoin_store_stats(&before, store, false, &err) ||
-      quoin_store_compact(store, args->option[OPT_MEMORY].number, args->cancel, &err) ||
-      quoin_store_stats(&after, store, false, &err))
+  quoin_status st = measure(&before, store, args, &err);
+  if (!st) st = compact(&status, store, args, &err);
+  if (!st && cli_stopped()) quoin_cancel_reset(args->cancel); /* it is done, the rest is telling */
+  if (!st) st = measure(&after, store, args, &err);
+  if (st)
     status = cli_report(&err, path);
   else
     fprintf(stderr, "%s: %s of %s terms stay, %s of %s bytes\n", path,
-            cli_count(count[0], after.terms), cli_count(count[1], before.terms),
-            cli_count(count[2], used_bytes(&after)), cli_count(count[3], used_bytes(&before)));
+            cli_count(count[0], after.stats.terms), cli_count(count[1], before.stats.terms),
+            cli_count(count[2], after.bytes), cli_count(count[3], before.bytes));
   quoin_close(store);
   return status;
 }
@@ -131,6 +158,23 @@ restore_into_pool(const cli_args *args, quoin_error *err)
   return st;
 }
 
+/* What was not linked when the backup was made. */
+static int
+link_restored(const cli_args *args)
+{
+  quoin_store *store = NULL;
+
+  int status = cli_open(&store, args, QUOIN_READ_ONLY);
+  if (status) return status;
+  const bool waits = cli_unlinked(store) > 0;
+  quoin_close(store);
+  if (!waits) return EXIT_DONE;
+  if ((status = cli_open(&store, args, QUOIN_READ_WRITE))) return status;
+  status = cli_settle(store, args);
+  quoin_close(store);
+  return status;
+}
+
 int
 cli_restore(cli_args *args)
 {
@@ -146,5 +190,5 @@ cli_restore(cli_args *args)
                                : quoin_restore(path, args->operands[0], args->cancel, &err);
   if (st) return cli_report(&err, path);
   fprintf(stderr, "%s: no fault found\n", pool ? args->option[OPT_NAME].text : path);
-  return EXIT_DONE;
+  return link_restored(args);
 }

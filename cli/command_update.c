@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 quoin_update_options
-cli_update_options(const cli_args *args)
+cli_update_options(const cli_args *args, vector_embedder *embedder)
 {
   quoin_update_options options = QUOIN_UPDATE_OPTIONS_INIT;
 
@@ -16,14 +16,19 @@ cli_update_options(const cli_args *args)
   options.allow_load = args->option[OPT_ALLOW_LOAD].text;
   options.cancel = args->cancel;
   options.allow_service = args->services;
+  if (embedder->command) {
+    options.embed = vector_embed_text;
+    options.embed_user = embedder;
+    options.embed_model = cli_span(args->option[OPT_MODEL].text);
+  }
   return options;
 }
 
 static int
 execute(const cli_args *args, const cli_request *request)
 {
-  quoin_update_options options = cli_update_options(args);
   vector_embedder em = {.command = args->option[OPT_EMBED_COMMAND].text};
+  const quoin_update_options options = cli_update_options(args, &em);
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_update_result result = {0};
   quoin_store *store = NULL;
@@ -31,18 +36,15 @@ execute(const cli_args *args, const cli_request *request)
 
   int status = cli_open(&store, args, QUOIN_READ_WRITE);
   if (status) return status;
-  if (em.command) {
-    options.embed = vector_embed_text;
-    options.embed_user = &em;
-    options.embed_model = cli_span(args->option[OPT_MODEL].text);
-  }
   const double started = cli_now();
   if (quoin_update(&result, store, request->text, &options, &err))
     status = cli_report_request(&err, request);
   else
     fprintf(stderr, "%s quads added, %s removed in %.2f s\n", cli_count(added, result.added),
             cli_count(removed, result.removed), cli_now() - started);
-  if (em.open) (void)vector_child_close(&em.child);
+  if (!status) cli_note(request, result.notice);
+  vector_embedder_close(&em);
+  if (!status) status = cli_settle(store, args);
   quoin_close(store);
   return status;
 }

@@ -30,7 +30,8 @@ static const option_row options[OPT_COUNT] = {
     [OPT_FORMAT] = {"format", "F", "nt, nq, ttl or trig; by the file's name if not given", FORMAT},
     [OPT_DUMP_FORMAT] = {"format", "F", "nq (default), trig; nt, ttl without named graphs", FORMAT},
     [OPT_BASE] = {"base", "IRI", "base of relative IRIs (files: their own file:// IRI)", IRI},
-    [OPT_GRAPH] = {"graph", "IRI", "graph of statements that name none", IRI},
+    [OPT_GRAPH] = {"graph", "IRI",
+                   "graph of statements that name none; vector search: the one to search", IRI},
     [OPT_LENIENT] = {"lenient", NULL,
                      "skip bad statements, report and count each; of one of Turtle or TriG,\n"
                      "what stands before the fault stays",
@@ -60,20 +61,24 @@ static const option_row options[OPT_COUNT] = {
     [OPT_ON] = {"on", "IRI", "the predicate whose vectors are indexed", IRI},
     [OPT_DIMENSION] = {"dimension", "N", "numbers of a vector (create; required)", COUNT},
     [OPT_METRIC] = {"metric", "M", "cosine (default), dot or l2 (create)", METRIC},
-    [OPT_CODE] = {"storage", "C", "f32 (default), f16, i8 or b1: what the index is walked with",
+    [OPT_CODE] = {"storage", "C",
+                  "f32, f16, i8 or b1: what the index is walked with (create); if not given i8\n"
+                  "for cosine from 64 dimensions on, else f32",
                   CODE},
     [OPT_M] = {"m", "N", "links of a node, 16 if not given (create)", COUNT},
     [OPT_EF_CONSTRUCTION] = {"ef-construction", "N", "effort of linking, 200 if not given (create)",
                              COUNT},
-    [OPT_MODEL] = {"model", "NAME", "what makes the vectors (create)", TEXT},
+    [OPT_MODEL] = {"model", "NAME",
+                   "what makes the vectors: of the index (create), of --embed-command (others)",
+                   TEXT},
     [OPT_TERMS] = {"terms", "FILE", "the subjects of .npy and .fvecs, one a line (import)", TEXT},
     [OPT_PREDICATE] = {"predicate", "IRI", "the texts to make vectors of (embed)", IRI},
     [OPT_EMBED_COMMAND] = {"embed-command", "CMD",
                            "a program that takes a line of text and gives a JSON array, each time",
                            TEXT},
     [OPT_K] = {"k", "N", "how many to find, 10 if not given (search)", COUNT},
-    [OPT_EF] = {"ef", "N", "effort of a search", COUNT},
-    [OPT_EXACT] = {"exact", NULL, "search all vectors", FLAG},
+    [OPT_EF] = {"ef", "N", "effort of a search (search, check)", COUNT},
+    [OPT_EXACT] = {"exact", NULL, "search all vectors (search)", FLAG},
     [OPT_SAMPLE] = {"sample", "N", "measure recall with so many of the vectors (check)", COUNT},
     [OPT_REPAIR] = {"repair", NULL, "link what cannot be reached (check)", FLAG},
     [OPT_UNLINKED] = {"unlinked", "N",
@@ -159,7 +164,8 @@ const cli_command cli_commands[] = {
      "  list                the indexes that are declared\n"
      "  check               verify an index; --sample measures its recall, --repair mends it\n"
      "  drop                remove the declaration; the vectors stay\n"
-     "  search QUERY        the nearest to an IRI, to numbers, or to a text (--embed-command)\n",
+     "  search QUERY        the nearest to an IRI, to numbers, or to a text (--embed-command)\n"
+     "IRIs may be written with the prefixes vec rdf rdfs owl xsd skos dcterms foaf.\n",
      "quoin vector search --store S --on http://example.org/embedding http://example.org/paper1",
      STORE | BIT(OPT_ON) | BIT(OPT_DIMENSION) | BIT(OPT_METRIC) | BIT(OPT_CODE) | BIT(OPT_M) |
          BIT(OPT_EF_CONSTRUCTION) | BIT(OPT_MODEL) | BIT(OPT_TERMS) | BIT(OPT_PREDICATE) |
@@ -187,7 +193,8 @@ const cli_command cli_commands[] = {
      "quoin shell --store S",
      STORE | BIT(OPT_RESULTS) | BIT(OPT_BASE) | BIT(OPT_TIMEOUT) | BIT(OPT_MEMORY) |
          BIT(OPT_MAX_ROWS) | BIT(OPT_THREADS) | BIT(OPT_UNION) | BIT(OPT_ALLOW_LOAD) |
-         BIT(OPT_ALLOW_SERVICE) | BIT(OPT_DURABILITY) | BIT(OPT_UNLINKED),
+         BIT(OPT_ALLOW_SERVICE) | BIT(OPT_DURABILITY) | BIT(OPT_UNLINKED) | BIT(OPT_EMBED_COMMAND) |
+         BIT(OPT_MODEL),
      0, 0, cli_shell},
     {"help", "[COMMAND]", "Show all commands, or one with its options.", "", "quoin help load", 0,
      0, 1, cli_show_help},
@@ -201,6 +208,12 @@ cli_command_find(const char *name)
   for (size_t i = 0; i < cli_n_commands; i++)
     if (strcmp(cli_commands[i].name, name) == 0) return &cli_commands[i];
   return NULL;
+}
+
+const char *
+cli_option_name(cli_option option)
+{
+  return options[option].name;
 }
 
 /* ---- help ------------------------------------------------------------------------------------ */
@@ -310,7 +323,7 @@ parse_value(cli_value *value, value_kind kind, const char *text)
   switch (kind) {
   case FLAG:
   case TEXT:
-  case IRI: /* check_iri says what is wrong */
+  case IRI: /* take_iri says what is wrong */
   case ADDRESSES:
     return true;
   case FORMAT:
@@ -369,11 +382,18 @@ add_service(cli_args *args, const char *prefix)
   return true;
 }
 
+/* As it is, or between < and >, which go. */
 static bool
-check_iri(const char *option, const char *iri)
+take_iri(cli_value *value, const char *option, char *iri)
 {
   quoin_error err = QUOIN_ERROR_INIT;
+  const size_t len = strlen(iri);
 
+  if ((value->number = len > 2 && iri[0] == '<' && iri[len - 1] == '>')) {
+    iri[len - 1] = '\0';
+    iri++;
+  }
+  value->text = iri;
   if (!quoin_iri_check(cli_span(iri), &err)) return true;
   cli_complain("--%s \"%s\", byte %llu: %s", option, iri, (unsigned long long)err.offset + 1,
                err.message);
@@ -384,8 +404,8 @@ check_iri(const char *option, const char *iri)
 static int
 parse_option(cli_args *args, const cli_command *command, int argc, char **argv, int *at)
 {
-  const char *name = argv[*at] + 2;
-  const char *equals = strchr(name, '=');
+  char *name = argv[*at] + 2;
+  char *equals = strchr(name, '=');
   const size_t len = equals ? (size_t)(equals - name) : strlen(name);
   const size_t i = find_option(command, name, len);
 
@@ -393,7 +413,7 @@ parse_option(cli_args *args, const cli_command *command, int argc, char **argv, 
     cli_complain("%s has no option --%.*s", command->name, (int)len, name);
     return usage(command);
   }
-  const char *text = equals ? equals + 1 : NULL;
+  char *text = equals ? equals + 1 : NULL;
   if (options[i].kind == FLAG && text) {
     cli_complain("--%s takes no value", options[i].name);
     return usage(command);
@@ -419,7 +439,8 @@ parse_option(cli_args *args, const cli_command *command, int argc, char **argv, 
                  options[i].help);
     return usage(command);
   }
-  if (options[i].kind == IRI && !check_iri(options[i].name, text)) return usage(command);
+  if (options[i].kind == IRI && !take_iri(&args->option[i], options[i].name, text))
+    return usage(command);
   return 0;
 }
 

@@ -221,10 +221,16 @@ cli_count(char out[32], uint64_t n)
   return out;
 }
 
+bool
+cli_on_terminal(void)
+{
+  return isatty(STDERR_FILENO);
+}
+
 void
 cli_progress_start(cli_progress *progress, const char *what)
 {
-  *progress = (cli_progress){.on = isatty(STDERR_FILENO), .what = what, .started = cli_now()};
+  *progress = (cli_progress){.on = cli_on_terminal(), .what = what, .started = cli_now()};
 }
 
 void

@@ -1,5 +1,6 @@
 /* shell: requests from a terminal or a pipe, one after the other, over one store. */
 #include "cli/shell.h"
+#include "cli/vector.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ typedef struct shell {
   quoin_results results; /* when `formatted` */
   bool formatted;
   shell_names names;
+  vector_embedder embedder; /* of --embed-command */
 } shell;
 
 /* ---- requests ---------------------------------------------------------------------------------
@@ -39,7 +41,7 @@ static int
 answer(shell *s, const cli_request *request)
 {
   quoin_error err = QUOIN_ERROR_INIT, flush = QUOIN_ERROR_INIT;
-  quoin_query_options options = cli_query_options(s->args);
+  quoin_query_options options = cli_query_options(s->args, &s->embedder);
   quoin_prepared *prepared = NULL;
   quoin_cursor *cursor = NULL;
   cli_output out;
@@ -58,6 +60,7 @@ answer(shell *s, const cli_request *request)
                             s->formatted ? s->results
                                          : cli_default_results(quoin_prepared_form(prepared)),
                             cli_output_write, &out, &err);
+  if (!st) cli_note(request, quoin_cursor_notice(cursor));
   quoin_cursor_close(cursor);
   const quoin_status flushed = cli_output_flush(&out, &flush);
   cli_output_close(&out);
@@ -73,7 +76,7 @@ static int
 change(shell *s, const cli_request *request)
 {
   quoin_error err = QUOIN_ERROR_INIT;
-  const quoin_update_options options = cli_update_options(s->args);
+  const quoin_update_options options = cli_update_options(s->args, &s->embedder);
   quoin_update_result result = {0};
   char added[32], removed[32];
   const double started = cli_now();
@@ -83,6 +86,7 @@ change(shell *s, const cli_request *request)
   if (s->terminal || s->timing)
     fprintf(stderr, "%s quads added, %s removed in %.3f ms\n", cli_count(added, result.added),
             cli_count(removed, result.removed), (cli_now() - started) * 1e3);
+  cli_note(request, result.notice);
   return EXIT_DONE;
 }
 
@@ -126,6 +130,7 @@ run(shell *s, const char *text, size_t len)
   shell_prologue(&s->names, text, len);
   int status = refresh(s);
   if (!status) status = is_query(text + body) ? answer(s, &request) : change(s, &request);
+  if (status) vector_embedder_close(&s->embedder); /* it may have ended, or stand in mid-answer */
   free(whole);
   return status;
 }
@@ -245,7 +250,10 @@ int
 cli_shell(cli_args *args)
 {
   static const char vec[] = "PREFIX vec: <urn:x-quoin:vec#>";
-  shell s = {.args = args, .terminal = isatty(STDIN_FILENO), .writes = true};
+  shell s = {.args = args,
+             .terminal = isatty(STDIN_FILENO),
+             .writes = true,
+             .embedder.command = args->option[OPT_EMBED_COMMAND].text};
   const cli_value *format = &args->option[OPT_RESULTS];
 
   s.formatted = format->given;
@@ -260,6 +268,11 @@ cli_shell(cli_args *args)
   if (!status) {
     if (s.terminal) printf("quoin %s. .help says what can be typed here.\n", quoin_version());
     status = loop(&s);
+  }
+  vector_embedder_close(&s.embedder);
+  if (s.store && s.writes) {
+    const int settled = cli_settle(s.store, args);
+    status = status ? status : settled;
   }
   quoin_close(s.store);
   shell_names_clear(&s.names);

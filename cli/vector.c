@@ -185,11 +185,42 @@ run_query(quoin_store *store, const cli_args *args, const vector_text *text)
   quoin_status st =
       quoin_query(&cursor, store, (quoin_span){text->data, text->len}, &options, &err);
   if (!st) st = quoin_cursor_write(NULL, cursor, kind, cli_output_write, &out, &err);
+  if (!st && quoin_cursor_notice(cursor))
+    fprintf(stderr, "vector: note: %s\n", quoin_cursor_notice(cursor));
   quoin_cursor_close(cursor);
   if (!st) st = cli_output_flush(&out, &err);
   cli_output_close(&out);
   err.line = err.column = 0;
   return st ? cli_report(&err, "vector") : EXIT_DONE;
+}
+
+/* What the row of vector_find says. */
+static int
+read_index(vector_index *out, const cli_args *args, quoin_cursor *cursor)
+{
+  static const char cosine[] = "<urn:x-quoin:vec#cosineMetric>";
+  const cli_value *asked = &args->option[OPT_MODEL];
+  const quoin_span metric = quoin_cursor_text(cursor, 1);
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_term model;
+  int64_t dimension = 0;
+
+  if (!quoin_cursor_integer(&dimension, cursor, 0)) dimension = 0;
+  out->dimension = (uint64_t)dimension;
+  out->cosine = !metric.ptr ||
+                (metric.len == sizeof(cosine) - 1 && memcmp(metric.ptr, cosine, metric.len) == 0);
+  if (!asked->given) return EXIT_DONE;
+  if (quoin_cursor_term(&model, cursor, 2, &err)) return cli_report(&err, "vector");
+  if (model.value.len == strlen(asked->text) &&
+      memcmp(model.value.ptr, asked->text, model.value.len) == 0)
+    return EXIT_DONE;
+  if (model.kind == QUOIN_TERM_NONE)
+    cli_complain("--model: the index over <%s> names no model", out->predicate);
+  else
+    cli_complain("--model: the index over <%s> is of the model \"%.*s\", not \"%s\"",
+                 out->predicate, (int)(model.value.len < 200 ? model.value.len : 200),
+                 model.value.ptr, asked->text);
+  return EXIT_DATA;
 }
 
 int
@@ -198,26 +229,19 @@ vector_find(vector_index *out, quoin_store *store, const cli_args *args)
   vector_text text = {0};
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_cursor *cursor = NULL;
-  int64_t dimension = 0;
   int status = EXIT_DONE;
 
   *out = (vector_index){.predicate = args->option[OPT_ON].text, .cosine = true};
-  vector_put(&text, PREFIX, sizeof(PREFIX) - 1);
-  vector_printf(&text, "SELECT ?d ?m { GRAPH " SYSTEM " { ");
+  vector_printf(&text, PREFIX "SELECT ?d ?m ?model { GRAPH " SYSTEM " { VALUES ?i { ");
   if (!vector_put_iri(&text, out->predicate, strlen(out->predicate))) status = EXIT_USAGE;
-  vector_printf(&text, " a vec:Index ; vec:dimension ?d OPTIONAL { ");
-  if (!status) (void)vector_put_iri(&text, out->predicate, strlen(out->predicate));
-  vector_printf(&text, " vec:metric ?m } } }");
+  vector_printf(&text, " } ?i a vec:Index ; vec:dimension ?d OPTIONAL { ?i vec:metric ?m } "
+                       "OPTIONAL { ?i vec:model ?model } } }");
   if (!status && text.failed) status = out_of_memory();
   if (!status) {
     quoin_status st = quoin_query(&cursor, store, (quoin_span){text.data, text.len}, NULL, &err);
     if (!st) st = quoin_cursor_next(cursor, &err);
-    if (!st && quoin_cursor_integer(&dimension, cursor, 0)) {
-      const quoin_span metric = quoin_cursor_text(cursor, 1);
-      static const char cosine[] = "<urn:x-quoin:vec#cosineMetric>";
-      out->dimension = (uint64_t)dimension;
-      out->cosine = !metric.ptr || (metric.len == sizeof(cosine) - 1 &&
-                                    memcmp(metric.ptr, cosine, metric.len) == 0);
+    if (!st) {
+      status = read_index(out, args, cursor);
     } else if (st < 0) {
       status = cli_report(&err, "vector");
     } else {
@@ -271,21 +295,57 @@ create(quoin_store *store, const cli_args *args)
   return status;
 }
 
+/* The row of `list` for the one that the cursor is on. */
+static quoin_status
+put_listed(vector_text *to, quoin_store *store, const cli_args *args, quoin_cursor *cursor,
+           quoin_error *err)
+{
+  const quoin_span model = quoin_cursor_text(cursor, 1), recall = quoin_cursor_text(cursor, 2);
+  quoin_vectors_stats s = QUOIN_VECTORS_STATS_INIT;
+  quoin_vectors *vectors = NULL;
+  quoin_term index;
+
+  quoin_status st = quoin_cursor_term(&index, cursor, 0, err);
+  if (!st) st = quoin_vectors_open(&vectors, store, index.value, err);
+  if (!st) st = quoin_vectors_count(&s, vectors, args->cancel, err);
+  if (!st) {
+    vector_put(to, "(<", 2);
+    vector_put(to, index.value.ptr, index.value.len);
+    vector_printf(to, "> %" PRIu32 " vec:%sMetric vec:%sCode %" PRIu32 " %" PRIu32 " ",
+                  quoin_vectors_dimension(vectors), s.metric, s.code, s.m, s.ef_construction);
+    vector_put(to, model.len ? model.ptr : "UNDEF", model.len ? model.len : 5);
+    vector_printf(to, " %" PRIu64 " %" PRIu64 " ", s.vectors, s.linked);
+    vector_put(to, recall.len ? recall.ptr : "UNDEF", recall.len ? recall.len : 5);
+    vector_put(to, ")\n", 2);
+  }
+  quoin_vectors_close(vectors);
+  return st;
+}
+
+/* What counting tells, and declarations leave open, is put into a query, whose rows are then
+ * written in any format. */
 static int
 list(quoin_store *store, const cli_args *args)
 {
-  static const char query[] = PREFIX
-      "SELECT ?index ?dimension ?metric ?storage ?model ?vectors ?recall {"
-      " GRAPH " SYSTEM " { ?index a vec:Index ; vec:dimension ?dimension"
-      "  OPTIONAL { ?index vec:metric ?metric } OPTIONAL { ?index vec:storage ?storage }"
-      "  OPTIONAL { ?index vec:model ?model } OPTIONAL { ?index vec:recall ?recall } }"
-      " { SELECT ?index (COUNT(?v) AS ?vectors) {"
-      "   GRAPH " SYSTEM " { ?index a vec:Index }"
-      "   OPTIONAL { { ?s ?index ?v } UNION { GRAPH ?g { ?s ?index ?v } } } } GROUP BY ?index } }"
-      " ORDER BY ?index";
+  static const char query[] =
+      PREFIX "SELECT ?index ?model ?recall { GRAPH " SYSTEM " { ?index a vec:Index"
+             " OPTIONAL { ?index vec:model ?model } OPTIONAL { ?index vec:recall ?recall } } }"
+             " ORDER BY ?index";
   vector_text text = {0};
-  vector_put(&text, query, sizeof(query) - 1);
-  const int status = run_query(store, args, &text);
+  quoin_query_options options = QUOIN_QUERY_OPTIONS_INIT;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_cursor *cursor = NULL;
+
+  options.cancel = args->cancel;
+  vector_printf(&text, PREFIX "SELECT * { VALUES (?index ?dimension ?metric ?storage ?m "
+                              "?efConstruction ?model ?vectors ?linked ?recall) {\n");
+  quoin_status st =
+      quoin_query(&cursor, store, (quoin_span){query, sizeof(query) - 1}, &options, &err);
+  while (!st && !(st = quoin_cursor_next(cursor, &err)))
+    st = put_listed(&text, store, args, cursor, &err);
+  quoin_cursor_close(cursor);
+  vector_printf(&text, "} } ORDER BY ?index");
+  const int status = st < 0 ? cli_report(&err, "vector") : run_query(store, args, &text);
   free(text.data);
   return status;
 }
@@ -305,6 +365,18 @@ drop(quoin_store *store, const cli_args *args)
   return status;
 }
 
+static int
+put_iri(vector_text *to, const char *name)
+{
+  vector_text whole = {0};
+  const bool good = vector_expand(&whole, name) && !whole.failed
+                        ? vector_put_iri(to, whole.data, whole.len)
+                        : vector_put_iri(to, name, strlen(name));
+  to->failed = to->failed || whole.failed;
+  free(whole.data);
+  return good ? EXIT_DONE : EXIT_USAGE;
+}
+
 /* What to be near to, as a SPARQL term: an IRI, numbers, or with --embed-command a text. */
 static int
 put_query(vector_text *to, const vector_index *index, const cli_args *args, const char *query)
@@ -314,8 +386,7 @@ put_query(vector_text *to, const vector_index *index, const cli_args *args, cons
   float *values = NULL;
   int status = EXIT_DONE;
 
-  if (!command->given && strchr("0123456789-+.[", query[0]) == NULL)
-    return vector_put_iri(to, query, len) ? EXIT_DONE : EXIT_USAGE;
+  if (!command->given && strchr("0123456789-+.[", query[0]) == NULL) return put_iri(to, query);
   if (!(values = malloc((n ? n : 1) * sizeof(*values)))) return out_of_memory();
   if (command->given) {
     vector_child child;
@@ -340,21 +411,26 @@ put_query(vector_text *to, const vector_index *index, const cli_args *args, cons
 static int
 search(quoin_store *store, const cli_args *args, const char *query)
 {
-  const cli_value *given = args->option;
+  const cli_value *given = args->option, *graph = &given[OPT_GRAPH];
   vector_index index;
   vector_text text = {0};
   int status = vector_find(&index, store, args);
 
   if (status) return status;
   vector_put(&text, PREFIX, sizeof(PREFIX) - 1);
-  vector_printf(&text, "SELECT ?item ?distance { (?item ?distance) vec:nearest (");
+  vector_printf(&text, "SELECT ?item ?distance { ");
+  if (graph->given) {
+    vector_printf(&text, "GRAPH ");
+    (void)vector_put_iri(&text, graph->text, strlen(graph->text));
+  }
+  vector_printf(&text, " { (?item ?distance) vec:nearest (");
   (void)vector_put_iri(&text, index.predicate, strlen(index.predicate));
   vector_put(&text, " ", 1);
   status = put_query(&text, &index, args, query);
   vector_printf(&text, " %" PRIu64, given[OPT_K].given ? given[OPT_K].number : 10);
   if (given[OPT_EF].given) vector_printf(&text, " vec:ef %" PRIu64, given[OPT_EF].number);
   if (given[OPT_EXACT].given) vector_printf(&text, " vec:exact true");
-  vector_printf(&text, ") } ORDER BY ?distance ?item");
+  vector_printf(&text, ") } } ORDER BY ?distance ?item");
   if (!status) status = run_query(store, args, &text);
   free(text.data);
   return status;
@@ -364,25 +440,42 @@ search(quoin_store *store, const cli_args *args, const char *query)
 
 typedef enum vector_verb { CREATE, IMPORT, EMBED, LIST, CHECK, DROP, SEARCH, VERBS } vector_verb;
 
+#define BIT(option) (UINT64_C(1) << (option))
+#define LOADING                                                                                    \
+  (BIT(OPT_GRAPH) | BIT(OPT_LENIENT) | BIT(OPT_MEMORY) | BIT(OPT_THREADS) | BIT(OPT_UNLINKED))
+
 static const struct {
   const char *name;
   bool writes, on, operand;
-} verbs[VERBS] = {[CREATE] = {"create", true, true, false}, [IMPORT] = {"import", true, true, true},
-                  [EMBED] = {"embed", true, true, false},   [LIST] = {"list", false, false, false},
-                  [CHECK] = {"check", true, true, false},   [DROP] = {"drop", true, true, false},
-                  [SEARCH] = {"search", false, true, true}};
+  uint64_t options; /* beside --on, where it is needed, and what says which store */
+} verbs[VERBS] = {
+    [CREATE] = {"create", true, true, false,
+                BIT(OPT_DIMENSION) | BIT(OPT_METRIC) | BIT(OPT_CODE) | BIT(OPT_M) |
+                    BIT(OPT_EF_CONSTRUCTION) | BIT(OPT_MODEL)},
+    [IMPORT] = {"import", true, true, true, BIT(OPT_TERMS) | LOADING},
+    [EMBED] = {"embed", true, true, false,
+               BIT(OPT_PREDICATE) | BIT(OPT_EMBED_COMMAND) | BIT(OPT_MODEL) | LOADING},
+    [LIST] = {"list", false, false, false, BIT(OPT_RESULTS)},
+    [CHECK] = {"check", true, true, false, BIT(OPT_SAMPLE) | BIT(OPT_EF) | BIT(OPT_REPAIR)},
+    [DROP] = {"drop", true, true, false, 0},
+    [SEARCH] = {"search", false, true, true,
+                BIT(OPT_K) | BIT(OPT_EF) | BIT(OPT_EXACT) | BIT(OPT_GRAPH) |
+                    BIT(OPT_EMBED_COMMAND) | BIT(OPT_MODEL) | BIT(OPT_RESULTS) | BIT(OPT_TIMEOUT)}};
 
 static int
 run(vector_verb verb, quoin_store *store, cli_args *args)
 {
   const char *operand = args->n_operands > 1 ? args->operands[1] : NULL;
+  int status = vector_names_check(store, args);
+  if (status) return status;
   switch (verb) {
   case CREATE:
     return create(store, args);
   case IMPORT:
     return vector_import(store, args, operand);
   case EMBED:
-    return vector_embed(store, args);
+    status = vector_texts_check(store, args);
+    return status ? status : vector_embed(store, args);
   case LIST:
     return list(store, args);
   case CHECK:
@@ -397,11 +490,37 @@ run(vector_verb verb, quoin_store *store, cli_args *args)
   return EXIT_USAGE;
 }
 
+/* Does the verb take what is given? */
+static int
+check_usage(vector_verb verb, const cli_args *args)
+{
+  const char *name = verbs[verb].name;
+  const uint64_t takes = verbs[verb].options | BIT(OPT_STORE) | BIT(OPT_POOL) | BIT(OPT_NAME) |
+                         (verbs[verb].on ? BIT(OPT_ON) : 0);
+
+  for (unsigned i = 0; i < OPT_COUNT; i++) {
+    if (!args->option[i].given || takes >> i & 1) continue;
+    cli_complain("vector %s has no option --%s", name, cli_option_name((cli_option)i));
+    return EXIT_USAGE;
+  }
+  if (verbs[verb].on && !args->option[OPT_ON].given) {
+    cli_complain("vector %s needs --on PREDICATE-IRI", name);
+    return EXIT_USAGE;
+  }
+  if ((args->n_operands == 2) != verbs[verb].operand) {
+    cli_complain("vector %s %s", name,
+                 verbs[verb].operand ? "needs one more argument" : "takes no more arguments");
+    return EXIT_USAGE;
+  }
+  return EXIT_DONE;
+}
+
 int
 cli_vector(cli_args *args)
 {
   size_t verb = 0;
   quoin_store *store = NULL;
+  vector_text names[VECTOR_NAMES] = {{0}};
 
   while (verb < VERBS && strcmp(verbs[verb].name, args->operands[0]) != 0)
     verb++;
@@ -409,17 +528,19 @@ cli_vector(cli_args *args)
     cli_complain("vector has no \"%s\"; see: quoin help vector", args->operands[0]);
     return EXIT_USAGE;
   }
-  if (verbs[verb].on && !args->option[OPT_ON].given) {
-    cli_complain("vector %s needs --on PREDICATE-IRI", verbs[verb].name);
-    return EXIT_USAGE;
+  int status = check_usage((vector_verb)verb, args);
+  if (!status) status = vector_names_take(names, args);
+  if (!status)
+    status = cli_open(&store, args, verbs[verb].writes ? QUOIN_READ_WRITE : QUOIN_READ_ONLY);
+  if (!status) {
+    status = run((vector_verb)verb, store, args);
+    /* Of an embed that failed earlier pieces are there. */
+    const bool changed = !status || verb == EMBED;
+    const int settled = verbs[verb].writes && changed ? cli_settle(store, args) : EXIT_DONE;
+    status = status ? status : settled;
   }
-  if ((args->n_operands == 2) != verbs[verb].operand) {
-    cli_complain("vector %s %s", verbs[verb].name,
-                 verbs[verb].operand ? "needs one more argument" : "takes no more arguments");
-    return EXIT_USAGE;
-  }
-  int status = cli_open(&store, args, verbs[verb].writes ? QUOIN_READ_WRITE : QUOIN_READ_ONLY);
-  if (!status) status = run((vector_verb)verb, store, args);
   quoin_close(store);
+  for (size_t i = 0; i < VECTOR_NAMES; i++)
+    free(names[i].data);
   return status;
 }

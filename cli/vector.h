@@ -23,6 +23,19 @@ bool vector_is_label(const char *label, size_t len);
 void vector_put_quad(vector_text *to, const char *term, size_t term_len, const char *predicate,
                      const char *graph, const float *values, size_t n);
 
+/* ---- names (vector_name.c) ---- */
+
+enum { VECTOR_NAMES = 3 };
+/* `name` with its prefix written out; false: it has none that is known, and nothing is appended. */
+bool vector_expand(vector_text *out, const char *name);
+/* The IRIs of --on, --predicate and --graph with theirs written out into `names`, which are to be
+ * freed. Complains, and gives the exit status. */
+int vector_names_take(vector_text names[VECTOR_NAMES], cli_args *args);
+/* Complains of one that looks like a prefix and a name, and that the store does not have. */
+int vector_names_check(quoin_store *store, const cli_args *args);
+/* Complains when there is no text to embed. */
+int vector_texts_check(quoin_store *store, const cli_args *args);
+
 /* What the store says of the index that --on names. */
 typedef struct vector_index {
   const char *predicate;
@@ -31,7 +44,8 @@ typedef struct vector_index {
 } vector_index;
 /* Run an update that is not the user's; complains, and gives the exit status. */
 int vector_update(quoin_store *store, const cli_args *args, const vector_text *text);
-/* Complains, and gives the exit status, when there is none. */
+/* Complains, and gives the exit status, when there is none, or it is not of the model that --model
+ * says. */
 int vector_find(vector_index *out, quoin_store *store, const cli_args *args);
 
 /* Load the quads that `next` appends to `to`, piece by piece, as one load. `next` sets *done at the
@@ -77,5 +91,6 @@ typedef struct vector_embedder {
 /* A quoin_embed_fn. */
 quoin_status vector_embed_text(float *out, size_t n, void *embedder, quoin_span text,
                                quoin_error *err);
+void vector_embedder_close(vector_embedder *embedder); /* the next text starts another */
 
 #endif /* QUOIN_CLI_VECTOR_H */

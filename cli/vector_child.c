@@ -211,6 +211,13 @@ vector_child_close(vector_child *child)
   return status;
 }
 
+void
+vector_embedder_close(vector_embedder *embedder)
+{
+  if (embedder->open) (void)vector_child_close(&embedder->child);
+  embedder->open = false;
+}
+
 quoin_status
 vector_embed_text(float *out, size_t n, void *embedder, quoin_span text, quoin_error *err)
 {

@@ -92,7 +92,6 @@ vector_load(uint64_t *added, quoin_store *store, const cli_args *args, vector_ne
   free(p.text.data);
   *added = result.added;
   if (p.status) return p.status;
-  if (!st) st = quoin_vectors_settle(store, args->cancel, &err);
   return st ? cli_report(&err, "vector") : EXIT_DONE;
 }
 

@@ -14,7 +14,7 @@ run 2 vector create $on
 run 2 vector frobnicate $on
 run 2 vector import $on
 run 0 vector list --store S --results csv
-out_has '^http://x/v,2,urn:x-quoin:vec#l2Metric,,,0'
+out_has '^http://x/v,2,urn:x-quoin:vec#l2Metric,urn:x-quoin:vec#f32Code,16,200,,0,0,'
 
 # JSON lines, TSV, .fvecs with terms.
 printf '{"term":"http://x/a","vector":[1, 0]}\n{"embedding": [0,1], "x": {"y": [1]}, "id": "http://x/\\u0062"}\n' >v.jsonl
