@@ -181,5 +181,8 @@ cli_settle(quoin_store *store, const cli_args *args)
     say_unlinked(store, args);
     return cli_exit_status(st);
   }
-  return st ? cli_report(&err, cli_place(args)) : EXIT_DONE;
+  if (st) return cli_report(&err, cli_place(args));
+  if (cli_now() - w.started >= 1.0)
+    fprintf(stderr, "vectors linked in %.2f s\n", cli_now() - w.started);
+  return EXIT_DONE;
 }
