@@ -9,9 +9,9 @@
  * tombstones. No quad is added and removed, so the spills still add up. */
 #include "quadstore/bulk.h"
 
+#include "quadstore/net.h"
 #include "quadstore/sort.h"
 #include "quadstore/spill.h"
-#include "quadstore/team.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -31,9 +31,8 @@ typedef struct gathered {
 
 struct quad_bulk {
   quad_store *store;
-  unsigned threads;
+  quad_net net; /* its numbers are where to roll back to */
   uint64_t memory_bytes;
-  uint64_t terms, blanks;      /* where to roll back to */
   bool within;                 /* the role is the caller's */
   gathered set[2][QUAD_PARTS]; /* to add, to remove */
   size_t building[QUAD_PARTS]; /* of them, in the sort or being written */
@@ -92,7 +91,6 @@ begin(quad_bulk **out, quad_store *store, bool within, uint64_t memory_bytes, un
   if (st) return st;
   if (!(bulk = base_new_zero(store->mem, 1, sizeof *bulk))) return base_fail_nomem(err);
   bulk->store = store;
-  bulk->threads = threads ? threads : 1;
   bulk->memory_bytes = memory_bytes ? memory_bytes : (uint64_t)1 << 30;
   if (bulk->memory_bytes < BULK_LEAST) bulk->memory_bytes = BULK_LEAST;
   bulk->within = within;
@@ -102,8 +100,10 @@ begin(quad_bulk **out, quad_store *store, bool within, uint64_t memory_bytes, un
     base_release(store->mem, bulk, 1, sizeof *bulk);
     return st;
   }
-  bulk->terms = atom_store_terms(store->atoms);
-  bulk->blanks = atom_store_blanks(store->atoms);
+  bulk->net = (quad_net){.store = store,
+                         .terms = atom_store_terms(store->atoms),
+                         .blanks = atom_store_blanks(store->atoms),
+                         .threads = threads ? threads : 1};
   bulk->term_bytes = atom_bytes(bulk);
   bulk->resident = base_map_resident();
   if (!within) atom_load_begin(store->atoms, bulk->memory_bytes / 4 * 3 + 4096);
@@ -150,126 +150,6 @@ static bool
 any_gathered(const quad_bulk *bulk, bool remove)
 {
   return bulk->set[remove][QUAD_PART_DEFAULT].n || bulk->set[remove][QUAD_PART_NAMED].n;
-}
-
-/* ---- what is there already ------------------------------------------------------------------- */
-
-enum { CHECK_ROWS = 1 << 16 };
-
-/* Looking for the records of a load in the store, piece by piece. */
-typedef struct check_job {
-  const quad_bulk *bulk;
-  const quad_ranks *ranks;
-  unsigned part;
-  uint8_t *present; /* a byte a record */
-  base_mutex lock;
-  quoin_status status;
-  quoin_error *err;
-} check_job;
-
-/* Terms of the load itself are in no quad of the store. */
-static bool
-is_new(const quad_bulk *bulk, uint64_t id)
-{
-  atom_id atom = {id};
-
-  if (atom_id_is_inline(atom)) return false;
-  return atom_id_payload(atom) > (atom_id_kind(atom) == ATOM_BLANK ? bulk->blanks : bulk->terms);
-}
-
-/* The records [begin, ...) that may be there, as ids; where each comes from is in `row`. */
-static size_t
-candidates(uint64_t *ids, uint32_t *row, const check_job *job, size_t begin, size_t end)
-{
-  const quad_ranks *r = job->ranks;
-  size_t n = 0;
-
-  for (size_t i = begin; i < end; i++) {
-    const uint32_t *rec = r->data + i * r->keys;
-    uint64_t *to = ids + n * r->keys;
-    bool fresh = false;
-    for (unsigned k = 0; k < r->keys; k++) {
-      to[k] = r->ids[k][rec[k]];
-      fresh |= is_new(job->bulk, to[k]);
-    }
-    row[n] = (uint32_t)(i - begin);
-    n += !fresh;
-  }
-  return n;
-}
-
-static void
-check_piece(void *user, size_t i)
-{
-  check_job *job = user;
-  const quad_store *store = job->bulk->store;
-  const base_alloc *mem = store->mem;
-  size_t begin = i * CHECK_ROWS, keys = job->ranks->keys, n;
-  size_t end = job->ranks->n - begin < CHECK_ROWS ? job->ranks->n : begin + CHECK_ROWS;
-  uint64_t *ids = base_new(mem, (end - begin) * keys, sizeof *ids);
-  uint32_t *row = base_new(mem, end - begin, sizeof *row);
-  uint8_t *found = base_new(mem, end - begin, 1);
-  quoin_error error = QUOIN_ERROR_INIT;
-  quoin_status st = ids && row && found ? QUOIN_OK : base_fail_nomem(&error);
-
-  if (!st && (n = candidates(ids, row, job, begin, end))) {
-    st = quad_version_present(found, store->version, job->part, ids, n, (unsigned)keys, mem,
-                              &error); /* the version is changed by the writer alone: by us */
-    for (size_t k = 0; !st && k < n; k++)
-      job->present[begin + row[k]] = found[k];
-  }
-  base_release(mem, ids, (end - begin) * keys, sizeof *ids);
-  base_release(mem, row, end - begin, sizeof *row);
-  base_release(mem, found, end - begin, 1);
-  if (!st) return;
-  base_mutex_lock(&job->lock);
-  if (!job->status) {
-    job->status = st;
-    if (job->err) *job->err = error;
-  }
-  base_mutex_unlock(&job->lock);
-}
-
-static void
-keep(quad_ranks *r, const uint8_t *present, bool which)
-{
-  size_t kept = 0;
-
-  for (size_t i = 0; i < r->n; i++) {
-    if (present[i] != which) continue;
-    if (kept != i)
-      memcpy(r->data + kept * r->keys, r->data + i * r->keys, r->keys * sizeof *r->data);
-    kept++;
-  }
-  r->n = kept;
-}
-
-/* Keep the records that are not in the store; to remove, those that are. */
-static quoin_status
-make_net(quad_ranks *r, quad_bulk *bulk, unsigned part, bool remove, quoin_error *err)
-{
-  const quad_version *v = bulk->store->version;
-  const base_alloc *mem = bulk->store->mem;
-  check_job job = {.bulk = bulk, .ranks = r, .part = part, .err = err};
-  uint64_t entries = 0;
-  size_t n = r->n;
-  quoin_status st;
-
-  for (size_t i = 0; i < v->n_runs; i++)
-    entries += v->runs[i]->section[part][QUAD_SPO].entries;
-  if (!entries && remove) r->n = 0;
-  if (!entries || !n) return QUOIN_OK;
-  if ((st = base_mutex_init(&job.lock, BASE_RANK_QUEUE, "presence", err))) return st;
-  if ((job.present = base_new_zero(mem, n, 1))) {
-    quad_team_run(bulk->threads, (n + CHECK_ROWS - 1) / CHECK_ROWS, check_piece, &job);
-    st = job.status;
-  } else {
-    st = base_fail_nomem(err);
-  }
-  if (!st) keep(r, job.present, remove);
-  base_release(mem, job.present, n, 1);
-  base_mutex_destroy(&job.lock);
-  return st;
 }
 
 /* ---- room on the disk ------------------------------------------------------------------------ */
@@ -357,12 +237,12 @@ build(quad_writer *w, uint64_t *n, quad_bulk *bulk, bool remove, base_cancel *ca
     quad_ranks r;
     if (!g->n) continue;
     bulk->building[part] = g->n;
-    st = quad_ranks_new(&r, g->data, g->n, g->room, keys, bulk->threads, bulk->store->mem, err);
+    st = quad_ranks_new(&r, g->data, g->n, g->room, keys, bulk->net.threads, bulk->store->mem, err);
     *g = (gathered){0}; /* taken over */
     if (st) return st;
     if (!(st = quad_ranks_sort_first(&r, err))) {
       quad_ranks_unique(&r);
-      st = make_net(&r, bulk, part, remove, err);
+      st = quad_net_keep(&r, &bulk->net, part, remove, err);
     }
     *n += r.n;
     if (!st && r.n) st = quad_build_orders(w, part, &r, remove, cancel, err);
@@ -433,10 +313,10 @@ static uint64_t
 quads_limit(const quad_bulk *bulk)
 {
   uint64_t least = bulk->memory_bytes / 4, most = 3 * least;
-  uint64_t tables = atom_load_bytes(bulk->store->atoms);
+  uint64_t taken = atom_load_bytes(bulk->store->atoms);
 
   if (least < QUADS_LEAST) least = QUADS_LEAST;
-  return most > tables + least ? most - tables : least;
+  return most > taken + least ? most - taken : least;
 }
 
 /* Whether there are more than there may be, since a table has grown. */
@@ -557,7 +437,7 @@ bulk_end(quad_bulk *bulk, bool keep)
 
   drop_spills(bulk);
   free_records(bulk);
-  if (!keep) atom_rollback(store->atoms, bulk->terms, bulk->blanks);
+  if (!keep) atom_rollback(store->atoms, bulk->net.terms, bulk->net.blanks);
   if (!bulk->within) atom_load_end(store->atoms);
   if (!bulk->within) quad_store_leave(store);
   base_release(store->mem, bulk, 1, sizeof *bulk);
