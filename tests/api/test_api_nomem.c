@@ -1,46 +1,7 @@
 /* Out of memory: count the allocations of a run, then fail each in turn. Every call ends with
  * success or QUOIN_ERR_NOMEM, nothing leaks, and the store is good afterwards. */
 #include "api/fixture.h"
-
-#include <stdatomic.h>
-
-typedef struct counter {
-  atomic_long calls, fail_at; /* the call that fails, from 1; 0: none */
-  atomic_long live;           /* bytes */
-} counter;
-
-static bool
-fails(counter *c)
-{
-  const long n = atomic_fetch_add(&c->calls, 1) + 1;
-  return n == atomic_load(&c->fail_at);
-}
-
-static void *
-count_allocate(void *user, size_t size)
-{
-  counter *c = user;
-  if (fails(c)) return NULL;
-  atomic_fetch_add(&c->live, (long)size);
-  return malloc(size);
-}
-
-static void *
-count_resize(void *user, void *ptr, size_t old_size, size_t new_size)
-{
-  counter *c = user;
-  if (fails(c)) return NULL;
-  atomic_fetch_add(&c->live, (long)new_size - (long)old_size);
-  return realloc(ptr, new_size);
-}
-
-static void
-count_release(void *user, void *ptr, size_t size)
-{
-  counter *c = user;
-  if (ptr) atomic_fetch_sub(&c->live, (long)size);
-  free(ptr);
-}
+#include "support/memory.h"
 
 static quoin_status
 use(quoin_store *store, quoin_error *err)
@@ -80,14 +41,14 @@ use(quoin_store *store, quoin_error *err)
   return st;
 }
 
-typedef quoin_status (*run_fn)(fixture *f, counter *c);
+typedef quoin_status (*run_fn)(fixture *f, support_memory *m);
 
 static quoin_status
-run(fixture *f, counter *c)
+run(fixture *f, support_memory *m)
 {
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_open_options options = QUOIN_OPEN_OPTIONS_INIT;
-  const quoin_alloc alloc = {count_allocate, count_resize, count_release, c};
+  const quoin_alloc alloc = support_alloc(m);
   quoin_store *store = NULL;
 
   options.mode = QUOIN_CREATE;
@@ -96,7 +57,7 @@ run(fixture *f, counter *c)
   if (!st) st = use(store, &err);
   quoin_close(store);
   if (st && st != QUOIN_ERR_NOMEM)
-    print_error("allocation %ld: %s: %s\n", atomic_load(&c->fail_at), quoin_status_name(st),
+    print_error("allocation %llu: %s: %s\n", (unsigned long long)m->fail_at, quoin_status_name(st),
                 err.message);
   return st;
 }
@@ -104,22 +65,23 @@ run(fixture *f, counter *c)
 /* Run once, then as often as it allocates, with one of them failing: every one, or each `stride`th.
  */
 static void
-fail_each(fixture *f, run_fn run_it, long stride)
+fail_each(fixture *f, run_fn run_it, uint64_t stride)
 {
-  counter c = {0};
+  support_memory m = {0};
 
-  assert_int_equal(run_it(f, &c), QUOIN_OK);
-  assert_int_equal(atomic_load(&c.live), 0);
-  const long calls = atomic_load(&c.calls);
-  print_message("%ld allocations\n", calls);
-  for (long n = 1; n <= calls; n += stride) {
-    atomic_store(&c.calls, 0);
-    atomic_store(&c.fail_at, n);
-    const quoin_status st = run_it(f, &c);
-    if (atomic_load(&c.live))
-      print_error("allocation %ld: %ld bytes leak\n", n, atomic_load(&c.live));
+  assert_int_equal(run_it(f, &m), QUOIN_OK);
+  assert_int_equal(m.blocks, 0);
+  assert_int_equal(m.bytes, 0);
+  const uint64_t calls = m.calls;
+  print_message("%llu allocations\n", (unsigned long long)calls);
+  for (uint64_t n = 1; n <= calls; n += stride) {
+    support_memory_fail(&m, n);
+    const quoin_status st = run_it(f, &m);
+    if (m.bytes)
+      print_error("allocation %llu: %lld bytes leak\n", (unsigned long long)n, (long long)m.bytes);
     assert_true(st == QUOIN_OK || st == QUOIN_ERR_NOMEM);
-    assert_int_equal(atomic_load(&c.live), 0);
+    assert_int_equal(m.blocks, 0);
+    assert_int_equal(m.bytes, 0);
   }
 }
 
@@ -185,11 +147,11 @@ use_pool(quoin_pool *pool, const char *copy, quoin_error *err)
 }
 
 static quoin_status
-run_pool(fixture *f, counter *c)
+run_pool(fixture *f, support_memory *m)
 {
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_pool_options options = QUOIN_POOL_OPTIONS_INIT;
-  const quoin_alloc alloc = {count_allocate, count_resize, count_release, c};
+  const quoin_alloc alloc = support_alloc(m);
   char path[300], copy[300], command[700];
   quoin_pool *pool = NULL;
 
@@ -204,7 +166,7 @@ run_pool(fixture *f, counter *c)
   if (!st) st = use_pool(pool, copy, &err);
   quoin_pool_close(pool);
   if (st && st != QUOIN_ERR_NOMEM)
-    print_error("allocation %ld: %s: %s\n", atomic_load(&c->fail_at), quoin_status_name(st),
+    print_error("allocation %llu: %s: %s\n", (unsigned long long)m->fail_at, quoin_status_name(st),
                 err.message);
   if (st && !access(copy, F_OK) && access(path, F_OK)) print_error("a backup without its pool\n");
   /* Whatever failed: it opens, unless it had not come to be, and nothing is left over. */

@@ -2,11 +2,10 @@
  * with all that was acknowledged. Of many allocations some are taken, with QUOIN_CRASH_SEEDS all;
  * QUOIN_CRASH_CALL: that one alone. */
 #include "crash/world.h"
+#include "support/memory.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,57 +17,10 @@ enum { MOST = 40 };
 enum { MOST = 250 };
 #endif
 
-/* Threads of the store allocate too. */
-typedef struct memory {
-  _Atomic uint64_t calls, bytes, blocks;
-  uint64_t fail_at; /* 0: never */
-  bool for_good;
-} memory;
-
-static bool
-fails(memory *m)
-{
-  uint64_t call = atomic_fetch_add(&m->calls, 1) + 1;
-  return m->fail_at && (call == m->fail_at || (m->for_good && call > m->fail_at));
-}
-
-static void *
-memory_allocate(void *user, size_t size)
-{
-  memory *m = user;
-  void *ptr = fails(m) ? NULL : malloc(size);
-  if (!ptr) return NULL;
-  memset(ptr, 0xa5, size);
-  atomic_fetch_add(&m->bytes, size);
-  atomic_fetch_add(&m->blocks, 1);
-  return ptr;
-}
-
-static void *
-memory_resize(void *user, void *ptr, size_t old_size, size_t new_size)
-{
-  memory *m = user;
-  void *moved = fails(m) ? NULL : realloc(ptr, new_size);
-  if (!moved) return NULL;
-  atomic_fetch_add(&m->bytes, new_size - old_size);
-  if (!ptr) atomic_fetch_add(&m->blocks, 1);
-  return moved;
-}
-
 static void
-memory_release(void *user, void *ptr, size_t size)
+run(outcome *out, support_memory *m, const workload *w, const char *path)
 {
-  memory *m = user;
-  if (!ptr) return;
-  atomic_fetch_sub(&m->bytes, size);
-  atomic_fetch_sub(&m->blocks, 1);
-  free(ptr);
-}
-
-static void
-run(outcome *out, memory *m, const workload *w, const char *path)
-{
-  base_alloc mem = {memory_allocate, memory_resize, memory_release, m};
+  base_alloc mem = support_alloc(m);
   world_run(out, w, w->crash, w->n_steps, path, &mem);
 }
 
@@ -83,7 +35,7 @@ test_memory__fails_at_every_allocation(void **state)
   scratch_make(&dir);
   beginning *b = beginning_new(w, dir.store);
   beginning_put(b, dir.store);
-  memory all = {.fail_at = 0};
+  support_memory all = {0};
   run(&out, &all, w, dir.store);
   assert_int_equal(atomic_load(&all.blocks), 0);
   uint64_t calls = atomic_load(&all.calls);
@@ -91,7 +43,7 @@ test_memory__fails_at_every_allocation(void **state)
   uint64_t stride = (calls + most - 1) / most;
   for (uint64_t at = one ? strtoull(one, NULL, 10) : 1; at <= calls; at += stride) {
     for (int for_good = 0; for_good < 2; for_good++) {
-      memory m = {.fail_at = at, .for_good = for_good};
+      support_memory m = {.fail_at = at, .for_good = for_good};
       content allowed[2];
       verdict v;
       unsigned n = 1;

@@ -6,39 +6,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-typedef struct fixture {
-  support_dir at;
-  atom_marks marks;
-} fixture;
-
-static void
-fixture_make(fixture *f)
-{
-  quoin_error err = QUOIN_ERROR_INIT;
-  support_dir_make(&f->at);
-  f->marks = (atom_marks){.generation = 1};
-  assert_ok(atom_store_create(&f->at.dir, &f->marks, &err));
-}
-
-static atom_store *
-store_open(const fixture *f, atom_open_mode mode)
-{
-  quoin_error err = QUOIN_ERROR_INIT;
-  atom_store *store;
-  assert_ok(atom_store_open(&store, &f->at.dir, &f->marks, mode, base_alloc_default(), &err));
-  atom_store_pin(store);
-  atom_store_writer_enter(store);
-  return store;
-}
-
-static void
-store_close(atom_store *store)
-{
-  atom_store_writer_leave(store);
-  atom_store_unpin(store);
-  atom_store_close(store);
-}
-
 static void
 intern_range(atom_store *store, uint64_t from, uint64_t to)
 {
@@ -72,7 +39,7 @@ assert_same_ids(atom_store *a, atom_store *b, uint64_t from, uint64_t to)
 
 /* A process that interns, syncs, interns more and is gone; gives the marks of its sync. */
 static void
-crash(fixture *f, uint64_t from, uint64_t synced, uint64_t to)
+crash(support_atoms *f, uint64_t from, uint64_t synced, uint64_t to)
 {
   int ends[2];
   assert_int_equal(pipe(ends), 0);
@@ -80,7 +47,7 @@ crash(fixture *f, uint64_t from, uint64_t synced, uint64_t to)
   assert_true(child >= 0);
   if (child == 0) {
     quoin_error err = QUOIN_ERROR_INIT;
-    atom_store *store = store_open(f, ATOM_OPEN_WRITE);
+    atom_store *store = support_atoms_open(f, ATOM_OPEN_WRITE);
     intern_range(store, from, synced);
     atom_marks marks = f->marks;
     if (atom_store_sync(&marks, store, &err)) _exit(1);
@@ -106,25 +73,25 @@ test_store__believes_its_files_up_to_the_marks_after_a_crash(void **state)
                                       {2000, 2100, 60000},
                                       {2100, 40000, 41000},
                                       {0, 40000, 90000}};
-  fixture f, plain;
-  fixture_make(&f);
-  fixture_make(&plain);
+  support_atoms f, plain;
+  support_atoms_make(&f);
+  support_atoms_make(&plain);
   for (size_t i = 0; i < 5; i++) {
     crash(&f, steps[i][0], steps[i][1], steps[i][2]);
-    atom_store *store = store_open(&f, ATOM_OPEN_READ_ONLY);
+    atom_store *store = support_atoms_open(&f, ATOM_OPEN_READ_ONLY);
     assert_ok(atom_check(store, NULL, &err));
-    store_close(store);
-    store = store_open(&f, ATOM_OPEN_WRITE);
+    support_atoms_close(store);
+    store = support_atoms_open(&f, ATOM_OPEN_WRITE);
     assert_int_equal(atom_store_terms(store), f.marks.terms);
     assert_ok(atom_check(store, NULL, &err));
     /* What the crash left is not found, and the numbers go on as if it had never been. */
-    atom_store *other = store_open(&plain, ATOM_OPEN_WRITE);
+    atom_store *other = support_atoms_open(&plain, ATOM_OPEN_WRITE);
     intern_range(other, steps[i][0], steps[i][1]);
     assert_int_equal(atom_store_terms(other), atom_store_terms(store));
     assert_same_ids(store, other, 0, steps[i][1]);
     assert_ok(atom_store_sync(&plain.marks, other, &err));
-    store_close(other);
-    store_close(store);
+    support_atoms_close(other);
+    support_atoms_close(store);
   }
   support_dir_remove(&f.at);
   support_dir_remove(&plain.at);
@@ -135,31 +102,31 @@ test_store__makes_a_lost_table_again(void **state)
 {
   (void)state;
   quoin_error err = QUOIN_ERROR_INIT;
-  fixture f;
+  support_atoms f;
   char name[64];
-  fixture_make(&f);
-  atom_store *store = store_open(&f, ATOM_OPEN_WRITE);
+  support_atoms_make(&f);
+  atom_store *store = support_atoms_open(&f, ATOM_OPEN_WRITE);
   intern_range(store, 0, 30000);
   assert_ok(atom_store_sync(&f.marks, store, &err));
-  store_close(store);
+  support_atoms_close(store);
   (void)snprintf(name, sizeof(name), "table-1-%llu", (unsigned long long)f.marks.table);
   assert_ok(base_dir_unlink(&f.at.dir, name, &err));
-  store = store_open(&f, ATOM_OPEN_WRITE);
+  store = support_atoms_open(&f, ATOM_OPEN_WRITE);
   assert_ok(atom_check(store, NULL, &err));
   uint64_t old = f.marks.table;
   assert_ok(atom_store_sync(&f.marks, store, &err));
   assert_true(f.marks.table > old);
   assert_true(atom_file_is_stale(name, &f.marks));
-  store_close(store);
-  store = store_open(&f, ATOM_OPEN_READ_ONLY);
+  support_atoms_close(store);
+  store = support_atoms_open(&f, ATOM_OPEN_READ_ONLY);
   assert_ok(atom_check(store, NULL, &err));
-  store_close(store);
+  support_atoms_close(store);
   support_dir_remove(&f.at);
 }
 
 /* The bytes that count, after a clean close. */
 static uint64_t
-content_hash(const fixture *f)
+content_hash(const support_atoms *f)
 {
   quoin_error err = QUOIN_ERROR_INIT;
   char name[64];
@@ -189,12 +156,12 @@ test_store__builds_repeat(void **state)
   quoin_error err = QUOIN_ERROR_INIT;
   uint64_t hashes[3];
   for (int i = 0; i < 3; i++) {
-    fixture f;
-    fixture_make(&f);
-    atom_store *store = store_open(&f, ATOM_OPEN_WRITE);
+    support_atoms f;
+    support_atoms_make(&f);
+    atom_store *store = support_atoms_open(&f, ATOM_OPEN_WRITE);
     intern_range(store, 0, 45000 + 10000); /* a larger table is in the making */
     assert_ok(atom_store_sync(&f.marks, store, &err));
-    store_close(store);
+    support_atoms_close(store);
     hashes[i] = content_hash(&f);
     support_dir_remove(&f.at);
   }
@@ -206,7 +173,7 @@ test_store__builds_repeat(void **state)
 
 /* Everything a reader can do. Ends with the status of the check, or of the opening. */
 static quoin_status
-use_all(const fixture *f, atom_open_mode mode)
+use_all(const support_atoms *f, atom_open_mode mode)
 {
   quoin_error err = QUOIN_ERROR_INIT;
   atom_store *store;
@@ -243,7 +210,7 @@ use_all(const fixture *f, atom_open_mode mode)
 }
 
 static void
-flip(const fixture *f, const char *name, uint64_t offset, uint8_t bits)
+flip(const support_atoms *f, const char *name, uint64_t offset, uint8_t bits)
 {
   quoin_error err = QUOIN_ERROR_INIT;
   base_file file;
@@ -260,14 +227,14 @@ test_store__finds_flipped_bits(void **state)
 {
   (void)state;
   quoin_error err = QUOIN_ERROR_INIT;
-  fixture f;
+  support_atoms f;
   uint64_t seed = support_seed();
   char table[64];
-  fixture_make(&f);
-  atom_store *store = store_open(&f, ATOM_OPEN_WRITE);
+  support_atoms_make(&f);
+  atom_store *store = support_atoms_open(&f, ATOM_OPEN_WRITE);
   intern_range(store, 0, 400);
   assert_ok(atom_store_sync(&f.marks, store, &err));
-  store_close(store);
+  support_atoms_close(store);
   assert_ok(use_all(&f, ATOM_OPEN_READ_ONLY));
   (void)snprintf(table, sizeof(table), "table-1-%llu", (unsigned long long)f.marks.table);
   size_t missed = 0;
@@ -294,13 +261,13 @@ test_store__damaged_text_is_not_absence(void **state)
 {
   (void)state;
   quoin_error err = QUOIN_ERROR_INIT;
-  fixture f;
+  support_atoms f;
   uint64_t seed = support_seed();
-  fixture_make(&f);
-  atom_store *store = store_open(&f, ATOM_OPEN_WRITE);
+  support_atoms_make(&f);
+  atom_store *store = support_atoms_open(&f, ATOM_OPEN_WRITE);
   intern_range(store, 0, 100);
   assert_ok(atom_store_sync(&f.marks, store, &err));
-  store_close(store);
+  support_atoms_close(store);
   size_t corrupt = 0;
   for (int i = 0; i < 400; i++) {
     uint64_t offset = 4096 + support_random(&seed) % f.marks.term_bytes;
@@ -340,14 +307,14 @@ test_store__refuses_short_and_foreign_files(void **state)
 {
   (void)state;
   quoin_error err = QUOIN_ERROR_INIT;
-  fixture f;
+  support_atoms f;
   char path[128];
-  fixture_make(&f);
-  atom_store *store = store_open(&f, ATOM_OPEN_WRITE);
+  support_atoms_make(&f);
+  atom_store *store = support_atoms_open(&f, ATOM_OPEN_WRITE);
   intern_range(store, 0, 2000);
   assert_ok(atom_store_sync(&f.marks, store, &err));
-  store_close(store);
-  fixture wrong = f;
+  support_atoms_close(store);
+  support_atoms wrong = f;
   wrong.marks.terms += 100000;
   assert_int_equal(use_all(&wrong, ATOM_OPEN_READ_ONLY), QUOIN_ERR_CORRUPT);
   wrong.marks = f.marks;
@@ -369,40 +336,9 @@ test_store__refuses_short_and_foreign_files(void **state)
 /* ---- no memory, no space
  * ------------------------------------------------------------------------------ */
 
-typedef struct failing {
-  uint64_t calls, fail_at; /* 0: never */
-  int64_t bytes;
-} failing;
-
-static void *
-failing_allocate(void *user, size_t size)
-{
-  failing *f = user;
-  if (++f->calls == f->fail_at) return NULL;
-  f->bytes += (int64_t)size;
-  return base_new(base_alloc_default(), size, 1);
-}
-
-static void *
-failing_resize(void *user, void *ptr, size_t old_size, size_t new_size)
-{
-  failing *f = user;
-  if (++f->calls == f->fail_at) return NULL;
-  f->bytes += (int64_t)new_size - (int64_t)old_size;
-  return base_resize(base_alloc_default(), ptr, old_size, new_size, 1);
-}
-
-static void
-failing_release(void *user, void *ptr, size_t size)
-{
-  failing *f = user;
-  if (ptr) f->bytes -= (int64_t)size;
-  base_release(base_alloc_default(), ptr, size, 1);
-}
-
 /* Some work of each sort; on failure the store must be as it was. */
 static quoin_status
-work(const fixture *f, const base_alloc *mem, atom_open_mode mode, quoin_error *err)
+work(const support_atoms *f, const base_alloc *mem, atom_open_mode mode, quoin_error *err)
 {
   enum { N = 900 };
   static rdf_term terms[N];
@@ -427,7 +363,7 @@ work(const fixture *f, const base_alloc *mem, atom_open_mode mode, quoin_error *
   quoin_error ignored = QUOIN_ERROR_INIT;
   quoin_status check = atom_check(store, NULL, &ignored);
   assert_true(check == QUOIN_OK || check == QUOIN_ERR_NOMEM);
-  store_close(store);
+  support_atoms_close(store);
   return st;
 }
 
@@ -436,15 +372,16 @@ test_store__survives_every_failing_allocation(void **state)
 {
   (void)state;
   for (int mode = ATOM_OPEN_WRITE; mode <= ATOM_OPEN_READ_ONLY; mode++) {
-    fixture f;
-    fixture_make(&f);
+    support_atoms f;
+    support_atoms_make(&f);
     for (uint64_t at = 1;; at++) {
       quoin_error err = QUOIN_ERROR_INIT;
-      failing fail = {.fail_at = at};
-      base_alloc mem = {failing_allocate, failing_resize, failing_release, &fail};
+      support_memory m = {.fail_at = at};
+      base_alloc mem = support_alloc(&m);
       quoin_status st = work(&f, &mem, (atom_open_mode)mode, &err);
-      assert_int_equal(fail.bytes, 0);
-      if (!st && fail.calls < at) break;
+      assert_int_equal(m.bytes, 0);
+      assert_int_equal(m.blocks, 0);
+      if (!st && m.calls < at) break;
       assert_true(st == QUOIN_OK || st == QUOIN_ERR_NOMEM);
     }
     support_dir_remove(&f.at);
@@ -456,11 +393,11 @@ test_store__goes_on_after_a_full_disk(void **state)
 {
   (void)state;
   quoin_error err = QUOIN_ERROR_INIT;
-  fixture f;
+  support_atoms f;
   struct rlimit limit, small;
   char buf[200];
-  fixture_make(&f);
-  atom_store *store = store_open(&f, ATOM_OPEN_WRITE);
+  support_atoms_make(&f);
+  atom_store *store = support_atoms_open(&f, ATOM_OPEN_WRITE);
   intern_range(store, 0, 700);
   uint64_t terms = atom_store_terms(store);
   (void)signal(SIGXFSZ, SIG_IGN);
@@ -483,7 +420,7 @@ test_store__goes_on_after_a_full_disk(void **state)
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
   intern_range(store, added - 1, 20000);
   assert_ok(atom_check(store, NULL, &err));
-  store_close(store);
+  support_atoms_close(store);
   support_dir_remove(&f.at);
 }
 
@@ -624,9 +561,9 @@ static void
 promise_m1_atoms_change_by_the_writer_only(void **state)
 {
   (void)state;
-  fixture f;
-  fixture_make(&f);
-  atom_store *store = store_open(&f, ATOM_OPEN_WRITE);
+  support_atoms f;
+  support_atoms_make(&f);
+  atom_store *store = support_atoms_open(&f, ATOM_OPEN_WRITE);
   atom_store_writer_leave(store);
   assert_aborts(call_intern, store);
   assert_aborts(call_intern_batch, store);
@@ -636,7 +573,7 @@ promise_m1_atoms_change_by_the_writer_only(void **state)
   assert_aborts(call_rollback, store);
   assert_aborts(call_leave, store);
   atom_store_writer_enter(store);
-  store_close(store);
+  support_atoms_close(store);
   support_dir_remove(&f.at);
 }
 
@@ -644,9 +581,9 @@ static void
 promise_m2_reading_needs_a_pin(void **state)
 {
   (void)state;
-  fixture f;
-  fixture_make(&f);
-  atom_store *store = store_open(&f, ATOM_OPEN_WRITE);
+  support_atoms f;
+  support_atoms_make(&f);
+  atom_store *store = support_atoms_open(&f, ATOM_OPEN_WRITE);
   atom_store_writer_leave(store);
   atom_store_unpin(store);
   assert_aborts(call_read, store);
@@ -656,7 +593,7 @@ promise_m2_reading_needs_a_pin(void **state)
   assert_aborts(call_check, store);
   atom_store_pin(store);
   atom_store_writer_enter(store);
-  store_close(store);
+  support_atoms_close(store);
   support_dir_remove(&f.at);
 }
 #endif

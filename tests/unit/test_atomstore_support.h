@@ -38,6 +38,41 @@ support_dir_remove(support_dir *d)
   assert_int_equal(rmdir(d->path), 0);
 }
 
+/* The files of an atom store of its own, to be removed with support_dir_remove(&f.at). */
+typedef struct support_atoms {
+  support_dir at;
+  atom_marks marks;
+} support_atoms;
+
+static inline void
+support_atoms_make(support_atoms *f)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  support_dir_make(&f->at);
+  f->marks = (atom_marks){.generation = 1};
+  assert_ok(atom_store_create(&f->at.dir, &f->marks, &err));
+}
+
+/* The calling thread reads and writes, until support_atoms_close(). */
+static inline atom_store *
+support_atoms_open(const support_atoms *f, atom_open_mode mode)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  atom_store *store;
+  assert_ok(atom_store_open(&store, &f->at.dir, &f->marks, mode, base_alloc_default(), &err));
+  atom_store_pin(store);
+  atom_store_writer_enter(store);
+  return store;
+}
+
+static inline void
+support_atoms_close(atom_store *store)
+{
+  atom_store_writer_leave(store);
+  atom_store_unpin(store);
+  atom_store_close(store);
+}
+
 static inline rdf_term
 support_iri(const char *text)
 {

@@ -7,28 +7,6 @@
 /* ---- slots
  * --------------------------------------------------------------------------------------- */
 
-static atom_store *
-store_make(support_dir *at, atom_marks *marks)
-{
-  quoin_error err = QUOIN_ERROR_INIT;
-  atom_store *store;
-  support_dir_make(at);
-  *marks = (atom_marks){.generation = 1};
-  assert_ok(atom_store_create(&at->dir, marks, &err));
-  assert_ok(atom_store_open(&store, &at->dir, marks, ATOM_OPEN_WRITE, base_alloc_default(), &err));
-  atom_store_pin(store);
-  atom_store_writer_enter(store);
-  return store;
-}
-
-static void
-store_close(atom_store *store)
-{
-  atom_store_writer_leave(store);
-  atom_store_unpin(store);
-  atom_store_close(store);
-}
-
 /* Each slot of `table` stands for the hash of its number, in as many bits as it says. */
 static void
 assert_slots(const atom_table *table, const uint64_t *hashes, uint64_t n)
@@ -56,10 +34,10 @@ test_table__slots_keep_48_bits_of_the_hash(void **state)
 {
   (void)state;
   quoin_error err = QUOIN_ERROR_INIT;
-  support_dir at;
-  atom_marks marks;
+  support_atoms f;
   uint64_t seed = support_seed();
-  atom_store *store = store_make(&at, &marks);
+  support_atoms_make(&f);
+  atom_store *store = support_atoms_open(&f, ATOM_OPEN_WRITE);
   for (unsigned bits = 10; bits <= 16; bits += 3) {
     atom_table *small, *large;
     uint64_t n = (UINT64_C(3) << bits) / 4;
@@ -100,8 +78,8 @@ test_table__slots_keep_48_bits_of_the_hash(void **state)
     atom_table_free(large, store->mem);
     free(hashes);
   }
-  store_close(store);
-  support_dir_remove(&at);
+  support_atoms_close(store);
+  support_dir_remove(&f.at);
 }
 
 /* ---- far from home
@@ -150,14 +128,14 @@ test_table__terms_of_one_home_are_found(void **state)
 {
   (void)state;
   quoin_error err = QUOIN_ERROR_INIT;
-  support_dir at;
-  atom_marks marks;
+  support_atoms f;
   atom_stats stats;
   char buf[200];
   char(*texts)[32] = calloc(CROWD, sizeof(*texts));
   assert_non_null(texts);
   crowd_make(texts, support_seed());
-  atom_store *store = store_make(&at, &marks);
+  support_atoms_make(&f);
+  atom_store *store = support_atoms_open(&f, ATOM_OPEN_WRITE);
   crowd_intern(store, texts, 0, 400);
   assert_crowd(store, texts, 0, 400, true);
   assert_crowd(store, texts, 400, CROWD, false);
@@ -174,17 +152,17 @@ test_table__terms_of_one_home_are_found(void **state)
   atom_store_stats(&stats, store);
   assert_int_equal(stats.table_slots, 1 << HOME_BITS);
   assert_ok(atom_check(store, NULL, &err));
-  assert_ok(atom_store_sync(&marks, store, &err));
-  store_close(store);
-  assert_ok(
-      atom_store_open(&store, &at.dir, &marks, ATOM_OPEN_READ_ONLY, base_alloc_default(), &err));
+  assert_ok(atom_store_sync(&f.marks, store, &err));
+  support_atoms_close(store);
+  assert_ok(atom_store_open(&store, &f.at.dir, &f.marks, ATOM_OPEN_READ_ONLY, base_alloc_default(),
+                            &err));
   atom_store_pin(store);
   assert_crowd(store, texts, 0, CROWD, true);
   assert_ok(atom_check(store, NULL, &err));
   atom_store_unpin(store);
   atom_store_close(store);
   free(texts);
-  support_dir_remove(&at);
+  support_dir_remove(&f.at);
 }
 
 /* Beyond 255 places a slot does not say how far from home it is: its term is asked. */
@@ -193,11 +171,11 @@ test_table__a_far_slot_may_be_of_another_home(void **state)
 {
   (void)state;
   quoin_error err = QUOIN_ERROR_INIT;
-  support_dir at;
-  atom_marks marks;
+  support_atoms f;
   atom_table *table;
   atom_id id;
-  atom_store *store = store_make(&at, &marks);
+  support_atoms_make(&f);
+  atom_store *store = support_atoms_open(&f, ATOM_OPEN_WRITE);
   rdf_term one = support_iri("urn:one"), two = support_iri("urn:two");
   assert_ok(atom_intern(&id, store, &one, &err));
   assert_ok(atom_intern(&id, store, &two, &err));
@@ -215,8 +193,8 @@ test_table__a_far_slot_may_be_of_another_home(void **state)
   assert_ok(atom_table_find(&id, store, table, &key, 2, &err));
   assert_int_equal(id.bits, atom_id_make(ATOM_IRI, 2).bits);
   atom_table_free(table, store->mem);
-  store_close(store);
-  support_dir_remove(&at);
+  support_atoms_close(store);
+  support_dir_remove(&f.at);
 }
 
 int

@@ -3,6 +3,7 @@
 #define QUOIN_TESTS_TEST_BASE_SUPPORT_H
 
 #include "base/base.h"
+#include "support/memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,44 +33,6 @@ support_random(uint64_t *state)
 {
   *state += UINT64_C(0x9e3779b97f4a7c15);
   return base_mix(*state);
-}
-
-/* An allocator that fails from some call on, and knows what is out. */
-typedef struct support_memory {
-  uint64_t calls, fail_at; /* 0: never */
-  int64_t bytes;
-} support_memory;
-
-static inline void *
-support_allocate(void *user, size_t size)
-{
-  support_memory *m = user;
-  if (++m->calls == m->fail_at) return NULL;
-  m->bytes += (int64_t)size;
-  return base_new(base_alloc_default(), size, 1);
-}
-
-static inline void *
-support_resize(void *user, void *ptr, size_t old_size, size_t new_size)
-{
-  support_memory *m = user;
-  if (++m->calls == m->fail_at) return NULL;
-  m->bytes += (int64_t)new_size - (int64_t)old_size;
-  return base_resize(base_alloc_default(), ptr, old_size, new_size, 1);
-}
-
-static inline void
-support_release(void *user, void *ptr, size_t size)
-{
-  support_memory *m = user;
-  if (ptr) m->bytes -= (int64_t)size;
-  base_release(base_alloc_default(), ptr, size, 1);
-}
-
-static inline base_alloc
-support_alloc(support_memory *m)
-{
-  return (base_alloc){support_allocate, support_resize, support_release, m};
 }
 
 #endif /* QUOIN_TESTS_TEST_BASE_SUPPORT_H */

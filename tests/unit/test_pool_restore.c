@@ -1,5 +1,6 @@
 /* Backups that become stores of a pool: whole, within the budget, or not at all; while others
  * write, and when memory is gone. */
+#include "support/memory.h"
 #include "unit/test_pool_support.h"
 #include "vector/vector.h"
 
@@ -260,42 +261,6 @@ test_restore__of_backups_beside_writing_threads(void **state)
 
 /* ---- memory that is gone --------------------------------------------------------------------- */
 
-typedef struct counter {
-  _Atomic long calls, fail_at, live;
-} counter;
-
-static bool
-fails(counter *c)
-{
-  return atomic_fetch_add(&c->calls, 1) + 1 == atomic_load(&c->fail_at);
-}
-
-static void *
-count_allocate(void *user, size_t size)
-{
-  counter *c = user;
-  if (fails(c)) return NULL;
-  atomic_fetch_add(&c->live, (long)size);
-  return malloc(size);
-}
-
-static void *
-count_resize(void *user, void *ptr, size_t old_size, size_t new_size)
-{
-  counter *c = user;
-  if (fails(c)) return NULL;
-  atomic_fetch_add(&c->live, (long)new_size - (long)old_size);
-  return realloc(ptr, new_size);
-}
-
-static void
-count_release(void *user, void *ptr, size_t size)
-{
-  counter *c = user;
-  if (ptr) atomic_fetch_sub(&c->live, (long)size);
-  free(ptr);
-}
-
 /* An index, vectors, and quads, of which some are in the log alone. */
 static void
 make_with_vectors(const char *path)
@@ -377,30 +342,29 @@ typedef quoin_status (*attempt)(world *w, const base_alloc *mem, quoin_error *er
 static void
 fail_each(const char *what, attempt attempt_it, world *w)
 {
-  counter c = {0};
-  const base_alloc mem = {count_allocate, count_resize, count_release, &c};
-  const long stride = getenv("QUOIN_CRASH_SEEDS") ? 1 : 3;
-  long failed = 0, tried = 0, calls = 1;
-  for (long n = 0; n <= calls; n += n ? stride : 1, tried++) { /* 0: none */
+  support_memory m = {0};
+  const base_alloc mem = support_alloc(&m);
+  const uint64_t stride = getenv("QUOIN_CRASH_SEEDS") ? 1 : 3;
+  unsigned long long failed = 0, tried = 0, calls = 1;
+  for (unsigned long long n = 0; n <= calls; n += n ? stride : 1, tried++) { /* 0: none */
     quoin_error err = QUOIN_ERROR_INIT;
     char command[500];
     (void)snprintf(command, sizeof command, "rm -rf '%s'", w->to);
     if (!access(w->to, F_OK)) assert_int_equal(system(command), 0);
-    atomic_store(&c.calls, 0);
-    atomic_store(&c.fail_at, n);
+    support_memory_fail(&m, n);
     quoin_status st = attempt_it(w, &mem, &err);
-    if (atomic_load(&c.live)) fail_msg("%s, allocation %ld: a leak", what, n);
+    if (m.bytes || m.blocks) fail_msg("%s, allocation %llu: a leak", what, n);
     if (!n) {
-      calls = atomic_load(&c.calls);
+      calls = m.calls;
       assert_ok(st);
     }
-    if (st && st != QUOIN_ERR_NOMEM) fail_msg("%s, allocation %ld: %s", what, n, err.message);
-    if (st && !access(w->to, F_OK)) fail_msg("%s, allocation %ld: something is left", what, n);
+    if (st && st != QUOIN_ERR_NOMEM) fail_msg("%s, allocation %llu: %s", what, n, err.message);
+    if (st && !access(w->to, F_OK)) fail_msg("%s, allocation %llu: something is left", what, n);
     failed += st != QUOIN_OK;
     const bool named = !st && attempt_it == restore_into_the_pool;
     pool *p = pool_at(&w->pool, POOL_READ_WRITE);
     if (pool_dirs(w->pool.path) != (named ? 2 : 1))
-      fail_msg("%s, allocation %ld: leftovers", what, n);
+      fail_msg("%s, allocation %llu: leftovers", what, n);
     assert_names(p, named ? "a* b" : "a*");
     if (named) {
       assert_int_equal(quads_of(p, "b"), 60);
@@ -408,7 +372,8 @@ fail_each(const char *what, attempt attempt_it, world *w)
     }
     pool_close(p);
   }
-  print_message("%s: %ld allocations, %ld tried, %ld made it fail\n", what, calls, tried, failed);
+  print_message("%s: %llu allocations, %llu tried, %llu made it fail\n", what, calls, tried,
+                failed);
   assert_true(failed > tried / 2);
 }
 

@@ -1,5 +1,6 @@
 /* The log and the manifest when bytes are missing or wrong; allocation failures; builds that
  * repeat. */
+#include "support/memory.h"
 #include "unit/test_quadstore_support.h"
 
 #define MEM base_alloc_default()
@@ -560,39 +561,6 @@ test_log__builds_repeat(void **unused)
 
 /* ---- no memory ---- */
 
-typedef struct failing {
-  base_alloc alloc;
-  size_t calls, fail_at, bytes;
-} failing;
-
-static void *
-failing_allocate(void *user, size_t size)
-{
-  failing *f = user;
-  if (++f->calls == f->fail_at) return NULL;
-  f->bytes += size;
-  return malloc(size);
-}
-
-static void *
-failing_resize(void *user, void *ptr, size_t old_size, size_t new_size)
-{
-  failing *f = user;
-  void *p;
-  if (++f->calls == f->fail_at) return NULL;
-  p = realloc(ptr, new_size);
-  f->bytes += new_size - old_size;
-  return p;
-}
-
-static void
-failing_release(void *user, void *ptr, size_t size)
-{
-  failing *f = user;
-  if (ptr) f->bytes -= size;
-  free(ptr);
-}
-
 /* Everything once; stops at the first failure. */
 static quoin_status
 scenario(const support_dir *d, const base_alloc *mem, quoin_error *err)
@@ -658,30 +626,33 @@ static void
 test_log__every_allocation_may_fail(void **unused)
 {
   quoin_error err = QUOIN_ERROR_INIT;
-  failing f = {.alloc = {failing_allocate, failing_resize, failing_release, &f}};
+  support_memory m = {0};
+  const base_alloc mem = support_alloc(&m);
   support_dir d;
-  size_t total, step;
+  uint64_t total, step;
 
   (void)unused;
   support_dir_make(&d);
-  assert_ok(scenario(&d, &f.alloc, &err));
-  assert_int_equal(f.bytes, 0);
-  total = f.calls;
+  assert_ok(scenario(&d, &mem, &err));
+  assert_int_equal(m.bytes, 0);
+  assert_int_equal(m.blocks, 0);
+  total = m.calls;
   step = 1 + total / 120;
-  for (size_t at = 1; at <= total; at += step) {
+  for (uint64_t at = 1; at <= total; at += step) {
     uint64_t count;
     quoin_status st;
-    f.calls = 0;
-    f.fail_at = at;
+    support_memory_fail(&m, at);
     support_dir_empty(&d);
-    st = scenario(&d, &f.alloc, &err);
+    st = scenario(&d, &mem, &err);
     /* a failure while the checkpoint of the close frees its memory is no failure of the commit */
     if (st && st != QUOIN_ERR_NOMEM && st != QUOIN_ERR_POISONED)
-      fail_msg("allocation %zu: status %d: %s", at, (int)st, err.message);
-    if (f.bytes) fail_msg("allocation %zu of %zu: %zu bytes leaked", at, total, f.bytes);
+      fail_msg("allocation %llu: status %d: %s", (unsigned long long)at, (int)st, err.message);
+    if (m.bytes || m.blocks)
+      fail_msg("allocation %llu of %llu: %lld bytes leaked", (unsigned long long)at,
+               (unsigned long long)total, (long long)m.bytes);
     st = try_count(&count, &d, false, &err);
     if (st && st != QUOIN_ERR_NOT_FOUND)
-      fail_msg("allocation %zu: reopening: %d: %s", at, (int)st, err.message);
+      fail_msg("allocation %llu: reopening: %d: %s", (unsigned long long)at, (int)st, err.message);
   }
   support_dir_remove(&d);
 }

@@ -1,6 +1,8 @@
 /* Queries end to end over small data: rows worked out by hand. */
 #include "sparql_query_world.h"
 
+#include "support/memory.h"
+
 #define DECIMAL "^^<http://www.w3.org/2001/XMLSchema#decimal>"
 #define DOUBLE "^^<http://www.w3.org/2001/XMLSchema#double>"
 
@@ -340,37 +342,6 @@ test_query__explain_names_operators_and_what_they_did(void **state)
 
 /* ---- memory that ends ---- */
 
-typedef struct failing {
-  size_t calls, fail_at; /* the call that fails, from 1; 0: none */
-} failing;
-
-static bool
-fails(failing *f)
-{
-  return ++f->calls == f->fail_at;
-}
-
-static void *
-failing_allocate(void *user, size_t size)
-{
-  return fails(user) ? NULL : malloc(size);
-}
-
-static void *
-failing_resize(void *user, void *ptr, size_t old_size, size_t new_size)
-{
-  (void)old_size;
-  return fails(user) ? NULL : realloc(ptr, new_size);
-}
-
-static void
-failing_release(void *user, void *ptr, size_t size)
-{
-  (void)user;
-  (void)size;
-  free(ptr);
-}
-
 static quoin_status
 run_with(world *w, const char *text, const base_alloc *mem)
 {
@@ -421,14 +392,17 @@ test_query__out_of_memory_is_a_status(void **state)
       "ASK FROM :g1 FROM :g2 { ?s :likes+ ?o . ?o !:p ?s }",
   };
   for (size_t q = 0; q < sizeof(queries) / sizeof(queries[0]); q++) {
-    failing f = {0};
-    const base_alloc mem = {failing_allocate, failing_resize, failing_release, &f};
+    support_memory m = {0};
+    const base_alloc mem = support_alloc(&m);
     assert_int_equal(run_with(*state, queries[q], &mem), QUOIN_DONE);
-    size_t calls = f.calls;
+    assert_int_equal(m.blocks, 0);
+    const size_t calls = m.calls;
     assert_true(calls > 0);
     for (size_t at = 1; at <= calls; at++) {
-      f = (failing){.fail_at = at};
+      support_memory_fail(&m, at);
       quoin_status st = run_with(*state, queries[q], &mem);
+      assert_int_equal(m.blocks, 0);
+      assert_int_equal(m.bytes, 0);
       if (st != QUOIN_ERR_NOMEM && st != QUOIN_DONE) {
         print_error("%s: allocation %zu of %zu: status %d\n", queries[q], at, calls, (int)st);
         fail();

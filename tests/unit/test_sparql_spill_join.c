@@ -2,6 +2,7 @@
  * that are frequent, missing or unbound, sorted input; and how much memory they take. */
 #include "sparql/memory/spill.h"
 #include "sparql/operators/operators.h"
+#include "support/memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,42 +14,6 @@
 #include <cmocka.h>
 
 enum { VARS = 4, BUDGET = 1 << 20, SLACK = 768 * 1024 };
-
-/* ---- an allocator that counts ---- */
-
-typedef struct meter {
-  size_t now, most;
-} meter;
-
-static void
-meter_count(meter *m, size_t old_size, size_t size)
-{
-  m->now = m->now - old_size + size;
-  if (m->now > m->most) m->most = m->now;
-}
-
-static void *
-meter_allocate(void *user, size_t size)
-{
-  void *got = malloc(size);
-  if (got) meter_count(user, 0, size);
-  return got;
-}
-
-static void *
-meter_resize(void *user, void *ptr, size_t old_size, size_t size)
-{
-  void *got = realloc(ptr, size);
-  if (got) meter_count(user, old_size, size);
-  return got;
-}
-
-static void
-meter_release(void *user, void *ptr, size_t size)
-{
-  if (ptr) meter_count(user, size, 0);
-  free(ptr);
-}
 
 /* ---- rows as an operator ---- */
 
@@ -190,8 +155,8 @@ static outcome
 join(const source *left, const source *right, join_mode mode, uint64_t budget, unsigned rounds)
 {
   outcome out = {0};
-  meter m = {0};
-  const base_alloc mem = {meter_allocate, meter_resize, meter_release, &m};
+  support_memory m = {0};
+  const base_alloc mem = support_alloc(&m);
   static const quoin_span names[VARS] = {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}};
   quoin_span copy[VARS];
   memcpy(copy, names, sizeof(names));
@@ -219,11 +184,12 @@ join(const source *left, const source *right, join_mode mode, uint64_t budget, u
     if (st != QUOIN_DONE) fail_msg("status %d: %s", (int)st, err.message);
   }
   out.spilled = ctx.spill != NULL;
-  out.most = m.most;
+  out.most = (size_t)m.most;
   sparql_operator_close(op);
   assert_int_equal(ctx.memory_used, used);
   sparql_context_clear(&ctx);
-  assert_int_equal(m.now, 0);
+  assert_int_equal(m.bytes, 0);
+  assert_int_equal(m.blocks, 0);
   return out;
 }
 
