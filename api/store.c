@@ -260,6 +260,7 @@ quoin_store_stats(quoin_stats *out, quoin_store *store, bool graphs, quoin_error
   s.log_bytes = q.log_bytes;
   s.vector_bytes = q.atoms.vector_bytes;
   s.filter_bytes = q.filter_bytes;
+  s.vector_place_bytes = q.atoms.row_bytes;
   s.modification = q.modification;
   s.saved = q.saved;
   s.changes = q.commits;

@@ -119,6 +119,8 @@ put_store(report *r, const quoin_stats *s, uint64_t dead)
   put_bytes(r, "termTable", "term table", s->table_bytes);
   if (s->filter_bytes) put_bytes(r, "filters", "filters (in memory)", s->filter_bytes);
   if (s->vector_bytes || r->json) put_bytes(r, "vectors", "vectors", s->vector_bytes);
+  if (s->vector_place_bytes)
+    put_bytes(r, "vectorPlaces", "vector places (memory)", s->vector_place_bytes);
   put_bytes(r, "log", "log", s->log_bytes);
   end(r);
 }

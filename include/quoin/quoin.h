@@ -268,18 +268,19 @@ typedef struct quoin_stats {
   uint64_t refreshes;   /**< quoin_store_refresh(). */
   uint64_t backups;     /**< quoin_backup(). */
   /* Of the store's own work since it was opened. */
-  uint64_t changes;      /**< Commits, of updates too, that changed something. */
-  uint64_t log_syncs;    /**< Syncs of the log; one serves all commits that wait for it. */
-  uint64_t flushes;      /**< Changes in memory that went to disk in the background. */
-  uint64_t merges;       /**< Run files made of several in the background. */
-  uint64_t delayed;      /**< Commits that were slowed down since those two were behind. */
-  uint64_t vector_bytes; /**< Of the numbers of vectors. */
-  uint64_t filter_bytes; /**< Of memory for `filter_bytes` of the options. */
+  uint64_t changes;            /**< Commits, of updates too, that changed something. */
+  uint64_t log_syncs;          /**< Syncs of the log; one serves all commits that wait for it. */
+  uint64_t flushes;            /**< Changes in memory that went to disk in the background. */
+  uint64_t merges;             /**< Run files made of several in the background. */
+  uint64_t delayed;            /**< Commits that were slowed down since those two were behind. */
+  uint64_t vector_bytes;       /**< Of the numbers of vectors. */
+  uint64_t filter_bytes;       /**< Of memory for `filter_bytes` of the options. */
+  uint64_t vector_place_bytes; /**< Of memory for where the vectors lie that were read. */
 } quoin_stats;
 #define QUOIN_STATS_INIT                                                                           \
   {                                                                                                \
     sizeof(quoin_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,   \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                      \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                   \
   }
 /** @param[in,out] out  struct_size is read, the rest is filled. On a store that was shut down the
  * call fails with QUOIN_ERR_CLOSED, and fills the counts of calls all the same.

@@ -135,6 +135,7 @@ test_vector_stores__counts(void **state)
   assert_true(s.removed <= 1);
   good(quoin_store_stats(&all, f->store, false, &err), &err);
   assert_true(all.vector_bytes >= 200 * DIM * sizeof(float));
+  assert_true(all.vector_place_bytes >= 200 * sizeof(uint64_t)); /* they were read to be linked */
   assert_int_equal(quoin_vectors_count(&s, NULL, NULL, &err), QUOIN_ERR_ARGUMENT);
 }
 
