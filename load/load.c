@@ -8,9 +8,7 @@
  *
  * Until SMALL_QUADS are parsed there is no writer: a load that ends before goes through the log in
  * one commit, so that many small loads leave memory runs and no files of their own. */
-#include "load/load.h"
-#include "load/vectors.h"
-#include "load/write.h"
+#include "load/job.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -18,55 +16,7 @@
 
 #include "base/poison.h"
 
-enum {
-  RING = 128,           /* packets there may be before the writer begins */
-  SMALL_QUADS = 100000, /* DESIGN.md section 3 */
-  THREADS_MAX = 64,
-  PROGRESS_NS = 250 * 1000 * 1000
-};
-
-/* What the reading side tells the others. */
-typedef enum verdict { GOING, COMMIT, ABORT } verdict;
-
-typedef struct load_job {
-  quad_store *store;
-  load_options options; /* the caller's, with the check of vectors */
-  load_vectors vectors;
-  const base_alloc *mem;
-  rdfio_source *const *sources;
-  uint64_t memory_bytes;
-  unsigned threads;
-  load_writer w; /* the writer's, once it has begun */
-
-  /* the caller's thread alone */
-  load_result result;
-  uint64_t quads;          /* parsed before the writer began */
-  bool begun;              /* there is a writer */
-  load_packet *idle[RING]; /* to be filled again, the last used first */
-  size_t n_idle;
-  load_packet *copying; /* being filled with copied text, or NULL */
-  size_t copying_source;
-  uint64_t reported;    /* packets whose bad lines were reported, and which are idle again */
-  size_t line_source;   /* of the last one */
-  uint64_t line;        /* lines of that source before the next one */
-  uint64_t progress_at; /* base_clock_ns() of the next report */
-  uint64_t progress_taken, progress_total; /* of the sources before, and of all */
-  pthread_t thread[THREADS_MAX];
-  unsigned n_threads;
-
-  /* The ring, with the lock. Packet n is ring[n % RING]. tail <= claimed <= head: written, begun to
-   * be parsed, read. */
-  base_mutex lock;
-  base_cond changed;
-  load_packet *ring[RING];
-  bool parsed[RING];
-  uint64_t head, claimed, tail;
-  bool writing;       /* the role is ours: what the store has by now will stay as it is */
-  unsigned preparing; /* threads that look terms up */
-  verdict verdict;
-  quoin_status failed; /* of the writer, with its message */
-  quoin_error failure;
-} load_job;
+enum { SMALL_QUADS = 100000 }; /* DESIGN.md section 3 */
 
 /* ---- any thread ------------------------------------------------------------------------------ */
 
@@ -75,7 +25,7 @@ static bool
 parse_one(load_job *job)
 {
   if (job->claimed == job->head) return false;
-  size_t at = job->claimed++ % RING;
+  size_t at = job->claimed++ % LOAD_RING;
   load_packet *packet = job->ring[at];
   base_mutex_unlock(&job->lock);
   if (!packet->n_quads) /* else of rdfio_read, which scanned it */
@@ -99,9 +49,9 @@ parser_main(void *user)
   load_job *job = user;
 
   base_mutex_lock(&job->lock);
-  while (job->verdict != ABORT && !job->failed) {
+  while (job->verdict != LOAD_ABORT && !job->failed) {
     if (parse_one(job)) continue;
-    if (job->verdict == COMMIT) break;
+    if (job->verdict == LOAD_COMMIT) break;
     base_cond_wait(&job->changed, &job->lock);
   }
   base_mutex_unlock(&job->lock);
@@ -118,14 +68,37 @@ writer_end(load_job *job, bool commit, quoin_error *err)
   return load_writer_end(&job->w, commit, &cancel, err);
 }
 
+/* A load_refuse_fn. Callbacks are the caller's: its thread reports what this one finds. */
+static quoin_status
+refuse(void *user, uint64_t source, quoin_error *error)
+{
+  load_job *job = user;
+  const rdfio_read_options *read = &job->options.read;
+
+  base_error_file(error, rdfio_source_name(job->sources[source]));
+  if (!read->lenient) return error->status;
+  if (!read->bad) return QUOIN_OK;
+  if (!job->begun || job->threads == 1) {
+    read->bad(read->user, error);
+    return QUOIN_OK;
+  }
+  base_mutex_lock(&job->lock);
+  job->bad = error;
+  base_cond_broadcast(&job->changed);
+  while (job->bad)
+    base_cond_wait(&job->changed, &job->lock);
+  base_mutex_unlock(&job->lock);
+  return QUOIN_OK;
+}
+
 /* With the lock, which is given up meanwhile: take packets until there is a verdict. */
 static quoin_status
 write_all(load_job *job, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
 
-  while (!st && job->verdict != ABORT) {
-    size_t at = job->tail % RING;
+  while (!st && job->verdict != LOAD_ABORT) {
+    size_t at = job->tail % LOAD_RING;
     if (job->tail < job->head && job->parsed[at]) {
       base_mutex_unlock(&job->lock);
       st = load_writer_take(&job->w, job->ring[at], err);
@@ -134,7 +107,7 @@ write_all(load_job *job, quoin_error *err)
       job->tail++;
       base_cond_broadcast(&job->changed);
     } else if (!parse_one(job)) {
-      if (job->verdict == COMMIT && job->tail == job->head) break;
+      if (job->verdict == LOAD_COMMIT && job->tail == job->head) break;
       base_cond_wait(&job->changed, &job->lock);
     }
   }
@@ -152,7 +125,7 @@ writer_main(void *user)
     base_mutex_lock(&job->lock);
     job->writing = true;
     st = write_all(job, &error);
-    bool commit = !st && job->verdict == COMMIT;
+    bool commit = !st && job->verdict == LOAD_COMMIT;
     job->writing = false;
     while (job->preparing)
       base_cond_wait(&job->changed, &job->lock);
@@ -165,6 +138,7 @@ writer_main(void *user)
   base_mutex_lock(&job->lock);
   job->failed = st;
   job->failure = error;
+  job->ended = true;
   base_cond_broadcast(&job->changed);
   base_mutex_unlock(&job->lock);
   return NULL;
@@ -175,7 +149,7 @@ writer_main(void *user)
 static size_t
 idle_most(const load_job *job)
 {
-  return job->begun ? 2 * (size_t)job->threads + 2 : RING;
+  return job->begun ? 2 * (size_t)job->threads + 2 : LOAD_RING;
 }
 
 /* What the packet has for the caller: counts, and the bad lines in the order of the input. */
@@ -207,7 +181,7 @@ static void
 recycle(load_job *job)
 {
   while (job->reported < job->tail) {
-    load_packet *packet = job->ring[job->reported++ % RING];
+    load_packet *packet = job->ring[job->reported++ % LOAD_RING];
     base_mutex_unlock(&job->lock); /* callbacks are called without it */
     report_packet(job, packet);
     if (job->n_idle < idle_most(job))
@@ -218,9 +192,8 @@ recycle(load_job *job)
   }
 }
 
-/* An empty packet. */
-static quoin_status
-get_packet(load_packet **out, load_job *job, quoin_error *err)
+quoin_status
+load_get_packet(load_packet **out, load_job *job, quoin_error *err)
 {
   if (job->n_idle) {
     *out = job->idle[--job->n_idle];
@@ -230,10 +203,10 @@ get_packet(load_packet **out, load_job *job, quoin_error *err)
   return load_packet_new(out, job->mem, err);
 }
 
-static void
-put_back(load_job *job, load_packet *packet)
+void
+load_put_back(load_job *job, load_packet *packet)
 {
-  assert(job->n_idle < RING);
+  assert(job->n_idle < LOAD_RING);
   job->idle[job->n_idle++] = packet;
 }
 
@@ -289,8 +262,8 @@ drain_alone(load_job *job, quoin_error *err)
 
   base_mutex_lock(&job->lock);
   while (!st && job->tail < job->head) {
-    if (!job->parsed[job->tail % RING]) (void)parse_one(job);
-    st = load_writer_take(&job->w, job->ring[job->tail % RING], err);
+    if (!job->parsed[job->tail % LOAD_RING]) (void)parse_one(job);
+    st = load_writer_take(&job->w, job->ring[job->tail % LOAD_RING], err);
     if (!st) job->tail++;
   }
   recycle(job);
@@ -307,16 +280,15 @@ make_room(load_job *job, uint64_t most)
   recycle(job);
 }
 
-/* Give the packet to the others. */
-static quoin_status
-hand_over(load_job *job, load_packet *packet, quoin_error *err)
+quoin_status
+load_hand_over(load_job *job, load_packet *packet, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   uint64_t most = 2 * (uint64_t)job->threads + 2;
 
   base_mutex_lock(&job->lock);
-  job->ring[job->head % RING] = packet;
-  job->parsed[job->head % RING] = false;
+  job->ring[job->head % LOAD_RING] = packet;
+  job->parsed[job->head % LOAD_RING] = false;
   job->head++;
   base_cond_broadcast(&job->changed);
   if (!job->begun) {
@@ -330,7 +302,7 @@ hand_over(load_job *job, load_packet *packet, quoin_error *err)
   base_mutex_unlock(&job->lock);
   if (st) return st;
   if (!job->begun && packet->status) return early_error(job, packet, err);
-  if (!job->begun && (job->quads > SMALL_QUADS || job->head == RING)) {
+  if (!job->begun && (job->quads > SMALL_QUADS || job->head == LOAD_RING)) {
     if ((st = begin(job, err))) return st;
     if (job->threads > 1) { /* what has gathered is more than there may be from now on */
       base_mutex_lock(&job->lock);
@@ -342,142 +314,27 @@ hand_over(load_job *job, load_packet *packet, quoin_error *err)
   return job->begun && job->threads == 1 ? drain_alone(job, err) : st;
 }
 
-/* ---- the caller's thread: reading ------------------------------------------------------------ */
-
-static void
-report_progress(load_job *job, rdfio_source *source)
-{
-  const rdfio_read_options *read = &job->options.read;
-  uint64_t taken, total, now;
-
-  if (!read->progress || (now = base_clock_ns()) < job->progress_at) return;
-  job->progress_at = now + PROGRESS_NS;
-  rdfio_source_progress(&taken, &total, source);
-  read->progress(read->user, job->result.statements, job->progress_taken + taken,
-                 job->progress_total);
-}
-
-static quoin_status
-read_lines(load_job *job, size_t source, bool quads, quoin_error *err)
-{
-  rdfio_source *from = job->sources[source];
-  rdfio_cutter *cutter = NULL;
-  load_packet *packet = NULL;
-  quoin_status st = rdfio_cutter_new(&cutter, from, LOAD_PACKET_CHUNK, job->mem, err);
-
-  while (!st) {
-    base_cancel *cancel = job->options.read.cancel;
-    if (cancel && (st = base_cancel_check(cancel, err))) break;
-    if ((st = get_packet(&packet, job, err))) break;
-    packet->source = source;
-    if ((st = rdfio_cutter_next(packet->chunk, cutter, quads, err))) {
-      put_back(job, packet);
-      break;
-    }
-    job->result.bytes += rdfio_chunk_bytes(packet->chunk);
-    st = hand_over(job, packet, err);
-    report_progress(job, from);
-  }
-  rdfio_cutter_free(cutter);
-  return st == QUOIN_DONE ? QUOIN_OK : st;
-}
-
-/* Of rdfio_read: statements whose text is gone when it returns. */
-static quoin_status
-take_quads(void *user, const rdfio_quad *quads, size_t n, quoin_error *err)
-{
-  load_job *job = user;
-  quoin_status st = QUOIN_OK;
-
-  for (size_t i = 0; i < n && !st; i++) {
-    if (job->copying && load_packet_is_full(job->copying)) {
-      load_packet *full = job->copying;
-      job->copying = NULL;
-      if ((st = hand_over(job, full, err))) return st;
-    }
-    if (!job->copying) {
-      if ((st = get_packet(&job->copying, job, err))) return st;
-      job->copying->source = job->copying_source;
-    }
-    st = load_packet_add(job->copying, &quads[i], job->options.graph, err);
-  }
-  return st;
-}
-
-static void
-pass_bad(void *user, const quoin_error *error)
-{
-  const rdfio_read_options *read = &((load_job *)user)->options.read;
-  if (read->bad) read->bad(read->user, error);
-}
-
-/* One source's progress made that of all. */
-static void
-pass_progress(void *user, uint64_t statements, uint64_t taken, uint64_t total)
-{
-  const load_job *job = user;
-  const rdfio_read_options *read = &job->options.read;
-  (void)total;
-  if (read->progress)
-    read->progress(read->user, job->result.statements + statements, job->progress_taken + taken,
-                   job->progress_total);
-}
-
-static quoin_status
-read_others(load_job *job, size_t source, quoin_error *err)
-{
-  rdfio_read_options read = job->options.read;
-  rdfio_read_result got = {0};
-
-  read.bad = pass_bad;
-  read.progress = pass_progress;
-  read.user = job;
-  job->copying_source = source;
-  quoin_status st = rdfio_read(&got, job->sources[source], &read, take_quads, job, job->mem, err);
-  job->result.statements += got.statements;
-  job->result.skipped += got.skipped;
-  job->result.bytes += got.bytes;
-  load_packet *last = job->copying;
-  job->copying = NULL;
-  if (!last) return st;
-  if (!st) return hand_over(job, last, err);
-  put_back(job, last);
-  return st;
-}
-
-static quoin_status
-read_all(load_job *job, size_t n, quoin_error *err)
-{
-  quoin_status st = QUOIN_OK;
-  uint64_t taken, total;
-
-  for (size_t i = 0; i < n; i++) {
-    rdfio_source_progress(&taken, &total, job->sources[i]);
-    if (!total) {
-      job->progress_total = 0; /* one of unknown size: the sum is unknown */
-      break;
-    }
-    job->progress_total += total;
-  }
-  for (size_t i = 0; i < n; i++) {
-    uint64_t text = rdfio_source_text_bytes(job->sources[i]);
-    job->w.text_total = text && (job->w.text_total || !i) ? job->w.text_total + text : 0;
-  }
-  for (size_t i = 0; i < n && !st; i++) {
-    const char *name = rdfio_source_name(job->sources[i]);
-    rdfio_format format = job->options.read.format;
-    if (!format) format = rdfio_format_by_path(name);
-    if (format == RDFIO_NTRIPLES || format == RDFIO_NQUADS)
-      st = read_lines(job, i, format == RDFIO_NQUADS, err);
-    else
-      st = read_others(job, i, err);
-    rdfio_source_progress(&taken, &total, job->sources[i]);
-    job->progress_taken += taken;
-  }
-  return st;
-}
-
 /* ---- together -------------------------------------------------------------------------------- */
+
+/* With the lock, which is given up meanwhile: report what the writer finds until it ends. */
+static void
+await_writer(load_job *job)
+{
+  const rdfio_read_options *read = &job->options.read;
+
+  while (job->n_threads && !job->ended) {
+    if (!job->bad) {
+      base_cond_wait(&job->changed, &job->lock);
+      continue;
+    }
+    recycle(job); /* what is bad by itself first */
+    base_mutex_unlock(&job->lock);
+    read->bad(read->user, job->bad); /* its owner waits */
+    base_mutex_lock(&job->lock);
+    job->bad = NULL;
+    base_cond_broadcast(&job->changed);
+  }
+}
 
 /* All is read: the first packets go through the log, or the others come to their end. */
 static quoin_status
@@ -496,8 +353,9 @@ finish(load_job *job, quoin_status st, quoin_error *err)
     base_mutex_lock(&job->lock);
     while (!st && !job->failed && parse_one(job)) {
     }
-    job->verdict = st ? ABORT : COMMIT;
+    job->verdict = st ? LOAD_ABORT : LOAD_COMMIT;
     base_cond_broadcast(&job->changed);
+    await_writer(job);
     base_mutex_unlock(&job->lock);
     while (job->n_threads)
       (void)pthread_join(job->thread[--job->n_threads], NULL);
@@ -506,6 +364,10 @@ finish(load_job *job, quoin_status st, quoin_error *err)
   base_mutex_lock(&job->lock);
   recycle(job);
   base_mutex_unlock(&job->lock);
+  if (!st) {
+    job->result.statements -= job->w.refused;
+    job->result.skipped += job->w.refused;
+  }
   return st;
 }
 
@@ -521,7 +383,7 @@ static void
 job_clear(load_job *job)
 {
   for (; job->reported < job->head; job->reported++)
-    load_packet_free(job->ring[job->reported % RING]);
+    load_packet_free(job->ring[job->reported % LOAD_RING]);
   while (job->n_idle)
     load_packet_free(job->idle[--job->n_idle]);
   load_writer_clear(&job->w);
@@ -546,20 +408,18 @@ load_sources(load_result *out, quad_store *store, rdfio_source *const *sources, 
   job->mem = mem;
   job->sources = sources;
   job->memory_bytes = options->memory_bytes ? options->memory_bytes : quarter_of_ram();
-  job->threads = !threads ? 2 : threads < THREADS_MAX ? threads : THREADS_MAX;
+  job->threads = !threads ? 2 : threads < LOAD_THREADS ? threads : LOAD_THREADS;
   job->failure = (quoin_error)QUOIN_ERROR_INIT;
-  job->progress_at = base_clock_ns() + PROGRESS_NS;
-  load_writer_init(&job->w, store, mem);
+  job->progress_at = base_clock_ns() + LOAD_PROGRESS_NS;
+  load_writer_init(&job->w, store, refuse, job, mem);
   if ((st = base_mutex_init(&job->lock, BASE_RANK_QUEUE, "load ring", err))) goto done;
   has_lock = true;
   if ((st = base_cond_init(&job->changed, err))) goto done;
   has_cond = true;
   if ((st = load_vectors_init(&job->vectors, store, mem, err))) goto done;
-  if (job->vectors.n) {
-    job->options.read.check = load_vectors_check;
-    job->options.read.check_user = &job->vectors;
-  }
-  st = finish(job, read_all(job, n, err), err);
+  job->options.read.check = load_vectors_check;
+  job->options.read.check_user = &job->vectors;
+  st = finish(job, load_read_all(job, n, err), err);
   *out = job->result;
   out->added = job->w.added;
 

@@ -1,4 +1,5 @@
 #include "load/packet.h"
+#include "vector/vector.h"
 
 #include <assert.h>
 
@@ -38,6 +39,8 @@ load_packet_free(load_packet *packet)
   base_release(mem, packet->quads, packet->cap_quads, sizeof(*packet->quads));
   base_release(mem, packet->slots, packet->n_slots, sizeof(*packet->slots));
   base_release(mem, packet->bad, packet->cap_bad, sizeof(*packet->bad));
+  base_release(mem, packet->places, packet->cap_places, sizeof(*packet->places));
+  base_release(mem, packet->said, packet->cap_said, sizeof(*packet->said));
   base_arena_clear(&packet->text);
   base_release(mem, packet, 1, sizeof(*packet));
 }
@@ -47,6 +50,7 @@ load_packet_reset(load_packet *packet)
 {
   base_arena_reset(&packet->text);
   packet->text_bytes = packet->n_terms = packet->n_quads = packet->n_bad = 0;
+  packet->n_places = packet->n_said = 0;
   packet->subject.bits = LOAD_REF_NONE;
   packet->lines = packet->is_prepared = false;
   packet->n_lines = 0;
@@ -178,13 +182,47 @@ add_term(load_ref *out, load_packet *packet, const rdf_term *term, quoin_error *
   return QUOIN_OK;
 }
 
+/* Does the statement, of graph `g`, say of its subject that it is an index, or which? */
+static bool
+is_said(const rdfio_quad *statement, const rdf_term *g)
+{
+  quoin_span verb = statement->term[1].value;
+  if (g->kind != RDF_IRI || !base_span_is(g->value, VEC_SYSTEM_GRAPH)) return false;
+  return base_span_is(verb, RDF_NS "type") ||
+         (verb.len > strlen(RDF_VEC) && !memcmp(verb.ptr, RDF_VEC, strlen(RDF_VEC)));
+}
+
+/* What the next quad is beside its terms. */
+static quoin_status
+note_quad(load_packet *packet, const rdfio_quad *statement, const rdf_term *g, quoin_error *err)
+{
+  void *places = packet->places, *said = packet->said;
+
+  if (statement->line) {
+    bool room = base_reserve(packet->mem, &places, &packet->cap_places, packet->n_places + 1,
+                             sizeof(*packet->places));
+    packet->places = places;
+    if (!room) return base_fail_nomem(err);
+    packet->places[packet->n_places++] =
+        (load_place){packet->n_quads, statement->line, statement->column};
+  }
+  if (is_said(statement, g)) {
+    bool room = base_reserve(packet->mem, &said, &packet->cap_said, packet->n_said + 1,
+                             sizeof(*packet->said));
+    packet->said = said;
+    if (!room) return base_fail_nomem(err);
+    packet->said[packet->n_said++] = packet->n_quads;
+  }
+  return QUOIN_OK;
+}
+
 quoin_status
-load_packet_add(load_packet *packet, const rdfio_quad *quad, const rdf_term *graph,
+load_packet_add(load_packet *packet, const rdfio_quad *statement, const rdf_term *graph,
                 quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   void *quads = packet->quads;
-  const rdf_term *s = &quad->term[0], *g = &quad->term[3];
+  const rdf_term *s = &statement->term[0], *g = &statement->term[3];
   const rdf_term *last =
       packet->subject.bits == LOAD_REF_NONE ? NULL : &packet->terms[packet->subject.bits];
 
@@ -198,10 +236,11 @@ load_packet_add(load_packet *packet, const rdfio_quad *quad, const rdf_term *gra
   else if ((st = add_term(&refs[0], packet, s, err)))
     return st;
   packet->subject = refs[0];
-  if ((st = add_term(&refs[1], packet, &quad->term[1], err))) return st;
-  if ((st = add_term(&refs[2], packet, &quad->term[2], err))) return st;
+  if ((st = add_term(&refs[1], packet, &statement->term[1], err))) return st;
+  if ((st = add_term(&refs[2], packet, &statement->term[2], err))) return st;
   if (g->kind == RDF_NONE && graph) g = graph;
   if ((st = add_term(&refs[3], packet, g, err))) return st;
+  if ((st = note_quad(packet, statement, g, err))) return st;
   packet->n_quads++;
   return QUOIN_OK;
 }

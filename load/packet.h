@@ -29,6 +29,12 @@ typedef struct load_bad {
   quoin_span message;
 } load_bad;
 
+/* A statement that its check asked about: which, and where its object stands. */
+typedef struct load_place {
+  size_t quad;
+  uint64_t line, column;
+} load_place;
+
 typedef struct load_packet {
   const base_alloc *mem;
   rdfio_chunk *chunk; /* lines of the input */
@@ -46,6 +52,10 @@ typedef struct load_packet {
   size_t n_slots;
   uint32_t recent[LOAD_PACKET_RECENT]; /* the same, by the ends of IRIs */
   load_ref subject;                    /* of the last quad */
+  load_place *places;                  /* ascending by quad; lines are those of the quads' */
+  size_t n_places, cap_places;
+  size_t *said; /* quads of the system graph that say something of an index, ascending */
+  size_t n_said, cap_said;
 
   /* of lines: what the scan found */
   uint64_t n_lines;
@@ -67,8 +77,8 @@ load_packet_is_full(const load_packet *packet)
 }
 
 /* Add one statement. `graph` (may be NULL) stands in for no graph. */
-quoin_status load_packet_add(load_packet *packet, const rdfio_quad *quad, const rdf_term *graph,
-                             quoin_error *err);
+quoin_status load_packet_add(load_packet *packet, const rdfio_quad *statement,
+                             const rdf_term *graph, quoin_error *err);
 /* Scan the lines of packet->chunk into it; of the options `lenient` and the check count. What goes
  * wrong is left in the packet: `status` with `error`, bad lines that are skipped in `bad`. Any
  * thread. */

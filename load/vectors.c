@@ -77,11 +77,13 @@ quoin_status
 load_vectors_check(void *user, const rdfio_quad *statement, quoin_error *err)
 {
   const load_vectors *v = user;
-  const load_index *index =
-      bsearch(&statement->term[1].value, v->index, v->n, sizeof(*v->index), compare_key);
+  const load_index *index = NULL;
   const char *why = NULL;
   base_arena arena;
-  if (!index) return QUOIN_OK;
+  if (!vec_may_be(&statement->term[2])) return QUOIN_OK;
+  if (v->n)
+    index = bsearch(&statement->term[1].value, v->index, v->n, sizeof(*v->index), compare_key);
+  if (!index) return QUOIN_DONE;
   base_arena_init(&arena, v->mem);
   quoin_status st = vec_misfit(&why, &index->declared, &statement->term[2], &arena, err);
   base_arena_clear(&arena);

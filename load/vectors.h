@@ -1,8 +1,8 @@
 /* load/vectors.h - the vector indexes that a store declares when a load begins: vectors that do not
  * fit are refused where they stand in the input. Private.
  *
- * What a load declares itself is judged when it commits, by the participant of the store, which
- * knows subjects but no lines. */
+ * Of other predicates the load may say itself that they are indexes, before its vectors or after:
+ * these are kept back (hold.h). */
 #ifndef QUOIN_LOAD_VECTORS_H
 #define QUOIN_LOAD_VECTORS_H
 
@@ -24,7 +24,8 @@ typedef struct load_vectors {
 quoin_status load_vectors_init(load_vectors *out, quad_store *store, const base_alloc *mem,
                                quoin_error *err);
 void load_vectors_clear(load_vectors *vectors); /* a zeroed one is fine */
-/* An rdfio_check_fn; `user` is the load_vectors. Any thread. */
+/* An rdfio_check_fn, which asks for the places of vectors that no index has; `user` is the
+ * load_vectors. Any thread. */
 quoin_status load_vectors_check(void *user, const rdfio_quad *statement, quoin_error *err);
 
 #endif /* QUOIN_LOAD_VECTORS_H */

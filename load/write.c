@@ -6,10 +6,12 @@
 #include "base/poison.h"
 
 void
-load_writer_init(load_writer *w, quad_store *store, const base_alloc *mem)
+load_writer_init(load_writer *w, quad_store *store, load_refuse_fn refuse, void *refuse_user,
+                 const base_alloc *mem)
 {
-  *w = (load_writer){.store = store, .mem = mem};
+  *w = (load_writer){.store = store, .mem = mem, .refuse = refuse, .refuse_user = refuse_user};
   load_blanks_init(&w->blanks, mem);
+  load_hold_init(&w->hold, mem);
 }
 
 void
@@ -17,6 +19,7 @@ load_writer_clear(load_writer *w)
 {
   if (!w->mem) return;
   load_blanks_clear(&w->blanks);
+  load_hold_clear(&w->hold);
   base_release(w->mem, w->ids, w->cap_ids, sizeof(*w->ids));
   base_release(w->mem, w->quads, w->cap_quads, sizeof(*w->quads));
   *w = (load_writer){0};
@@ -49,10 +52,12 @@ start_packet(load_writer *w, const load_packet *packet, quoin_error *err)
   return QUOIN_OK;
 }
 
-/* The quads of the packet, their terms being w->ids. */
-static void
-make_quads(load_writer *w, const load_packet *packet)
+/* The quads of the packet, their terms being w->ids, but for those kept back: *n of them. */
+static quoin_status
+make_quads(size_t *n, load_writer *w, const load_packet *packet, quoin_error *err)
 {
+  uint64_t lines = packet->lines ? w->line - packet->n_lines : 0;
+
   for (size_t i = 0; i < packet->n_quads; i++)
     for (size_t k = 0; k < 4; k++) {
       uint64_t ref = packet->quads[i][k].bits;
@@ -61,6 +66,23 @@ make_quads(load_writer *w, const load_packet *packet)
       else
         w->quads[i].term[k] = ref == LOAD_REF_NONE ? ATOM_NONE_ID : w->ids[ref];
     }
+  *n = packet->n_quads;
+  return load_hold_take(n, &w->hold, w->quads, packet, lines, err);
+}
+
+/* Of a vector that was kept back: it does not fit. */
+static quoin_status
+refuse_held(void *user, const load_held *held, const quoin_error *why, quoin_error *err)
+{
+  load_writer *w = user;
+  quoin_error error = *why;
+
+  error.line = held->line;
+  error.column = held->column;
+  quoin_status st = w->refuse(w->refuse_user, held->source, &error);
+  if (st && err) *err = error;
+  w->refused += !st;
+  return st;
 }
 
 /* ---- bulk ------------------------------------------------------------------------------------ */
@@ -135,11 +157,47 @@ load_writer_take(load_writer *w, const load_packet *packet, quoin_error *err)
     st = atom_intern_hashed(w->ids, atoms, packet->terms, packet->hashes,
                             packet->is_prepared ? packet->prepared : NULL, packet->n_terms, err);
   if (!st) {
+    size_t n;
     expect(w, packet, atoms);
-    make_quads(w, packet);
-    st = quad_bulk_add(w->bulk, w->quads, packet->n_quads, err);
+    st = make_quads(&n, w, packet, err);
+    quad_bulk_reserve(w->bulk, w->hold.bytes);
+    if (!st) st = quad_bulk_add(w->bulk, w->quads, n, err);
   }
   if (st == QUOIN_ERR_NO_SPACE) quad_bulk_explain(w->bulk, share_taken(w), err);
+  return st;
+}
+
+static quoin_status
+find_loaded(atom_id *out, void *user, const rdf_term *term, quoin_error *err)
+{
+  return atom_find(out, user, term, UINT64_MAX, err);
+}
+
+static quoin_status
+read_loaded(rdf_term *out, void *user, atom_id id, base_arena *arena, quoin_error *err)
+{
+  return atom_read(out, user, id, arena, err);
+}
+
+static quoin_status
+add_released(void *user, const quad *quads, size_t n, quoin_error *err)
+{
+  return quad_bulk_add(((load_writer *)user)->bulk, quads, n, err);
+}
+
+/* Judge what was kept back, and load it after all. */
+static quoin_status
+release_held(load_writer *w, base_cancel *cancel, quoin_error *err)
+{
+  const load_hold_sink sink = {.user = w, .add = add_released, .refuse = refuse_held};
+  const vec_terms terms = {
+      .user = quad_store_atoms(w->store), .find = find_loaded, .read = read_loaded};
+  quad_snapshot *snapshot = NULL;
+
+  if (!w->hold.n) return QUOIN_OK;
+  quoin_status st = quad_snapshot_acquire(&snapshot, w->store, err);
+  if (!st) st = load_hold_release(&w->hold, snapshot, &terms, &sink, cancel, err);
+  quad_snapshot_release(snapshot);
   return st;
 }
 
@@ -147,12 +205,14 @@ quoin_status
 load_writer_end(load_writer *w, bool commit, base_cancel *cancel, quoin_error *err)
 {
   quad_bulk *bulk = w->bulk;
+  quoin_status st = commit ? release_held(w, cancel, err) : QUOIN_OK;
 
   w->bulk = NULL;
+  load_hold_clear(&w->hold);
   atom_store_expect(quad_store_atoms(w->store), 0); /* still the writer */
-  if (commit) return quad_bulk_finish(&w->added, bulk, cancel, err);
+  if (commit && !st) return quad_bulk_finish(&w->added, bulk, cancel, err);
   quad_bulk_abort(bulk);
-  return QUOIN_OK;
+  return st;
 }
 
 /* ---- small loads ----------------------------------------------------------------------------- */
@@ -178,6 +238,59 @@ local_ids(load_writer *w, const load_packet *packet, atom_local *local, quoin_er
   return st;
 }
 
+static quoin_status
+find_local(atom_id *out, void *user, const rdf_term *term, quoin_error *err)
+{
+  return atom_local_intern(out, quad_txn_local(user), term, err);
+}
+
+static quoin_status
+read_local(rdf_term *out, void *user, atom_id id, base_arena *arena, quoin_error *err)
+{
+  if (atom_id_kind(id) == ATOM_LOCAL)
+    return atom_local_term(out, quad_txn_local(user), id, arena, err);
+  return atom_read(out, quad_snapshot_atoms(quad_txn_begun(user)), id, arena, err);
+}
+
+static bool
+local_vector(const float **out, uint32_t *dimension, void *user, atom_id id)
+{
+  return atom_local_vector(out, dimension, quad_txn_local(user), id);
+}
+
+typedef struct local_sink {
+  load_writer *w;
+  quad_txn *txn;
+} local_sink;
+
+static quoin_status
+add_local(void *user, const quad *quads, size_t n, quoin_error *err)
+{
+  const local_sink *to = user;
+  quoin_status st = QUOIN_OK;
+
+  for (size_t i = 0; !st && i < n; i++)
+    st = quad_txn_add_ids(to->txn, &quads[i], err);
+  return st;
+}
+
+static quoin_status
+refuse_local(void *user, const load_held *held, const quoin_error *why, quoin_error *err)
+{
+  return refuse_held(((const local_sink *)user)->w, held, why, err);
+}
+
+static quoin_status
+release_local(load_writer *w, quad_txn *txn, base_cancel *cancel, quoin_error *err)
+{
+  local_sink to = {w, txn};
+  const load_hold_sink sink = {.user = &to, .add = add_local, .refuse = refuse_local};
+  const vec_terms terms = {
+      .user = txn, .find = find_local, .read = read_local, .vector = local_vector};
+
+  return load_hold_release(&w->hold, quad_txn_begun(txn), &terms, &sink, cancel, err);
+}
+
 quoin_status
 load_writer_commit(load_writer *w, load_packet *const *packets, size_t n, base_cancel *cancel,
                    quoin_error *err)
@@ -189,10 +302,12 @@ load_writer_commit(load_writer *w, load_packet *const *packets, size_t n, base_c
   for (size_t i = 0; !st && i < n; i++) {
     if ((st = start_packet(w, packets[i], err))) break;
     if ((st = local_ids(w, packets[i], quad_txn_local(txn), err))) break;
-    make_quads(w, packets[i]);
-    for (size_t q = 0; !st && q < packets[i]->n_quads; q++)
+    size_t quads;
+    if ((st = make_quads(&quads, w, packets[i], err))) break;
+    for (size_t q = 0; !st && q < quads; q++)
       st = quad_txn_add_ids(txn, &w->quads[q], err);
   }
+  if (!st) st = release_local(w, txn, cancel, err);
   if (!st) return quad_txn_commit(&w->added, NULL, txn, err);
   quad_txn_abort(txn);
   return st;

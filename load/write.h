@@ -6,27 +6,33 @@
 #define QUOIN_LOAD_WRITE_H
 
 #include "load/blanks.h"
-#include "load/packet.h"
-#include "quadstore/quadstore.h"
+#include "load/hold.h"
+
+/* A vector that was kept back does not fit: its place is in `error`. OK: it is passed over. */
+typedef quoin_status (*load_refuse_fn)(void *user, uint64_t source, quoin_error *error);
 
 typedef struct load_writer {
   quad_store *store;
   const base_alloc *mem;
+  load_refuse_fn refuse;
+  void *refuse_user;
   quad_bulk *bulk;
   load_blanks blanks;
   size_t source; /* of the last packet: a new one is a new scope of labels */
   uint64_t line; /* lines of that source before the next packet */
-  atom_id *ids;  /* of the packet's terms */
-  quad *quads;   /* of the packet */
+  load_hold hold;
+  atom_id *ids; /* of the packet's terms */
+  quad *quads;  /* of the packet */
   size_t cap_ids, cap_quads;
   uint64_t blank_before; /* number of the load's blank node n is blank_before + n */
   uint64_t blanks_made;
-  uint64_t added;
+  uint64_t added, refused;
   uint64_t text_total, text_taken; /* bytes of lines in all, or 0: unknown; and so far */
   uint64_t terms_before;
 } load_writer;
 
-void load_writer_init(load_writer *w, quad_store *store, const base_alloc *mem);
+void load_writer_init(load_writer *w, quad_store *store, load_refuse_fn refuse, void *refuse_user,
+                      const base_alloc *mem);
 void load_writer_clear(load_writer *w); /* a zeroed one is fine */
 
 /* A bulk load: the thread that begins it does the rest and ends it. */

@@ -32,7 +32,7 @@ typedef struct gathered {
 struct quad_bulk {
   quad_store *store;
   quad_net net; /* its numbers are where to roll back to */
-  uint64_t memory_bytes;
+  uint64_t memory_bytes, reserved;
   bool within;                 /* the role is the caller's */
   gathered set[2][QUAD_PARTS]; /* to add, to remove */
   size_t building[QUAD_PARTS]; /* of them, in the sort or being written */
@@ -308,12 +308,13 @@ record_cost(unsigned part)
   return 8 * part_keys(part) + QUAD_RANKS_BYTES;
 }
 
-/* What the quads may cost: three quarters of the budget, less what the terms' tables take of it. */
+/* What the quads may cost: three quarters of the budget, less what the terms' tables and the caller
+ * take of it. */
 static uint64_t
 quads_limit(const quad_bulk *bulk)
 {
   uint64_t least = bulk->memory_bytes / 4, most = 3 * least;
-  uint64_t taken = atom_load_bytes(bulk->store->atoms);
+  uint64_t taken = atom_load_bytes(bulk->store->atoms) + bulk->reserved;
 
   if (least < QUADS_LEAST) least = QUADS_LEAST;
   return most > taken + least ? most - taken : least;
@@ -376,6 +377,12 @@ take(quad_bulk *bulk, bool remove, const quad *quads, size_t n, quoin_error *err
     memcpy(g->data + keys * g->n++, q, 8 * (size_t)keys);
   }
   return bulk->failed;
+}
+
+void
+quad_bulk_reserve(quad_bulk *bulk, uint64_t bytes)
+{
+  bulk->reserved = bytes;
 }
 
 quoin_status

@@ -257,6 +257,8 @@ typedef struct quad_bulk quad_bulk;
 quoin_status quad_bulk_begin(quad_bulk **out, quad_store *store, uint64_t memory_bytes,
                              unsigned threads, quoin_error *err);
 quoin_status quad_bulk_add(quad_bulk *bulk, const quad *quads, size_t n, quoin_error *err);
+/* Of the budget, `bytes` in all are the caller's. */
+void quad_bulk_reserve(quad_bulk *bulk, uint64_t bytes);
 /* Publish. *added (may be NULL) counts quads that were new. Ends the bulk whatever it returns; a
  * failure leaves the store as it was. */
 quoin_status quad_bulk_finish(uint64_t *added, quad_bulk *bulk, base_cancel *cancel,

@@ -311,6 +311,7 @@ rdfio_guard_resync(rdfio_guard *g, size_t page_at, quoin_error *err)
   g->last = 0;
   g->keep_column = 1;
   g->ends_made = g->held = g->want = 0;
+  g->follow_line = 0;
   g->after_string = g->holding = g->lost = g->directive = g->in_name = g->lone_anon =
       g->anon_start = g->failed = g->given = g->final = g->ended = false;
   g->hats = g->dots = g->depth = g->braces = 0;

@@ -67,7 +67,10 @@ typedef struct rdfio_guard {
   size_t keep_from;
   uint64_t keep_column;
   bool lost;
-  uint64_t dropped;                /* bytes of input that came before in[0] */
+  uint64_t dropped; /* bytes of input that came before in[0] */
+  /* Behind the string that rdfio_guard_follow() found last: place in the input, line, column. Line
+   * 0: there is none. */
+  uint64_t follow_at, follow_line, follow_column;
   uint64_t ends[RDFIO_GUARD_ENDS]; /* of objects and statements, as places in the input: a ring */
   size_t ends_made;
 
@@ -121,7 +124,7 @@ typedef enum rdfio_token {
   RDFIO_TOKEN_IRI,    /* without <>, escapes decoded */
   RDFIO_TOKEN_LANG,   /* without the @ */
   RDFIO_TOKEN_BLANK,  /* without _: */
-  RDFIO_TOKEN_STRING, /* of a literal, without its quotes; one with escapes is not found */
+  RDFIO_TOKEN_STRING, /* of a literal, without its quotes, escapes decoded */
   RDFIO_TOKEN_WORD    /* anything else that begins so */
 } rdfio_token;
 
@@ -131,6 +134,11 @@ typedef enum rdfio_token {
  * the guard's own fault, which is then the cause. Cost: a scan of a page; for errors only. */
 bool rdfio_guard_find(uint64_t *line, uint64_t *column, size_t *page_at, const rdfio_guard *g,
                       rdfio_token kind, quoin_span text);
+
+/* Where the string of a good or refused statement stands, as rdfio_guard_find says it: statements
+ * come in the order of the text, so it is looked for behind the one found before, and all that are
+ * asked for cost one pass over the input. */
+void rdfio_guard_follow(uint64_t *line, uint64_t *column, rdfio_guard *g, quoin_span text);
 
 /* A prefix as the file has it, into `arena` if it was changed; ptr NULL: out of memory. */
 quoin_span rdfio_guard_prefix(quoin_span prefix, base_arena *arena);

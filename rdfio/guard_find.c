@@ -1,5 +1,6 @@
 /* rdfio/guard_find.c - for messages: where a term stands that was found bad after serd had read it,
- * and what is missing at the end of a document. Runs for errors only, so it may take its time. */
+ * where one stands that somebody asked about, and what is missing at the end of a document. All but
+ * rdfio_guard_follow() runs for errors only, and may take its time. */
 #include "rdfio/guard.h"
 
 #include "rdfio/chars.h"
@@ -76,20 +77,35 @@ begins(const char *p, const char *end, quoin_span text)
   return (size_t)(end - p) >= text.len && (!text.len || !memcmp(p, text.ptr, text.len));
 }
 
-/* Is the IRI in [p, end), which may have escapes, this one? */
+/* The bytes that the escape at p stands for; its length, or 0 when it is none. */
+static size_t
+unescape(char utf8[4], size_t *n, const char *p, const char *end)
+{
+  static const char FROM[] = "tbnrf\"'\\", TO[] = "\t\b\n\r\f\"'\\";
+  const char *found = end - p > 1 && p[1] ? strchr(FROM, p[1]) : NULL;
+  const char *why;
+  uint32_t cp;
+  if (found) {
+    utf8[0] = TO[found - FROM];
+    *n = 1;
+    return 2;
+  }
+  size_t used = rdfio_uchar_decode(&cp, &why, p, (size_t)(end - p));
+  if (used) *n = base_utf8_encode(utf8, cp);
+  return used;
+}
+
+/* Is the text in [p, end), which may have escapes, this one? */
 static bool
-is_iri(const char *p, const char *end, quoin_span text)
+is_text(const char *p, const char *end, quoin_span text)
 {
   size_t at = 0;
+  if ((size_t)(end - p) == text.len && begins(p, end, text)) return true;
+  if ((size_t)(end - p) <= text.len) return false; /* an escape is longer than what it stands for */
   while (p < end) {
     char utf8[4] = {*p};
-    const char *why;
-    uint32_t cp;
     size_t n = 1, used = 1;
-    if (*p == '\\') {
-      if (!(used = rdfio_uchar_decode(&cp, &why, p, (size_t)(end - p)))) return false;
-      n = base_utf8_encode(utf8, cp);
-    }
+    if (*p == '\\' && !(used = unescape(utf8, &n, p, end))) return false;
     if (text.len - at < n || memcmp(text.ptr + at, utf8, n)) return false;
     at += n;
     p += used;
@@ -100,9 +116,9 @@ is_iri(const char *p, const char *end, quoin_span text)
 static bool
 is_string(found_token t, quoin_span text)
 {
-  size_t quote = t.end - t.at >= 6 && t.at[1] == *t.at && t.at[2] == *t.at ? 3 : 1;
-  return (*t.at == '"' || *t.at == '\'') && (size_t)(t.end - t.at) == text.len + 2 * quote &&
-         begins(t.at + quote, t.end, text);
+  ptrdiff_t quote = t.end - t.at >= 6 && t.at[1] == *t.at && t.at[2] == *t.at ? 3 : 1;
+  return (*t.at == '"' || *t.at == '\'') && t.end - t.at >= 2 * quote &&
+         is_text(t.at + quote, t.end - quote, text);
 }
 
 static bool
@@ -115,9 +131,9 @@ matches(found_token t, rdfio_token kind, quoin_span text)
     return colon && (size_t)(colon - t.at) == text.len && begins(t.at, colon, text);
   case RDFIO_TOKEN_IRI:
     if (*t.at != '<' || t.end - t.at < 2) return false;
-    if (is_iri(t.at + 1, t.end - 1, text)) return true;
+    if (is_text(t.at + 1, t.end - 1, text)) return true;
     return text.len > 2 && !memcmp(text.ptr, "./", 2) && /* the guard puts it before keywords */
-           is_iri(t.at + 1, t.end - 1, (quoin_span){text.ptr + 2, text.len - 2});
+           is_text(t.at + 1, t.end - 1, (quoin_span){text.ptr + 2, text.len - 2});
   case RDFIO_TOKEN_LANG:
     return *t.at == '@' && (size_t)(t.end - t.at) == text.len + 1 && begins(t.at + 1, t.end, text);
   case RDFIO_TOKEN_BLANK:
@@ -191,6 +207,53 @@ rdfio_guard_find(uint64_t *line, uint64_t *column, size_t *page_at, const rdfio_
   *column = start == from ? g->keep_column + (size_t)(t.at - from) : 1 + (size_t)(t.at - start);
   *page_at = page_offset(g, (size_t)(t.at - g->in));
   return !g->failed || t.end < g->in + g->in_at;
+}
+
+/* From one place of the input on to another. */
+static void
+pass_input(uint64_t *line, uint64_t *column, const char *from, const char *to)
+{
+  for (const char *end; (end = memchr(from, '\n', (size_t)(to - from))); from = end + 1) {
+    ++*line;
+    *column = 1;
+  }
+  *column += (size_t)(to - from);
+}
+
+/* The text of a literal that has a datatype? */
+static bool
+is_typed(found_token t, quoin_span text, const char *end)
+{
+  if (!is_string(t, text)) return false;
+  found_token next = next_token(t.end, end);
+  return next.at < end && *next.at == '^';
+}
+
+void
+rdfio_guard_follow(uint64_t *line, uint64_t *column, rdfio_guard *g, quoin_span text)
+{
+  const char *kept = g->in + g->keep_from, *end = g->in + g->in_valid;
+  bool follows = g->follow_line && g->follow_at >= g->dropped + g->keep_from;
+  if (!follows && !g->lost) {
+    g->follow_at = g->dropped + g->keep_from;
+    g->follow_line = g->place.line - lines_in(kept, g->in + g->page_from);
+    g->follow_column = g->keep_column;
+    follows = true;
+  }
+  const char *from = follows ? g->in + (g->follow_at - g->dropped) : end;
+  found_token t = next_token(from, end);
+  while (t.at < end && !is_typed(t, text, end))
+    t = next_token(t.end, end);
+  if (t.at == end || t.at > g->in + g->in_at) {
+    size_t page_at;
+    (void)rdfio_guard_find(line, column, &page_at, g, RDFIO_TOKEN_STRING, text);
+    return;
+  }
+  pass_input(&g->follow_line, &g->follow_column, from, t.at);
+  *line = g->follow_line;
+  *column = g->follow_column;
+  pass_input(&g->follow_line, &g->follow_column, t.at, t.end);
+  g->follow_at = g->dropped + (uint64_t)(t.end - g->in);
 }
 
 /* ---- at the end of the input ------------------------------------------------------------------

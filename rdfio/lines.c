@@ -233,6 +233,27 @@ column_of(const rdfio_chunk *c, quoin_span text)
   return (uint64_t)(text.ptr - at); /* that of the quote before it */
 }
 
+/* Ask the check of the first n statements that were scanned; the number of those before a refused
+ * one. */
+static size_t
+ask_check(quoin_status *st, rdfio_chunk *c, size_t n, quoin_error *refused)
+{
+  *st = QUOIN_OK;
+  for (size_t i = 0; i < n; i++) {
+    rdfio_quad *quad = &c->lines.out[i];
+    const rdf_term *object = &quad->term[2];
+    bool ask = object->kind == RDF_LITERAL && object->datatype.len;
+    *st = ask ? c->check(c->check_user, quad, refused) : QUOIN_OK;
+    if (*st && *st != QUOIN_DONE) return i;
+    if (*st)
+      quad->column = column_of(c, object->value);
+    else
+      quad->line = 0;
+  }
+  *st = QUOIN_OK;
+  return n;
+}
+
 /* Ask the check of the statements that a scan from `at` on gave. Those before a refused one are
  * given first: they are scanned again, which leaves the chunk at its line. */
 static quoin_status
@@ -240,27 +261,25 @@ check_scanned(size_t *n, rdfio_chunk *c, const char *at, uint64_t line, quoin_er
 {
   rdfio_lines *l = &c->lines;
   quoin_error refused = QUOIN_ERROR_INIT;
-  quoin_status st = QUOIN_OK;
-  size_t i = 0;
-  for (; i < *n; i++) {
-    const rdf_term *object = &l->out[i].term[2];
-    if (object->kind != RDF_LITERAL || !object->datatype.len) continue;
-    if ((st = c->check(c->check_user, &l->out[i], &refused))) break;
-  }
+  quoin_status st;
+  size_t good = ask_check(&st, c, *n, &refused);
   if (!st) return QUOIN_OK;
-  *n = i;
+  *n = good;
   l->at = at;
   l->line = line;
   l->n = 0;
-  l->cap = i ? i : 1;
-  uint64_t column = column_of(c, l->out[i].term[2].value);
+  l->cap = good ? good : 1;
+  uint64_t column = column_of(c, l->out[good].term[2].value);
   if (c->scan(l) == RDFIO_LINES_NOMEM) return base_fail_nomem(err);
-  if (i) return QUOIN_OK;
+  if (good) {
+    (void)ask_check(&st, c, good, &refused); /* the places of those that want them */
+    return st;
+  }
   if (st != QUOIN_ERR_CONSTRAINT) {
     if (err) *err = refused;
     return st;
   }
-  return base_fail_pos(err, st, c->name, l->line - 1, column, "%s", refused.message);
+  return base_fail_pos(err, st, c->name, l->out[0].line, column, "%s", refused.message);
 }
 
 quoin_status
@@ -273,6 +292,7 @@ rdfio_chunk_next(rdfio_quad *out, size_t *n, size_t cap, rdfio_chunk *c, quoin_e
   l->out = out;
   l->cap = cap;
   l->n = 0;
+  l->places = c->check != NULL;
   l->fault = NULL;
   rdfio_lines_end end = c->scan(l);
   *n = l->n;

@@ -15,6 +15,7 @@ typedef struct rdfio_lines {
   const char *at, *end; /* what is left of the chunk */
   uint64_t line;        /* number of the line at `at` */
   bool quads;           /* N-Quads: a graph may follow the object */
+  bool places;          /* statements get their lines */
   base_arena *arena;    /* for text that had escapes */
   rdfio_quad *out;      /* statements found: n of at most cap */
   size_t n, cap;

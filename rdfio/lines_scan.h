@@ -296,7 +296,7 @@ LINES_SCAN(rdfio_lines *l)
     if (!empty && l->n == l->cap) return RDFIO_LINES_FULL;
     if ((!empty && !scan_statement(&l->out[l->n], &q, l)) || !scan_line_end(&q, l))
       return l->fault ? RDFIO_LINES_BAD : RDFIO_LINES_NOMEM;
-    l->n += !empty;
+    if (!empty) l->out[l->n++].line = l->places ? l->line : 0;
     l->line++;
     l->at = p = q;
   }

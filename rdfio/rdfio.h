@@ -52,11 +52,14 @@ void rdfio_source_close(rdfio_source *source);
 /* Subject, predicate, object, graph (RDF_NONE: default graph). */
 typedef struct rdfio_quad {
   rdf_term term[4];
+  /* Of its object, counted from 1, where the check asked for them; else `line` is 0. The column of
+   * a literal with escapes may be 0: not known. */
+  uint64_t line, column;
 } rdfio_quad;
 
 /* May a statement be? Asked of each whose object is a literal with a datatype, in any of the
- * threads that read. CONSTRAINT, with a message: it is a bad statement, and gets its place. Another
- * status ends the reading. */
+ * threads that read. CONSTRAINT, with a message: it is a bad statement, and gets its place. DONE:
+ * it may be, and the sink is to know its place. Another status ends the reading. */
 typedef quoin_status (*rdfio_check_fn)(void *user, const rdfio_quad *quad, quoin_error *err);
 
 typedef struct rdfio_read_options {

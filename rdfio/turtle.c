@@ -254,20 +254,20 @@ on_prefix(void *user, const SerdNode *name, const SerdNode *uri)
 /* Ask the check. A refused statement ends the reading or, in lenient mode, is left out: serd goes
  * on. */
 static SerdStatus
-check_statement(bool *keep, turtle *t, const rdfio_quad *quad)
+check_statement(bool *keep, turtle *t, rdfio_quad *quad)
 {
   const rdfio_read_options *options = t->batch->options;
   const rdf_term *object = &quad->term[2];
   quoin_error refused = QUOIN_ERROR_INIT;
   *keep = true;
+  quad->line = 0;
   if (!options->check || object->kind != RDF_LITERAL || !object->datatype.len) return SERD_SUCCESS;
   quoin_status st = options->check(options->check_user, quad, &refused);
-  if (!st) return SERD_SUCCESS;
+  if (st == QUOIN_DONE) rdfio_guard_follow(&quad->line, &quad->column, t->guard, object->value);
+  if (!st || st == QUOIN_DONE) return SERD_SUCCESS;
   *keep = false;
   if (st == QUOIN_ERR_CONSTRAINT) {
-    size_t page_at;
-    (void)rdfio_guard_find(&refused.line, &refused.column, &page_at, t->guard, RDFIO_TOKEN_STRING,
-                           object->value);
+    rdfio_guard_follow(&refused.line, &refused.column, t->guard, object->value);
     base_error_file(&refused, rdfio_source_name(t->batch->source));
   }
   st = rdfio_batch_bad(t->batch, &refused, t->err);

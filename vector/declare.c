@@ -5,12 +5,17 @@
 
 #define VEC(name) RDF_VEC name
 
+typedef enum word { DIMENSION, METRIC, STORAGE, M, EF, MODEL, WORDS } word;
+static const char *const words[WORDS] = {VEC("dimension"), VEC("metric"),         VEC("storage"),
+                                         VEC("m"),         VEC("efConstruction"), VEC("model")};
+
 /* What has been read of one declaration. */
 typedef struct reading {
   vec_declaration *to;
   base_arena arena;
   char name[160]; /* of the predicate, for messages */
-  bool is_index, dimension, metric, code, m, ef;
+  bool is_index;
+  rdf_term said[WORDS]; /* RDF_NONE: nothing */
 } reading;
 
 static quoin_status
@@ -30,8 +35,8 @@ iri_id(atom_id *out, const vec_terms *terms, const char *iri, quoin_error *err)
  */
 
 static quoin_status
-read_count(uint32_t *out, bool *seen, const reading *r, const rdf_term *value, uint32_t low,
-           uint32_t high, const char *what, quoin_error *err)
+read_count(uint32_t *out, const reading *r, const rdf_term *value, uint32_t low, uint32_t high,
+           const char *what, quoin_error *err)
 {
   uint64_t n = 0;
   bool good = value->kind == RDF_LITERAL && value->value.len > 0 && value->value.len < 10 &&
@@ -41,87 +46,95 @@ read_count(uint32_t *out, bool *seen, const reading *r, const rdf_term *value, u
     good = digit < 10;
     n = n * 10 + digit;
   }
-  if (*seen) return fail(r, err, what);
   if (!good || n < low || n > high)
     return base_fail(err, QUOIN_ERR_CONSTRAINT,
                      "vector index <%s>: %s, found '%.*s', expected an integer from %u to %u",
                      r->name, what, (int)(value->value.len < 80 ? value->value.len : 80),
                      value->value.ptr, low, high);
   *out = (uint32_t)n;
-  *seen = true;
   return QUOIN_OK;
 }
 
 static quoin_status
-read_word(unsigned *out, bool *seen, const reading *r, const rdf_term *value,
-          const char *const *words, unsigned n, const char *what, quoin_error *err)
+read_name(unsigned *out, const reading *r, const rdf_term *value, const char *const *names,
+          unsigned n, const char *what, quoin_error *err)
 {
-  for (unsigned i = 0; i < n; i++) {
-    if (value->kind != RDF_IRI || !base_span_is(value->value, words[i])) continue;
-    if (*seen) return fail(r, err, what);
-    *out = i;
-    *seen = true;
-    return QUOIN_OK;
-  }
+  for (*out = 0; *out < n; ++*out)
+    if (value->kind == RDF_IRI && base_span_is(value->value, names[*out])) return QUOIN_OK;
   return base_fail(err, QUOIN_ERR_CONSTRAINT, "vector index <%s>: %s, found '%.*s'", r->name, what,
                    (int)(value->value.len < 80 ? value->value.len : 80), value->value.ptr);
 }
 
 static quoin_status
-read_metric(reading *r, const rdf_term *value, quoin_error *err)
+read_metric(const reading *r, const rdf_term *value, const char *what, quoin_error *err)
 {
-  static const char *const words[] = {
+  static const char *const names[] = {
       [VEC_COSINE] = VEC("cosineMetric"), [VEC_DOT] = VEC("dotMetric"), [VEC_L2] = VEC("l2Metric")};
-  unsigned word = 0;
-  quoin_status st =
-      read_word(&word, &r->metric, r, value, words, VEC_METRICS,
-                "vec:metric is one of vec:cosineMetric, vec:dotMetric, vec:l2Metric", err);
-  if (!st) r->to->metric = (vec_metric)word;
+  unsigned name;
+  quoin_status st = read_name(&name, r, value, names, VEC_METRICS, what, err);
+  if (!st) r->to->metric = (vec_metric)name;
   return st;
 }
 
 static quoin_status
-read_code(reading *r, const rdf_term *value, quoin_error *err)
+read_code(const reading *r, const rdf_term *value, const char *what, quoin_error *err)
 {
-  static const char *const words[] = {[VEC_F32] = VEC("f32Code"),
+  static const char *const names[] = {[VEC_F32] = VEC("f32Code"),
                                       [VEC_F16] = VEC("f16Code"),
                                       [VEC_I8] = VEC("i8Code"),
                                       [VEC_B1] = VEC("b1Code")};
-  unsigned word = 0;
-  quoin_status st =
-      read_word(&word, &r->code, r, value, words, VEC_CODES,
-                "vec:storage is one of vec:f32Code, vec:f16Code, vec:i8Code, vec:b1Code", err);
-  if (!st) r->to->code = (vec_code)word;
+  unsigned name;
+  quoin_status st = read_name(&name, r, value, names, VEC_CODES, what, err);
+  if (!st) r->to->code = (vec_code)name;
   return st;
 }
 
-/* One triple <predicate, word, object> of the system graph. Words that are not ours are the
+/* What is said with one of the words; the same again says nothing new. */
+static quoin_status
+read_word(reading *r, word w, const rdf_term *value, atom_id object, quoin_error *err)
+{
+  static const char *const what[WORDS] = {
+      [DIMENSION] = "vec:dimension is said once",
+      [METRIC] = "vec:metric is one of vec:cosineMetric, vec:dotMetric, vec:l2Metric",
+      [STORAGE] = "vec:storage is one of vec:f32Code, vec:f16Code, vec:i8Code, vec:b1Code",
+      [M] = "vec:m is said once at most",
+      [EF] = "vec:efConstruction is said once at most",
+      [MODEL] = "vec:model is one string"};
+  if (r->said[w].kind != RDF_NONE && rdf_term_equal(&r->said[w], value)) return QUOIN_OK;
+  if (r->said[w].kind != RDF_NONE) return fail(r, err, what[w]);
+  r->said[w] = *value;
+  switch (w) {
+  case DIMENSION:
+    return read_count(&r->to->dimension, r, value, 1, VEC_DIMS_MAX, what[w], err);
+  case METRIC:
+    return read_metric(r, value, what[w], err);
+  case STORAGE:
+    return read_code(r, value, what[w], err);
+  case M:
+    return read_count(&r->to->m, r, value, 4, 64, what[w], err);
+  case EF:
+    return read_count(&r->to->ef_construction, r, value, 1, 100000, what[w], err);
+  case MODEL:
+    r->to->model = object;
+    return value->kind == RDF_LITERAL ? QUOIN_OK : fail(r, err, what[w]);
+  case WORDS:
+    break;
+  }
+  return QUOIN_OK;
+}
+
+/* One triple <predicate, verb, object> of the system graph. Words that are not ours are the
  * user's: a label, a comment. */
 static quoin_status
-read_triple(reading *r, const vec_terms *terms, atom_id word, atom_id object, quoin_error *err)
+read_triple(reading *r, const vec_terms *terms, atom_id verb, atom_id object, quoin_error *err)
 {
   rdf_term what, value;
-  quoin_status st = terms->read(&what, terms->user, word, &r->arena, err);
+  quoin_status st = terms->read(&what, terms->user, verb, &r->arena, err);
   if (st || (st = terms->read(&value, terms->user, object, &r->arena, err))) return st;
-  if (base_span_is(what.value, RDF_NS "type")) {
+  if (base_span_is(what.value, RDF_NS "type"))
     r->is_index = r->is_index || (value.kind == RDF_IRI && base_span_is(value.value, VEC("Index")));
-  } else if (base_span_is(what.value, VEC("dimension"))) {
-    return read_count(&r->to->dimension, &r->dimension, r, &value, 1, VEC_DIMS_MAX,
-                      "vec:dimension is said once", err);
-  } else if (base_span_is(what.value, VEC("metric"))) {
-    return read_metric(r, &value, err);
-  } else if (base_span_is(what.value, VEC("storage"))) {
-    return read_code(r, &value, err);
-  } else if (base_span_is(what.value, VEC("m"))) {
-    return read_count(&r->to->m, &r->m, r, &value, 4, 64, "vec:m is said once at most", err);
-  } else if (base_span_is(what.value, VEC("efConstruction"))) {
-    return read_count(&r->to->ef_construction, &r->ef, r, &value, 1, 100000,
-                      "vec:efConstruction is said once at most", err);
-  } else if (base_span_is(what.value, VEC("model"))) {
-    if (value.kind != RDF_LITERAL || r->to->model.bits)
-      return fail(r, err, "vec:model is one string");
-    r->to->model = object;
-  }
+  for (unsigned w = 0; w < WORDS; w++)
+    if (base_span_is(what.value, words[w])) return read_word(r, (word)w, &value, object, err);
   return QUOIN_OK;
 }
 
@@ -152,13 +165,59 @@ open_system(quad_scan **out, const quad_snapshot *snapshot, const vec_terms *ter
 enum { I8_LEAST = 64 };
 
 static void
-name_reading(reading *r, const vec_terms *terms)
+begin_reading(reading *r, vec_declaration *to, atom_id predicate, const base_alloc *mem)
 {
-  rdf_term term;
-  if (terms->read(&term, terms->user, r->to->predicate, &r->arena, NULL)) return;
-  size_t n = term.value.len < sizeof(r->name) - 1 ? term.value.len : sizeof(r->name) - 1;
-  memcpy(r->name, term.value.ptr, n);
+  *r = (reading){.to = to};
+  *to = (vec_declaration){.predicate = predicate, .m = 16, .ef_construction = 200};
+  base_arena_init(&r->arena, mem);
+}
+
+static void
+name_reading(reading *r, const rdf_term *predicate)
+{
+  size_t n =
+      predicate->value.len < sizeof(r->name) - 1 ? predicate->value.len : sizeof(r->name) - 1;
+  if (n) memcpy(r->name, predicate->value.ptr, n);
   r->name[base_utf8_valid(r->name, n)] = '\0';
+}
+
+/* What the snapshot says of the predicate. */
+static quoin_status
+read_stored(reading *r, const quad_snapshot *snapshot, const vec_terms *terms, atom_id predicate,
+            quoin_error *err)
+{
+  quad_scan *scan = NULL;
+  quad_batch rows;
+  rdf_term name;
+  if (!predicate.bits) return QUOIN_OK;
+  quoin_status st = open_system(&scan, snapshot, terms, predicate, ATOM_NONE_ID, ATOM_NONE_ID, err);
+  if (st || !scan) return st;
+  if (!terms->read(&name, terms->user, predicate, &r->arena, NULL)) name_reading(r, &name);
+  while (!st && !(st = quad_scan_next(&rows, scan, err)))
+    for (size_t i = 0; !st && i < rows.rows; i++)
+      st = read_triple(r, terms, rows.column[QUAD_P][i], rows.column[QUAD_O][i], err);
+  quad_scan_close(scan);
+  return st == QUOIN_DONE ? QUOIN_OK : st;
+}
+
+/* All is read, or `st`. */
+static quoin_status
+end_reading(bool *found, reading *r, quoin_status st, quoin_error *err)
+{
+  const rdf_term *said = r->said;
+  vec_declaration *to = r->to;
+  *found = !st && r->is_index;
+  if (!said[STORAGE].kind && to->metric == VEC_COSINE && to->dimension >= I8_LEAST)
+    to->code = VEC_I8;
+  if (!st && r->is_index && !said[DIMENSION].kind) st = fail(r, err, "vec:dimension is missing");
+  if (!st && !r->is_index &&
+      (said[DIMENSION].kind || said[METRIC].kind || said[STORAGE].kind || said[M].kind ||
+       said[EF].kind))
+    st = fail(r, err, "it has options but is not said to be a vec:Index");
+  if (!st && r->is_index && to->code == VEC_B1 && (to->metric != VEC_COSINE || to->dimension < 256))
+    st = fail(r, err, "vec:b1Code is for cosine from 256 dimensions on");
+  base_arena_clear(&r->arena);
+  return st;
 }
 
 quoin_status
@@ -166,40 +225,29 @@ vec_declaration_find(vec_declaration *out, bool *found, const quad_snapshot *sna
                      const vec_terms *terms, atom_id predicate, const base_alloc *mem,
                      quoin_error *err)
 {
-  reading r = {.to = out};
-  quad_scan *scan = NULL;
-  quad_batch rows;
-  quoin_status st;
-  *found = false;
-  *out = (vec_declaration){.predicate = predicate, .m = 16, .ef_construction = 200};
-  base_arena_init(&r.arena, mem);
-  if (!predicate.bits) goto done;
-  if ((*found = vec_set_declares(out, snapshot, predicate))) goto done;
-  if ((st = open_system(&scan, snapshot, terms, predicate, ATOM_NONE_ID, ATOM_NONE_ID, err)) ||
-      !scan)
-    goto end;
-  name_reading(&r, terms);
-  while (!(st = quad_scan_next(&rows, scan, err)))
-    for (size_t i = 0; i < rows.rows; i++)
-      if ((st = read_triple(&r, terms, rows.column[QUAD_P][i], rows.column[QUAD_O][i], err)))
-        goto end;
-  if (st != QUOIN_DONE) goto end;
-  st = QUOIN_OK;
-  *found = r.is_index;
-  if (!r.code && out->metric == VEC_COSINE && out->dimension >= I8_LEAST) out->code = VEC_I8;
-  if (r.is_index && !r.dimension) st = fail(&r, err, "vec:dimension is missing");
-  if (!r.is_index && (r.dimension || r.metric || r.code || r.m || r.ef))
-    st = fail(&r, err, "it has options but is not said to be a vec:Index");
-  if (!st && r.is_index && out->code == VEC_B1 &&
-      (out->metric != VEC_COSINE || out->dimension < 256))
-    st = fail(&r, err, "vec:b1Code is for cosine from 256 dimensions on");
-  goto end;
-done:
-  st = QUOIN_OK;
-end:
-  quad_scan_close(scan);
-  base_arena_clear(&r.arena);
-  return st;
+  reading r;
+  begin_reading(&r, out, predicate, mem);
+  if (predicate.bits && (*found = vec_set_declares(out, snapshot, predicate))) return QUOIN_OK;
+  return end_reading(found, &r, read_stored(&r, snapshot, terms, predicate, err), err);
+}
+
+quoin_status
+vec_declaration_with(vec_declaration *out, bool *found, const quad_snapshot *snapshot,
+                     const vec_terms *terms, atom_id predicate, const quad *said, size_t n,
+                     const base_alloc *mem, quoin_error *err)
+{
+  reading r;
+  rdf_term name;
+  atom_id id;
+  const vec_terms stored = vec_store_terms(snapshot);
+  begin_reading(&r, out, predicate, mem);
+  quoin_status st = terms->read(&name, terms->user, predicate, &r.arena, err);
+  if (!st) name_reading(&r, &name);
+  if (!st) st = stored.find(&id, stored.user, &name, err);
+  if (!st) st = read_stored(&r, snapshot, &stored, id, err);
+  for (size_t i = 0; !st && i < n; i++)
+    st = read_triple(&r, terms, said[i].term[QUAD_P], said[i].term[QUAD_O], err);
+  return end_reading(found, &r, st, err);
 }
 
 quoin_status

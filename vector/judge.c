@@ -52,21 +52,10 @@ static quoin_status
 judge_vector(judge *j, const vec_declaration *index, atom_id subject, atom_id object,
              quoin_error *err)
 {
-  const float *values;
-  uint32_t dimension;
-  quoin_status st;
-  atom_kind kind = atom_id_kind(object);
-  if (kind != ATOM_VECTOR && kind != ATOM_TYPED) return QUOIN_OK;
+  const char *why;
   base_arena_reset(&j->arena);
-  if ((st = vec_of_id(&values, &dimension, j->next, &j->terms, object, &j->arena, err))) return st;
-  const char *why = NULL;
-  if (values) {
-    why = vec_misfit_of(index, values, dimension);
-  } else {
-    rdf_term term;
-    if ((st = j->terms.read(&term, j->terms.user, object, &j->arena, err))) return st;
-    if ((st = vec_misfit(&why, index, &term, &j->arena, err))) return st;
-  }
+  quoin_status st = vec_misfit_id(&why, index, j->next, &j->terms, object, &j->arena, err);
+  if (st) return st;
   return why ? fail_vector(j, index, subject, why, err) : QUOIN_OK;
 }
 

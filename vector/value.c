@@ -5,9 +5,19 @@
 #include "base/poison.h"
 
 /* Of other systems: their text may be an array of numbers, as that of vec:f32. */
-static const char *const arrays[] = {RDF_NS "JSON",
-                                     "http://w3id.org/awslabs/neptune/SPARQL-CDTs/List",
-                                     "https://mdb.imfd.cl/type#tensorFloat"};
+static const struct {
+  const char *iri;
+  size_t len;
+} arrays[] = {
+#define ARRAY(iri)                                                                                 \
+  {                                                                                                \
+    iri, sizeof(iri) - 1                                                                           \
+  }
+    ARRAY(RDF_NS "JSON"),
+    ARRAY("http://w3id.org/awslabs/neptune/SPARQL-CDTs/List"),
+    ARRAY("https://mdb.imfd.cl/type#tensorFloat"),
+#undef ARRAY
+};
 
 static const float *
 floats_of(const rdf_term *vector, uint32_t *dimension)
@@ -23,12 +33,20 @@ is_array(const rdf_term *literal)
   quoin_span text = literal->value;
   bool ours = false;
   for (size_t k = 0; k < sizeof(arrays) / sizeof(*arrays); k++)
-    ours = ours || base_span_is(literal->datatype, arrays[k]);
+    ours = ours || base_span_equal(literal->datatype, (quoin_span){arrays[k].iri, arrays[k].len});
   if (!ours) return false;
   size_t i = 0;
   while (i < text.len && memchr(" \t\r\n", text.ptr[i], 4))
     i++;
   return i < text.len && text.ptr[i] == '[';
+}
+
+bool
+vec_may_be(const rdf_term *term)
+{
+  if (term->kind != RDF_LITERAL || !term->datatype.len) return term->kind == RDF_VECTOR;
+  return base_span_is(term->datatype, RDF_VEC_F32) || base_span_is(term->datatype, VEC_TENSOR) ||
+         is_array(term);
 }
 
 quoin_status
@@ -100,13 +118,36 @@ vec_misfit(const char **why, const vec_declaration *index, const rdf_term *objec
 }
 
 quoin_status
+vec_misfit_id(const char **why, const vec_declaration *index, const quad_snapshot *snapshot,
+              const vec_terms *terms, atom_id object, base_arena *arena, quoin_error *err)
+{
+  const float *values;
+  uint32_t dimension;
+  rdf_term term;
+  atom_kind kind = atom_id_kind(object);
+  *why = NULL;
+  if (kind != ATOM_VECTOR && kind != ATOM_TYPED && kind != ATOM_LOCAL) return QUOIN_OK;
+  quoin_status st = vec_of_id(&values, &dimension, snapshot, terms, object, arena, err);
+  if (st) return st;
+  if (values) {
+    *why = vec_misfit_of(index, values, dimension);
+    return QUOIN_OK;
+  }
+  st = terms->read(&term, terms->user, object, arena, err);
+  return st ? st : vec_misfit(why, index, &term, arena, err);
+}
+
+quoin_status
 vec_fail_misfit(const vec_declaration *index, quoin_span predicate, const rdf_term *subject,
                 const char *why, quoin_error *err)
 {
-  bool blank = subject->kind == RDF_BLANK;
+  bool blank = subject->kind == RDF_BLANK, unnamed = blank && !subject->value.len;
   return base_fail(
       err, QUOIN_ERR_CONSTRAINT, "the vector of %s%.*s%s %s; the index has %u dimensions: <%.*s>",
-      blank ? "_:" : "<", (int)(subject->value.len < 200 ? subject->value.len : 200),
+      unnamed ? "a blank node"
+      : blank ? "_:"
+              : "<",
+      (int)(subject->value.len < 200 ? subject->value.len : 200),
       subject->value.len ? subject->value.ptr : "", blank ? "" : ">", why,
       (unsigned)index->dimension, (int)(predicate.len < 200 ? predicate.len : 200), predicate.ptr);
 }

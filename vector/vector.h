@@ -43,6 +43,11 @@ typedef struct vec_declaration {
 quoin_status vec_declaration_find(vec_declaration *out, bool *found, const quad_snapshot *snapshot,
                                   const vec_terms *terms, atom_id predicate, const base_alloc *mem,
                                   quoin_error *err);
+/* The same with triples that are not in the snapshot yet, or are: `said`, all of subject
+ * `predicate`, in ids of `terms`; and as one of these the predicate. */
+quoin_status vec_declaration_with(vec_declaration *out, bool *found, const quad_snapshot *snapshot,
+                                  const vec_terms *terms, atom_id predicate, const quad *said,
+                                  size_t n, const base_alloc *mem, quoin_error *err);
 /* The predicates that are said to be an index, ascending; allocated from `mem`, *n of them. */
 quoin_status vec_declaration_list(atom_id **out, size_t *n, const quad_snapshot *snapshot,
                                   const vec_terms *terms, const base_alloc *mem, quoin_error *err);
@@ -96,13 +101,19 @@ quoin_status vec_of_subject(const float *const **out, size_t *n, const quad_snap
                             const vec_terms *terms, atom_id subject, base_arena *arena,
                             quoin_error *err);
 
+/* Might the term be a vector, or a vec:f32 that is not well formed? By datatype and first byte. */
+bool vec_may_be(const rdf_term *term);
+
 /* Why a term cannot be an object of the index's predicate; NULL: it can, as a vector that fits or
  * as something that is none. */
 quoin_status vec_misfit(const char **why, const vec_declaration *index, const rdf_term *object,
                         base_arena *arena, quoin_error *err);
-/* The same of floats. */
+/* The same of an id, as vec_of_id takes it; of floats. */
+quoin_status vec_misfit_id(const char **why, const vec_declaration *index,
+                           const quad_snapshot *snapshot, const vec_terms *terms, atom_id object,
+                           base_arena *arena, quoin_error *err);
 const char *vec_misfit_of(const vec_declaration *index, const float *values, uint32_t dimension);
-/* CONSTRAINT, naming index and subject. */
+/* CONSTRAINT, naming index and subject (a blank node without a label: as such). */
 quoin_status vec_fail_misfit(const vec_declaration *index, quoin_span predicate,
                              const rdf_term *subject, const char *why, quoin_error *err);
 

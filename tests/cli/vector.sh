@@ -48,6 +48,21 @@ out_has 'nearest ?s ?d over <http://x/v>, k 1'
 run 1 update --store S 'INSERT DATA { <http://x/z> <http://x/v> "[1,2,3]"^^vec:f32 }'
 err_has 'has another dimension'
 
+# An index that the load declares itself, after its vectors and in another file: the place is told.
+f32='^^<urn:x-quoin:vec#f32>'
+printf '<http://x/a> <http://x/w> "[1,2]"%s .\n\n<http://x/b> <http://x/w> "[1]"%s .\n' $f32 $f32 >w.nt
+printf '@prefix vec: <urn:x-quoin:vec#> . <urn:x-quoin:system> { <http://x/w> a vec:Index ; vec:dimension 2 }' >w.trig
+run 1 load --store W w.nt w.trig
+err_has '^w.nt:3:27: error: the vector of <http://x/b> has another dimension'
+run 0 load --store W --lenient w.nt w.trig
+err_has '^w.nt:3:27: warning: skipped: the vector of <http://x/b> has another dimension'
+err_has '^3 quads added, 3 statements read, 1 skipped'
+{ cat w.trig && printf '\n<http://x/b> <http://x/w> "[0,0]"%s .\n' $f32; } >both.trig
+run 1 load --store W2 --format trig - <both.trig
+err_has '^standard input:2:27: error: the vector of <http://x/b> is zero'
+run 0 load --store W2 --format trig --lenient - <both.trig
+err_has '1 skipped'
+
 # A program that makes vectors: what has one is passed over.
 printf '#!/bin/sh\nwhile read -r line; do echo "[${#line}, 1]"; done\n' >model
 chmod +x model

@@ -1,3 +1,3 @@
-foreach(unit iri lines turtle write source mutate data)
+foreach(unit iri lines turtle places write source mutate data)
   quoin_test(unit.rdfio.${unit} SOURCES unit/test_rdfio_${unit}.c MODULES rdfio)
 endforeach()

@@ -227,7 +227,8 @@ compare_quads(const void *a, const void *b)
   return c;
 }
 
-static rdfio_quad *
+/* The terms of distinct quads, four to a row; *n becomes their number. */
+static rdf_term *
 distinct(size_t *n, const rdfio_quad *quads)
 {
   rdfio_quad *copy = grab(*n, sizeof(*copy));
@@ -236,15 +237,19 @@ distinct(size_t *n, const rdfio_quad *quads)
   qsort(copy, *n, sizeof(*copy), compare_quads);
   for (size_t i = 0; i < *n; i++)
     if (!kept || compare_quads(&copy[kept - 1], &copy[i])) copy[kept++] = copy[i];
+  rdf_term *rows = grab(kept, sizeof(copy->term));
+  for (size_t i = 0; i < kept; i++)
+    memcpy(rows + 4 * i, copy[i].term, sizeof(copy->term));
+  free(copy);
   *n = kept;
-  return copy;
+  return rows;
 }
 
 bool
 quads_isomorphic(const rdfio_quad *a, size_t n_a, const rdfio_quad *b, size_t n_b)
 {
-  rdfio_quad *x = distinct(&n_a, a), *y = distinct(&n_b, b);
-  bool same = rows_isomorphic(x->term, n_a, y->term, n_b, 4);
+  rdf_term *x = distinct(&n_a, a), *y = distinct(&n_b, b);
+  bool same = rows_isomorphic(x, n_a, y, n_b, 4);
   free(x);
   free(y);
   return same;

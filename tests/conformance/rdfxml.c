@@ -57,7 +57,7 @@ new_blank(xml_state *s)
 static void
 add(xml_state *s, const rdf_term *subject, const rdf_term *predicate, const rdf_term *object)
 {
-  rdfio_quad q = {{*subject, *predicate, *object, {.kind = RDF_NONE}}};
+  rdfio_quad q = {.term = {*subject, *predicate, *object, {.kind = RDF_NONE}}};
   if (!s->status) s->status = dataset_add(s->d, &q, s->err);
 }
 

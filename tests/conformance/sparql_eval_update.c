@@ -85,7 +85,7 @@ read_store(dataset *out, quad_store *store, quoin_error *err)
   if (!st) st = sparql_cursor_open(&cursor, query, snapshot, NULL, base_alloc_default(), err);
   while (!st && !(st = sparql_cursor_next(&rows, cursor, err))) {
     for (size_t r = 0; r < rows.rows && !st; r++) {
-      rdfio_quad q = {{{.kind = RDF_NONE}}};
+      rdfio_quad q = {.term = {{.kind = RDF_NONE}}};
       for (size_t c = 0; c < 4 && !st; c++)
         if (rows.column[c][r].bits)
           st = sparql_cursor_term(&q.term[c], cursor, rows.column[c][r], &arena, err);

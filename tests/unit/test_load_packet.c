@@ -20,7 +20,7 @@ term(rdf_kind kind, const char *value, const char *datatype, const char *lang)
 static rdfio_quad
 quad_of(rdf_term s, const char *p, rdf_term o, rdf_term g)
 {
-  return (rdfio_quad){{s, term(RDF_IRI, p, "", ""), o, g}};
+  return (rdfio_quad){.term = {s, term(RDF_IRI, p, "", ""), o, g}};
 }
 
 static const rdf_term none;

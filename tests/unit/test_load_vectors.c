@@ -1,5 +1,5 @@
-/* A load refuses vectors that do not fit their index where they stand in the input, or passes over
- * them, counts and reports them. */
+/* A load refuses vectors that do not fit an index of the store where they stand in the input, or
+ * passes over them, counts and reports them. Of its own indexes: test_load_hold.c. */
 #include "load/load.h"
 #include "vector/vector.h"
 
@@ -151,6 +151,19 @@ test_vectors__a_line_that_does_not_fit_is_named(void **state)
   }
 }
 
+/* What follows it and is no statement is not its line. */
+static void
+test_vectors__a_line_before_comments_is_named(void **state)
+{
+  static const char text[] = "<http://x/a> <http://x/v> " V(
+      "[1,2]") " .\n"
+               "<http://x/b> <http://x/v> " V("[1]") " .\n# a comment\n\n  # more\n";
+  load_result result;
+  quoin_error err;
+  assert_int_equal(load(&result, *state, text, RDFIO_NQUADS, false, 1, &err), QUOIN_ERR_CONSTRAINT);
+  assert_int_equal(err.line, 2);
+}
+
 static void
 test_vectors__lenient_passes_over_lines(void **state)
 {
@@ -254,34 +267,14 @@ test_vectors__a_long_literal_of_turtle_is_named(void **state)
   base_buffer_clear(&text);
 }
 
-/* ---- what the load declares itself ------------------------------------------------------------
- */
-
-static void
-test_vectors__a_declaration_in_the_same_load_is_judged_at_its_end(void **state)
-{
-  fixture *f = *state;
-  load_result result;
-  quoin_error err;
-  assert_int_equal(load(&result, f,
-                        DECLARE("http://x/z", "4") "<http://x/a> <http://x/z> " V("[1]") " .\n",
-                        RDFIO_NQUADS, true, 1, &err),
-                   QUOIN_ERR_CONSTRAINT);
-  assert_non_null(strstr(err.message, "the vector of <http://x/a> has another dimension"));
-  assert_int_equal(count(f), 0);
-}
-
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_vectors__##name, setup, teardown)
   const struct CMUnitTest tests[] = {
-      TEST(a_line_that_does_not_fit_is_named),
-      TEST(lenient_passes_over_lines),
-      TEST(in_a_large_load),
-      TEST(a_statement_of_turtle_is_named),
-      TEST(a_long_literal_of_turtle_is_named),
-      TEST(a_declaration_in_the_same_load_is_judged_at_its_end),
+      TEST(a_line_that_does_not_fit_is_named), TEST(a_line_before_comments_is_named),
+      TEST(lenient_passes_over_lines),         TEST(in_a_large_load),
+      TEST(a_statement_of_turtle_is_named),    TEST(a_long_literal_of_turtle_is_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

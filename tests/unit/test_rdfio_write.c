@@ -51,16 +51,16 @@ static void
 test_write__groups_and_shortens_turtle(void **state)
 {
   rdfio_quad quads[] = {
-      {{iri("http://e/s"), iri(RDF_NS "type"), iri("http://e/sub#T")}},
-      {{iri("http://e/s"), iri("http://e/p"), typed("1", RDF_XSD "integer")}},
-      {{iri("http://e/s"), iri("http://e/p"), typed("01.50", RDF_XSD "decimal")}},
-      {{iri("http://e/s"), iri("http://e/p"), typed("1.", RDF_XSD "decimal")}},
-      {{iri("http://e/s"), iri("http://e/p"), typed("-1.e5", RDF_XSD "double")}},
-      {{iri("http://e/s"), iri("http://e/p"), typed("INF", RDF_XSD "double")}},
-      {{iri("http://e/s"), iri("http://e/p"), typed("true", RDF_XSD "boolean")}},
-      {{iri("http://e/s"), iri("http://e/p"), typed("1", RDF_XSD "boolean")}},
-      {{iri("http://e/a.b"), iri("http://e/p"), iri("http://true/x")}},
-      {{iri("http://e/"), iri("http://e/p"), iri("http://e/-x")}},
+      {.term = {iri("http://e/s"), iri(RDF_NS "type"), iri("http://e/sub#T")}},
+      {.term = {iri("http://e/s"), iri("http://e/p"), typed("1", RDF_XSD "integer")}},
+      {.term = {iri("http://e/s"), iri("http://e/p"), typed("01.50", RDF_XSD "decimal")}},
+      {.term = {iri("http://e/s"), iri("http://e/p"), typed("1.", RDF_XSD "decimal")}},
+      {.term = {iri("http://e/s"), iri("http://e/p"), typed("-1.e5", RDF_XSD "double")}},
+      {.term = {iri("http://e/s"), iri("http://e/p"), typed("INF", RDF_XSD "double")}},
+      {.term = {iri("http://e/s"), iri("http://e/p"), typed("true", RDF_XSD "boolean")}},
+      {.term = {iri("http://e/s"), iri("http://e/p"), typed("1", RDF_XSD "boolean")}},
+      {.term = {iri("http://e/a.b"), iri("http://e/p"), iri("http://true/x")}},
+      {.term = {iri("http://e/"), iri("http://e/p"), iri("http://e/-x")}},
   };
   (void)state;
   base_buffer out = write_all(RDFIO_TURTLE, quads, sizeof(quads) / sizeof(quads[0]));
@@ -83,9 +83,9 @@ static void
 test_write__groups_graphs_in_trig(void **state)
 {
   rdfio_quad quads[] = {
-      {{iri("http://e/s"), iri("http://e/p"), iri("http://e/o"), iri("http://e/g")}},
-      {{iri("http://e/s"), iri("http://e/p"), iri("http://e/q"), iri("http://e/g")}},
-      {{iri("http://e/s"), iri("http://e/p"), iri("http://e/q")}},
+      {.term = {iri("http://e/s"), iri("http://e/p"), iri("http://e/o"), iri("http://e/g")}},
+      {.term = {iri("http://e/s"), iri("http://e/p"), iri("http://e/q"), iri("http://e/g")}},
+      {.term = {iri("http://e/s"), iri("http://e/p"), iri("http://e/q")}},
   };
   (void)state;
   base_buffer out = write_all(RDFIO_TRIG, quads, 3);
@@ -97,8 +97,9 @@ test_write__groups_graphs_in_trig(void **state)
 static void
 test_write__refuses_what_the_syntax_cannot_say(void **state)
 {
-  rdfio_quad named = {{iri("http://e/s"), iri("http://e/p"), iri("http://e/o"), iri("http://e/g")}};
-  rdfio_quad odd = {{typed("s", ""), iri("http://e/p"), iri("http://e/o")}};
+  rdfio_quad named = {
+      .term = {iri("http://e/s"), iri("http://e/p"), iri("http://e/o"), iri("http://e/g")}};
+  rdfio_quad odd = {.term = {typed("s", ""), iri("http://e/p"), iri("http://e/o")}};
   (void)state;
   for (int format = RDFIO_NTRIPLES; format <= RDFIO_TRIG; format++) {
     base_buffer out;
@@ -132,7 +133,7 @@ write_nothing(void *user, const void *data, size_t len, quoin_error *err)
 static void
 test_write__keeps_failing_after_a_failure(void **state)
 {
-  rdfio_quad quad = {{iri("http://e/s"), iri("http://e/p"), iri("http://e/o")}};
+  rdfio_quad quad = {.term = {iri("http://e/s"), iri("http://e/p"), iri("http://e/o")}};
   rdfio_writer *writer = NULL;
   quoin_status st = QUOIN_OK;
   (void)state;
@@ -277,7 +278,7 @@ test_write__escapes_as_atoms_do(void **state)
     for (int shape = 0; shape < 2; shape++) {
       char text[40] = "http://e/0123456789abcdefghijklmnopqrst";
       text[20] = (char)c;
-      rdfio_quad q = {{iri("http://e/s"), iri("http://e/p"), iri("")}};
+      rdfio_quad q = {.term = {iri("http://e/s"), iri("http://e/p"), iri("")}};
       q.term[2].kind = shape ? RDF_LITERAL : RDF_IRI;
       q.term[2].value = (quoin_span){text, 39};
       base_buffer want, out = write_all(RDFIO_NTRIPLES, &q, 1);
