@@ -125,10 +125,17 @@ while read -r line; do
 done <"$tmp/commands"
 [ "$(wc -l <"$tmp/commands")" = 3 ]
 note $? 'the README has other commands'
-sed -n '/^```sparql/,/^```/p' README.md | grep -v '```' >"$tmp/README.rq"
-sed -n '/^    class  /,/^$/s/^    //p' README.md | sed 's/ *$//' >"$tmp/expected"
+# Each query stands before the table of its answer.
+awk -v to="$tmp/README" '/^```sparql/ { n++; query = 1; next } /^```/ { query = 0 }
+  query { print >(to n ".rq") }
+  n && /^    [a-z]* *[|] distance/ { table = 1 } !/^    / { table = 0 }
+  table { sub(/^    /, ""); sub(/ *$/, ""); print >(to n ".expected") }' README.md
 cd "$tmp" || exit
-run 0 query --store README --results table --query-file README.rq
-grep -v '^(' out | sed 's/ *$//' >found
-check cmp expected found
+for n in 1 2 3; do
+  run 0 query --store README --results table --query-file README$n.rq
+  grep -v '^(' out | sed 's/ *$//' >found
+  check cmp README$n.expected found
+done
+[ ! -e README4.rq ]
+note $? 'the README has another query'
 finish
