@@ -150,7 +150,7 @@ check_graph(quoin_store *store, const cli_args *args, const vector_index *index)
   printf("unreachable  %" PRIu64 "\n", report.unreachable);
   if (repair) printf("repaired     %" PRIu64 "\n", report.repaired);
   if (report.made_again) printf("graph        was damaged, made again\n");
-  return report.unreachable > report.repaired ? EXIT_DATA : EXIT_DONE;
+  return report.unreachable ? EXIT_DATA : EXIT_DONE;
 }
 
 int

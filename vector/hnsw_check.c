@@ -1,8 +1,9 @@
 /* vector/hnsw_check.c - every page, every link, and whether each live node can be reached.
  *
  * A node counts as reachable when level 0 leads to it from where descents arrive: walked from the
- * entry over level 0, all nodes must be seen. One that is not gets a link from the nearest node
- * that a search finds, in place of the farthest member that others name too. */
+ * entry over level 0, all nodes must be seen. One that is not is linked as a new one is; if nobody
+ * takes it, it gets a link from the nearest node that a search finds, in place of the farthest
+ * member that others name too. */
 #include "vector/hnsw_internal.h"
 
 #include <string.h>
@@ -103,36 +104,58 @@ spread(hnsw *g, vec_scratch *s, uint32_t start, quoin_error *err)
   return QUOIN_OK;
 }
 
+static bool
+is_lost(const hnsw *g, const vec_scratch *reached, uint32_t slot)
+{
+  return (hnsw_flags(g, slot) & NODE_LIVE) && reached->seen[slot] != reached->stamp;
+}
+
+/* Walk from the entry, and count the live nodes that this does not come to. */
+static quoin_status
+count_lost(uint64_t *out, hnsw *g, vec_scratch *reached, uint32_t entry, quoin_error *err)
+{
+  quoin_status st = vec_scratch_begin(reached, g, 1, err);
+  *out = 0;
+  if (!st) st = spread(g, reached, entry, err);
+  for (uint32_t slot = 0; !st && slot < g->next_slot; slot++)
+    if (!(st = hnsw_need_record(g, slot, err))) *out += is_lost(g, reached, slot);
+  return st;
+}
+
+/* Link each of them: in the first round to neighbours on all levels, as if it were new, though the
+ * one before may lead to it by now: a single link into a part of the graph makes it count as
+ * reachable, but searches seldom take it. What is left then is adopted. */
+static quoin_status
+link_lost(hnsw *g, vec_scratch *reached, bool adopt, base_cancel *cancel, quoin_error *err)
+{
+  quoin_status st;
+  for (uint32_t slot = 0; slot < g->next_slot; slot++) {
+    if (!is_lost(g, reached, slot)) continue;
+    if ((st = adopt ? hnsw_adopt(g, g->scratch, slot, reached, err)
+                    : hnsw_relink(g, g->scratch, slot, err)) ||
+        (st = adopt ? spread(g, reached, slot, err) : QUOIN_OK))
+      return st;
+    if (cancel && (st = base_cancel_check(cancel, err))) return st;
+  }
+  return QUOIN_OK;
+}
+
 quoin_status
 hnsw_reach(hnsw_check_report *out, hnsw *g, bool repair, base_cancel *cancel, quoin_error *err)
 {
-  enum { ROUNDS = 8 };
+  enum { ROUNDS = 8 }; /* a link made may have pushed another out: look again */
   quoin_status st;
   vec_scratch *reached = NULL;
-  uint64_t entry = atomic_load(&g->entry);
+  uint64_t entry = atomic_load(&g->entry), first = 0;
   if (entry == UINT64_MAX) return QUOIN_OK;
   if ((st = vec_scratch_new(&reached, g, err))) return st;
-  for (unsigned round = 0; round < ROUNDS; round++) {
-    uint64_t missing = 0;
-    if ((st = vec_scratch_begin(reached, g, 1, err)) ||
-        (st = spread(g, reached, (uint32_t)entry, err)))
-      goto done;
-    for (uint32_t slot = 0; slot < g->next_slot; slot++) {
-      if ((st = hnsw_need_record(g, slot, err))) goto done;
-      if (!(hnsw_flags(g, slot) & NODE_LIVE) || reached->seen[slot] == reached->stamp) continue;
-      missing++;
-      if (!repair) continue;
-      if ((st = hnsw_adopt(g, g->scratch, slot, reached, err)) ||
-          (st = spread(g, reached, slot, err)))
-        goto done;
-      if (cancel && (st = base_cancel_check(cancel, err))) goto done;
-    }
-    if (round == 0) out->unreachable = missing;
-    if (!repair || !missing) break;
-    out->repaired += missing; /* a link made may have pushed another out: look again */
+  for (unsigned round = 0;; round++) {
+    if ((st = count_lost(&out->unreachable, g, reached, (uint32_t)entry, err))) break;
+    if (round == 0) first = out->unreachable;
+    if (!repair || !out->unreachable || round == ROUNDS) break;
+    if ((st = link_lost(g, reached, round > 0, cancel, err))) break;
   }
-
-done:
+  if (first > out->unreachable) out->repaired = first - out->unreachable;
   vec_scratch_free(reached);
   return st;
 }

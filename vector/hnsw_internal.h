@@ -373,6 +373,9 @@ quoin_status hnsw_rows_grow(hnsw *g, uint32_t row, quoin_error *err);
 quoin_status hnsw_select(const hnsw *g, vec_scratch *s, uint32_t most, quoin_error *err);
 /* Find the neighbours of the node in `slot` at all its levels and link both ways. */
 quoin_status hnsw_link(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *err);
+/* The same for a node that lost its neighbours: those found now are added to those it has. Nobody
+ * needs to take it in return: hnsw_adopt makes one. */
+quoin_status hnsw_relink(hnsw *g, vec_scratch *s, uint32_t slot, quoin_error *err);
 /* Add `to` to the list of `slot`, choosing again when it is full; `forced`: `to` is chosen. */
 quoin_status hnsw_link_back(hnsw *g, vec_scratch *s, uint32_t slot, uint32_t to, unsigned level,
                             bool forced, quoin_error *err);

@@ -205,14 +205,16 @@ typedef struct choices {
   uint32_t n[LEVELS_MAX], slots[LEVELS_MAX][M_MAX];
 } choices;
 
-/* Nodes that the next sweep removes are no neighbours for a new one. */
+/* Nodes that the next sweep removes are no neighbours for a new one, nor is it itself. */
 static void
-drop_deleted(const hnsw *g, vec_scratch *s)
+drop_unfit(const hnsw *g, vec_scratch *s, uint32_t self)
 {
   uint32_t n = 0;
-  for (uint32_t i = 0; i < s->pool.n; i++)
-    if (!(hnsw_flags(g, vec_entry_slot(s->pool.items[i])) & NODE_DELETED))
+  for (uint32_t i = 0; i < s->pool.n; i++) {
+    uint32_t slot = vec_entry_slot(s->pool.items[i]);
+    if (slot != self && !(hnsw_flags(g, slot) & NODE_DELETED))
       s->pool.items[n++] = s->pool.items[i];
+  }
   s->pool.n = n;
 }
 
@@ -225,7 +227,8 @@ choose_level(hnsw *g, vec_scratch *s, choices *c, uint32_t *start, float *distan
   (void)vec_scratch_see(s, self); /* a thread beside us may have been told of it: not a neighbour */
   if ((st = hnsw_walk_level(g, s, *start, *distance, level, g->next_slot, NULL, err))) return st;
   uint64_t best = s->pool.items[0];
-  if (atomic_load_explicit(&g->deleted, memory_order_relaxed)) drop_deleted(g, s);
+  if (*start == self || atomic_load_explicit(&g->deleted, memory_order_relaxed))
+    drop_unfit(g, s, self);
   if ((st = hnsw_select(g, s, g->m, err))) return st;
   c->n[level] = s->chosen.n;
   for (uint32_t i = 0; i < s->chosen.n; i++)
@@ -305,21 +308,37 @@ tell_level(hnsw *g, vec_scratch *s, const choices *c, uint32_t slot, unsigned le
   return hnsw_adopt(g, s, slot, NULL, err); /* no neighbour kept it */
 }
 
-quoin_status
-hnsw_link(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *err)
+/* The neighbours of a node at all levels up to the entry's: *from is the highest. HNSW_NONE in
+ * *start: the graph is empty. */
+static quoin_status
+choose_all(choices *c, uint32_t *start, unsigned *from, hnsw *g, vec_scratch *s, uint32_t slot,
+           unsigned level, quoin_error *err)
 {
   quoin_status st;
-  choices c;
-  uint32_t start;
   float distance;
   uint64_t entry = atomic_load_explicit(&g->entry, memory_order_acquire);
+  *start = HNSW_NONE;
   if (entry == UINT64_MAX) return QUOIN_OK;
   vec_query_from_row(&s->query, s->query_space, g->options.code, hnsw_record(g, slot),
                      g->options.dims);
-  unsigned top = (unsigned)(entry >> 32), from = level < top ? level : top;
-  if ((st = hnsw_descend(&start, &distance, g, s, entry, from, g->next_slot, err))) return st;
-  for (unsigned at = from + 1; at-- > 0;)
-    if ((st = choose_level(g, s, &c, &start, &distance, slot, at, err))) return st;
+  unsigned top = (unsigned)(entry >> 32);
+  *from = level < top ? level : top;
+  if ((st = hnsw_descend(start, &distance, g, s, entry, *from, g->next_slot, err)) ||
+      *start == HNSW_NONE)
+    return st;
+  for (unsigned at = *from + 1; at-- > 0;)
+    if ((st = choose_level(g, s, c, start, &distance, slot, at, err))) return st;
+  return QUOIN_OK;
+}
+
+quoin_status
+hnsw_link(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *err)
+{
+  choices c;
+  uint32_t start;
+  unsigned from = 0;
+  quoin_status st = choose_all(&c, &start, &from, g, s, slot, level, err);
+  if (st || start == HNSW_NONE) return st;
   for (unsigned at = 0; at <= from; at++) { /* nobody knows the node yet: its lists are its own */
     vec_list list;
     if ((st = hnsw_list(&list, g, slot, at, err))) return st;
@@ -330,5 +349,21 @@ hnsw_link(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *e
   }
   for (unsigned at = 0; at <= from; at++)
     if ((st = tell_level(g, s, &c, slot, at, err))) return st;
+  return QUOIN_OK;
+}
+
+quoin_status
+hnsw_relink(hnsw *g, vec_scratch *s, uint32_t slot, quoin_error *err)
+{
+  choices c;
+  uint32_t start;
+  unsigned from = 0, level = atomic_load_explicit(&hnsw_head(g, slot)->level, memory_order_relaxed);
+  quoin_status st = choose_all(&c, &start, &from, g, s, slot, level, err);
+  if (st || start == HNSW_NONE) return st;
+  for (unsigned at = 0; at <= from; at++)
+    for (uint32_t i = 0; i < c.n[at]; i++)
+      if ((st = hnsw_link_back(g, s, slot, c.slots[at][i], at, false, err)) ||
+          (st = hnsw_link_back(g, s, c.slots[at][i], slot, at, false, err)))
+        return st;
   return QUOIN_OK;
 }

@@ -295,7 +295,7 @@ check_graph(vec_check_report *out, vec_indexes *ix, vec_index *index, bool repai
     return vec_index_damage(ix, index, why);
   base_mutex_lock(&ix->graphs);
   quoin_status st = hnsw_check(&report, index->graph, repair, cancel, why);
-  if (report.repaired) index->unsaved = true;
+  if (report.repaired || (repair && st)) index->unsaved = true; /* that began, too */
   base_mutex_unlock(&ix->graphs);
   *out = (vec_check_report){.nodes = report.nodes,
                             .links = report.links,

@@ -913,8 +913,8 @@ typedef struct quoin_vectors_report {
   size_t struct_size;
   uint64_t nodes;       /**< Vectors in the graph. */
   uint64_t links;       /**< Between them. */
-  uint64_t unreachable; /**< Nodes that no search comes to. */
-  uint64_t repaired;    /**< That were linked again. */
+  uint64_t unreachable; /**< Nodes that no search comes to; of a repair: after it. */
+  uint64_t repaired;    /**< Nodes that no search came to before, and searches come to now. */
   uint64_t waiting;     /**< Vectors not in the graph yet. */
   uint64_t bytes;       /**< Of the graph. */
   uint64_t made_again;  /**< 1: its file was damaged; this is the graph made in its place. */

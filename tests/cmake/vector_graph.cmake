@@ -1,3 +1,3 @@
-foreach(unit kernel hnsw pages regions threads top)
+foreach(unit check hnsw kernel pages regions threads top)
   quoin_test(unit.vector.${unit} SOURCES unit/test_vector_${unit}.c MODULES vector)
 endforeach()
