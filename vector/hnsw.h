@@ -171,10 +171,20 @@ typedef enum hnsw_way {
   HNSW_WAY_FALLBACK  /* a walk gave up, then as CODES */
 } hnsw_way;
 
+/* The effort (ef) of a search for k by default: of 50,000 vectors of 384 floats it finds 0.988 of
+ * the 10 nearest by f32, f16 and i8. Bits tell less, so by b1 it takes three times as many nodes,
+ * all of which are scored by their vectors: 0.982, where as many as by the others find 0.924. */
+static inline size_t
+hnsw_effort(vec_code code, size_t k)
+{
+  size_t ef = 64 + k;
+  return code == VEC_B1 ? 3 * ef : ef;
+}
+
 typedef struct hnsw_ask {
   const float *query;          /* dims finite floats; not zero under cosine */
   size_t k;                    /* at least 1 */
-  size_t ef;                   /* 0: a default for k; at least k */
+  size_t ef;                   /* 0: hnsw_effort; at least k */
   const vec_bitmap *filter;    /* slots allowed; NULL: all */
   const hnsw_vectors *vectors; /* for exact distances */
   base_cancel *cancel;         /* may be NULL */
@@ -213,7 +223,8 @@ typedef struct hnsw_check_report {
   uint64_t nodes, links, unreachable, repaired;
 } hnsw_check_report;
 /* Verify every page and link (CORRUPT with file and offset of the first fault) and count the live
- * nodes that no walk reaches from the entry; with `repair` (writer) link them, so that none is. */
+ * nodes that no walk reaches from the entry; with `repair` (writer) link them first, `repaired` of
+ * them: `unreachable` counts what is left. A repair that fails leaves a graph as good or better. */
 quoin_status hnsw_check(hnsw_check_report *out, hnsw *graph, bool repair, base_cancel *cancel,
                         quoin_error *err);
 

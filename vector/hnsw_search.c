@@ -206,7 +206,8 @@ scan_codes(hnsw_hit *hits, size_t *n_hits, hnsw_searcher *s, quoin_error *err)
 {
   quoin_status st;
   vec_scratch *w = s->scratch;
-  size_t keep = hnsw_rescored(s->g, s->ask->k, 4 * s->ask->k + 40);
+  size_t most = 4 * s->ask->k + 40, effort = hnsw_effort(s->g->options.code, s->ask->k);
+  size_t keep = hnsw_rescored(s->g, s->ask->k, most > effort ? most : effort);
   if ((st = vec_scratch_begin(w, s->g, keep, err))) return st;
   for (uint32_t from = 0; from != HNSW_NONE;) {
     size_t n = 0;
@@ -361,7 +362,7 @@ searcher_begin(hnsw_searcher *s, const hnsw_ask *ask)
   s->ask = ask;
   s->entry = hnsw_entry(g); /* before the limit */
   s->limit = hnsw_slots(g);
-  s->ef = ask->ef ? ask->ef : 64 + ask->k;
+  s->ef = ask->ef ? ask->ef : hnsw_effort(g->options.code, ask->k);
   if (s->ef < ask->k) s->ef = ask->k;
   if (s->ef > (size_t)s->limit + 1) s->ef = (size_t)s->limit + 1;
   s->query_norm = g->options.metric == VEC_COSINE

@@ -16,8 +16,7 @@ enum {
   LOOKUP_NS = 1000,  /* quads of one subject, or of one vector */
   ROW_NS = 6,        /* of a scan */
   FIND_NS = 25,      /* a vector's node */
-  VISITS_OF_EF = 16, /* nodes that a walk visits for each place of ef */
-  DEFAULT_EF_MORE = 64
+  VISITS_OF_EF = 16  /* nodes that a walk visits for each place of ef */
 };
 
 typedef struct costs {
@@ -34,7 +33,7 @@ estimate(const vec_plan *p, size_t queries)
   double vectors = (double)p->vectors, subjects = r->subjects ? (double)r->n_subjects : vectors;
   double n = subjects < vectors ? subjects : vectors, k = (double)r->k;
   double share = nodes > 0 && n < nodes ? n / nodes : 1;
-  double ef = r->ef ? (double)r->ef : k + DEFAULT_EF_MORE, near = (double)r->n_near;
+  double ef = (double)(r->ef ? r->ef : hnsw_effort(d->code, r->k)), near = (double)r->n_near;
   bool by_code = p->index && vec_bound_has(p->index->declared.code);
   double bytes =
       by_code ? vec_code_bytes(p->index->declared.code, d->dimension) + 8.0 : 4.0 * d->dimension;

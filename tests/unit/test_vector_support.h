@@ -13,8 +13,8 @@ enum { WORLD_CLUSTERS = 40, WORLD_K = 10 };
 
 typedef struct world {
   uint64_t random;
-  uint32_t dims, rows;
-  float *data; /* rows x dims */
+  uint32_t dims, rows, asked; /* asked: held out rows behind the others, to ask with */
+  float *data;                /* rows x dims */
   hnsw_vectors vectors;
   hnsw_options options;
 } world;
@@ -47,6 +47,40 @@ world_new(uint32_t rows, hnsw_options options)
     world_vector(&w, w.data + (size_t)r * w.dims,
                  centres + support_random(&w.random) % WORLD_CLUSTERS * w.dims);
   free(centres);
+  w.vectors = (hnsw_vectors){.base = (const char *)w.data, .stride = sizeof(float) * w.dims};
+  return w;
+}
+
+/* As embeddings are: clusters of unlike sizes in a latent space of 24 dimensions, spread over all,
+ * and a little noise. The last `held` rows are of the same kind, and not counted in w.rows: to ask
+ * with. The same each time: the recall that is promised is that of a data set. */
+static inline world
+world_latent(uint32_t rows, uint32_t held, hnsw_options options)
+{
+  enum { LATENT = 24, CLUSTERS = 3 };
+  world w = {.random = 4711, .dims = options.dims, .rows = rows, .options = options};
+  float *centres = malloc(sizeof(float) * CLUSTERS * LATENT), latent[LATENT];
+  float *spread = malloc(sizeof(float) * LATENT * w.dims);
+  w.data = malloc(sizeof(float) * (rows + held) * w.dims);
+  for (size_t i = 0; i < (size_t)CLUSTERS * LATENT; i++)
+    centres[i] = (float)world_normal(&w);
+  for (size_t i = 0; i < (size_t)LATENT * w.dims; i++)
+    spread[i] = (float)(world_normal(&w) / sqrt(LATENT));
+  for (uint32_t r = 0; r < rows + held; r++) {
+    uint64_t a = support_random(&w.random) % CLUSTERS;
+    uint64_t b = support_random(&w.random) % CLUSTERS;
+    const float *centre = centres + (a < b ? a : b) * LATENT;
+    float *row = w.data + (size_t)r * w.dims;
+    for (size_t i = 0; i < LATENT; i++)
+      latent[i] = centre[i] + (float)(0.6 * world_normal(&w));
+    for (uint32_t d = 0; d < w.dims; d++) {
+      row[d] = (float)(0.3 * world_normal(&w));
+      for (size_t i = 0; i < LATENT; i++)
+        row[d] += latent[i] * spread[i * w.dims + d];
+    }
+  }
+  free(centres);
+  free(spread);
   w.vectors = (hnsw_vectors){.base = (const char *)w.data, .stride = sizeof(float) * w.dims};
   return w;
 }
