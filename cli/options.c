@@ -31,7 +31,7 @@ static const option_row options[OPT_COUNT] = {
     [OPT_DUMP_FORMAT] = {"format", "F", "nq (default), trig; nt, ttl without named graphs", FORMAT},
     [OPT_BASE] = {"base", "IRI", "base of relative IRIs (files: their own file:// IRI)", IRI},
     [OPT_GRAPH] = {"graph", "IRI",
-                   "graph of statements that name none; vector search: the one to search", IRI},
+                   "graph of statements that name none; of vector search: the one to search", IRI},
     [OPT_LENIENT] = {"lenient", NULL,
                      "skip bad statements, report and count each; of one of Turtle or TriG,\n"
                      "what stands before the fault stays",
@@ -62,14 +62,15 @@ static const option_row options[OPT_COUNT] = {
     [OPT_DIMENSION] = {"dimension", "N", "numbers of a vector (create; required)", COUNT},
     [OPT_METRIC] = {"metric", "M", "cosine (default), dot or l2 (create)", METRIC},
     [OPT_CODE] = {"storage", "C",
-                  "f32, f16, i8 or b1: what the index is walked with (create); if not given i8\n"
-                  "for cosine from 64 dimensions on, else f32",
+                  "f32, f16, i8 or b1: what the index is walked with (create); if not given\n"
+                  "i8 for cosine from 64 dimensions on, else f32",
                   CODE},
     [OPT_M] = {"m", "N", "links of a node, 16 if not given (create)", COUNT},
     [OPT_EF_CONSTRUCTION] = {"ef-construction", "N", "effort of linking, 200 if not given (create)",
                              COUNT},
     [OPT_MODEL] = {"model", "NAME",
-                   "what makes the vectors: of the index (create), of --embed-command (others)",
+                   "what makes the vectors: of the index (vector create), else the model of\n"
+                   "--embed-command, which has to be that of the index",
                    TEXT},
     [OPT_TERMS] = {"terms", "FILE", "the subjects of .npy and .fvecs, one a line (import)", TEXT},
     [OPT_PREDICATE] = {"predicate", "IRI", "the texts to make vectors of (embed)", IRI},
