@@ -55,19 +55,19 @@ linked 100
 [ $(($(du -k S | cut -f 1) * 4)) -lt "$before" ]
 note $? 'compacting does not shrink the graph'
 # A signal leaves a good store, and says what is missing.
-rows 0 30000 >many.tsv
+rows 0 12000 >many.tsv
 run 0 vector drop $on
 run 0 load --store S --format nt - <<EOF
 $(awk '{ printf "<%s> <http://x/v> \"[%s,%s,%s,%s,%s,%s,%s,%s]\"^^<urn:x-quoin:vec#f32> .\n", $1, $2, $3, $4, $5, $6, $7, $8, $9 }' many.tsv)
 EOF
 "$quoin" vector create $on --dimension 8 >out 2>err &
 pid=$!
-sleep 0.5
+sleep 0.3
 kill -INT "$pid"
 got=0
 wait "$pid" || got=$?
 if [ "$got" = 130 ]; then
-  err_has '[0-9,]* of 30,[0-9]* vectors are not linked yet'
+  err_has '[0-9,]* of 12,[0-9]* vectors are not linked yet'
   err_has "quoin vector check --store S --on 'http://x/v'"
 else
   [ "$got" = 0 ]
