@@ -73,10 +73,14 @@ graph_new(hnsw **out, uint64_t id, const hnsw_options *options, const base_alloc
   size_t page_bytes[VEC_REGIONS] = {g->record_bytes << g->page_shift, 16 << 10, 16 << 10, 16 << 10};
   size_t reserve[VEC_REGIONS] = {(size_t)1 << 37, (size_t)1 << 33, (size_t)1 << 33,
                                  (size_t)1 << 33};
-  if (!(st = vec_pages_init(&g->pages, id, page_bytes, reserve, mem, err)) &&
-      !(st = vec_scratch_new(&g->scratch, g, err)))
+  if ((st = vec_pages_init(&g->pages, id, page_bytes, reserve, mem, err))) {
+    base_release(mem, g, 1, sizeof(*g)); /* nothing of the pages is left */
+    return st;
+  }
+  if ((st = vec_scratch_new(&g->scratch, g, err)))
+    hnsw_close(g);
+  else
     *out = g;
-  if (st) hnsw_close(g);
   return st;
 }
 

@@ -220,6 +220,8 @@ slot_empty(hnsw *g, uint32_t slot)
 void
 hnsw_slot_undo(hnsw *g, uint32_t slot)
 {
+  vec_list list = hnsw_list0(g, slot);
+  hnsw_list_write(g, slot, &list, &(vec_pool){0}, 0); /* those it named are named once less */
   slot_empty(g, slot);
   next_set(g, slot, g->free_slots);
   g->free_slots = slot;
