@@ -309,6 +309,10 @@ vec_stopping(vec_indexes *ix)
   return atomic_load_explicit(&ix->cancelled, memory_order_relaxed) != 0;
 }
 
+/* Neither is the store being closed, nor was the index dropped or replaced: it has more to do. The
+ * thread, in an epoch of the set. */
+bool vec_goes_on(vec_indexes *ix, const vec_index *index);
+
 /* ---- leave.c ---- */
 
 /* Take out the nodes whose last quad went, once there are enough of them, or somebody waits. */

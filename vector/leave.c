@@ -135,7 +135,7 @@ vec_sweep(vec_indexes *ix, vec_index *index, quoin_error *err)
 {
   base_cancel cancel = {.flag = &ix->cancelled};
   quoin_status st = QUOIN_OK;
-  for (bool done = false; !st && !done && !vec_stopping(ix);) {
+  for (bool done = false; !st && !done && vec_goes_on(ix, index);) {
     base_mutex_lock(&ix->graphs);
     done = !hnsw_sweep_due(index->graph);
     if (!done) {

@@ -114,6 +114,16 @@ link_piece(vec_indexes *ix, vec_index *index, const vec_piece *p, _Atomic uint64
   return st;
 }
 
+bool
+vec_goes_on(vec_indexes *ix, const vec_index *index)
+{
+  const vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
+  bool there = false;
+  for (size_t i = 0; set && !there && i < set->n; i++)
+    there = set->index[i] == index;
+  return there && !vec_stopping(ix);
+}
+
 /* What lies above the mark. */
 static quoin_status
 link_fresh(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot *snapshot,
@@ -124,10 +134,13 @@ link_fresh(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
   uint64_t high = quad_snapshot_atom_mark(snapshot), version = quad_snapshot_version(snapshot);
   uint64_t from = atomic_load(&index->mark);
   /* The mark passes over what went before it was linked, and earlier versions have. Of what went
-   * before the graph began nothing is noted. */
-  if (from < high && (!from || vec_gone_above(ix, index, from, version)))
+   * before the graph began nothing is noted, nor of what a load brings: it is being published, or
+   * was meanwhile. */
+  bool untold = !from || atomic_load(&index->loading) || atomic_load(&index->unsure) ||
+                atomic_load(&index->verify_wanted) != atomic_load(&index->verified);
+  if (from < high && (untold || vec_gone_above(ix, index, from, version)))
     vec_index_forgets(index, version);
-  for (uint64_t mark = from; !st && mark < high && !vec_stopping(ix);) {
+  for (uint64_t mark = from; !st && mark < high && vec_goes_on(ix, index);) {
     vec_burst_wait(ix);
     if (vec_burst_goes_on(&ix->burst, base_clock_ns())) room = LINK_PIECE;
     if ((st = gather(p, room, index, snapshot, mark, err))) break;
@@ -135,7 +148,7 @@ link_fresh(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
     room = p->n == room ? LINK_MANY : LINK_PIECE;
     mark = p->last;
   }
-  if (!st && !vec_stopping(ix)) vec_fresh_drop(index);
+  if (!st && vec_goes_on(ix, index)) vec_fresh_drop(index);
   return st;
 }
 
@@ -146,7 +159,7 @@ link_late(vec_indexes *ix, vec_index *index, vec_piece *p, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
   uint64_t count = atomic_load_explicit(&index->late.count, memory_order_acquire);
-  for (uint64_t at = atomic_load(&index->late.done); !st && at < count && !vec_stopping(ix);) {
+  for (uint64_t at = atomic_load(&index->late.done); !st && at < count && vec_goes_on(ix, index);) {
     for (p->n = 0; at < count && p->n < LINK_PIECE; at++) {
       uint32_t number = vec_late_get(&index->late, at);
       bool node;
@@ -188,7 +201,7 @@ verify(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot *sna
   vec_bitmap found;
   vec_index_forgets(index, quad_snapshot_version(snapshot)); /* what is missing, and gone by now */
   quoin_status st = vec_bitmap_init(&found, hnsw_slots(index->graph), ix->mem, err);
-  for (; !st && from < mark && !vec_stopping(ix); from = p->last) {
+  for (; !st && from < mark && vec_goes_on(ix, index); from = p->last) {
     if ((st = gather(p, LINK_MANY, index, snapshot, from, err))) break;
     size_t n = 0;
     for (size_t i = 0; !st && i < p->n; i++) {
@@ -278,7 +291,7 @@ link_index(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
   atomic_store(&index->link_most, before->added);
   if (atomic_load(&index->verified) != before->verify_wanted) {
     st = verify(ix, index, p, snapshot, before->late, err);
-    if (!st && !vec_stopping(ix)) atomic_store(&index->verified, before->verify_wanted);
+    if (!st && vec_goes_on(ix, index)) atomic_store(&index->verified, before->verify_wanted);
   }
   uint64_t late = atomic_load(&index->late.done);
   if (!st) st = vec_take_out(ix, index, snapshot, err);
