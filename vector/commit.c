@@ -47,9 +47,11 @@ note_change(vec_indexes *ix, const vec_index_set *set, const quad *q, bool added
  * commit takes from one subject and gives to another is late after it was gone. */
 static quoin_status
 note_changes(vec_indexes *ix, const vec_index_set *set, const quad_delta *delta, uint64_t version,
-             quoin_error *err)
+             uint32_t orders, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
+  /* Without the order of objects nothing is linked: nobody would ever take it. */
+  if (!(orders >> QUAD_POS & 1)) return QUOIN_OK;
   for (size_t i = 0; set && !st && i < delta->n_removed; i++)
     st = note_change(ix, set, &delta->removed[i], false, version, err);
   for (size_t i = 0; set && !st && i < delta->n_added; i++)
@@ -74,16 +76,30 @@ judge(vec_indexes *ix, const quad_snapshot *next, const quad_delta *delta, quoin
   bool loading = !st && !delta->added && !delta->removed;
   for (size_t i = 0; set && i < set->n; i++)
     atomic_store(&set->index[i]->loading, loading ? quad_snapshot_version(next) : 0);
-  return st ? st : note_changes(ix, set, delta, quad_snapshot_version(next), err);
+  return st ? st
+            : note_changes(ix, set, delta, quad_snapshot_version(next), quad_snapshot_orders(next),
+                           err);
+}
+
+/* Nothing is on its way: what made an index unsure was a commit that is refused. */
+static void
+judged_nothing(vec_indexes *ix)
+{
+  atomic_store(&ix->judging, 0); /* before the set is looked at, as when it is applied */
+  const vec_index_set *set = atomic_load(&ix->set);
+  for (size_t i = 0; set && i < set->n; i++)
+    atomic_store(&set->index[i]->unsure, false);
 }
 
 static quoin_status
 participant_judge(void *self, const quad_snapshot *next, const quad_delta *delta, quoin_error *err)
 {
   vec_indexes *ix = self;
-  atomic_store(&ix->judging, 1); /* before the set is looked at: set_is_sure() looks at both */
+  /* before the set is looked at: set_is_sure() looks at both */
+  bool before = atomic_exchange(&ix->judging, 1);
   uint64_t entered = vec_epoch_enter(&ix->users);
   quoin_status st = judge(ix, next, delta, err);
+  if (st && !before) judged_nothing(ix);
   vec_epoch_leave(&ix->users, entered);
   return st;
 }

@@ -253,12 +253,12 @@ vec_settle(const quad_snapshot *snapshot, base_cancel *cancel, quoin_error *err)
   if (is_settled(ix, snapshot)) return QUOIN_OK;
   atomic_store(&ix->burst.until, 0); /* somebody waits for the graph */
   atomic_fetch_add(&ix->settling, 1);
-  base_mutex_lock(&ix->signal);
-  ix->due = true; /* what went may wait until it is more */
-  base_cond_signal(&ix->work);
-  base_mutex_unlock(&ix->signal);
   while (!st && !is_settled(ix, snapshot)) {
     base_mutex_lock(&ix->signal);
+    /* What went may wait until it is more; and a commit that fails leaves what it noted as late,
+     * and tells nobody: so each time. */
+    ix->due = true;
+    base_cond_signal(&ix->work);
     (void)base_cond_wait_until(&ix->rested, &ix->signal, base_clock_ns() + SLICE_NS);
     base_mutex_unlock(&ix->signal);
     if (!cancel) continue;
