@@ -335,6 +335,8 @@ quoin_status atom_vector(const float **out, uint32_t *dimension, const atom_stor
 /* Ask the processor for the floats that atom_vector(id) will touch; what is wrong is passed over.
  */
 void atom_vector_ask(const atom_store *store, atom_id id);
+/* Before that: for what says where they are. */
+void atom_vector_find(const atom_store *store, atom_id id);
 
 /* The id of the datatype IRI of an interned typed literal without reading its text; 0 for others.
  */

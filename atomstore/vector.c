@@ -129,6 +129,13 @@ atom_vector(const float **out, uint32_t *dimension, const atom_store *store, ato
 }
 
 void
+atom_vector_find(const atom_store *store, atom_id id)
+{
+  const void *word = base_sparse_find(&store->rows, atom_id_payload(id));
+  if (word) __builtin_prefetch(word);
+}
+
+void
 atom_vector_ask(const atom_store *store, atom_id id)
 {
   atom_record rec;

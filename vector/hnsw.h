@@ -45,7 +45,8 @@ typedef struct hnsw_vectors {
   const char *base;
   size_t stride;
   const float *(*at)(void *user, uint32_t row);
-  void (*ask)(void *user, uint32_t row); /* ahead of `at`: bring the floats near; may be NULL */
+  /* Ahead of `at`: bring the floats near; ahead of that, what says where they are. May be NULL. */
+  void (*ask)(void *user, uint32_t row), (*find)(void *user, uint32_t row);
   void *user;
 } hnsw_vectors;
 

@@ -99,6 +99,14 @@ hit_of(hnsw_hit *out, const hnsw_searcher *s, uint32_t slot, quoin_error *err)
   return QUOIN_OK;
 }
 
+static inline void
+find_vector(const hnsw_searcher *s, uint32_t slot)
+{
+  const hnsw_vectors *v = s->ask->vectors;
+  if (hnsw_need_node(s->g, slot, NULL)) return;
+  v->find(v->user, atomic_load_explicit(&hnsw_node_at(s->g, slot)->row, memory_order_relaxed));
+}
+
 /* Ask for the vector of a slot some steps before it is used. */
 static inline void
 ask_vector(const hnsw_searcher *s, uint32_t slot)
@@ -120,6 +128,11 @@ score(hnsw_hit *hits, size_t *n_hits, hnsw_searcher *s, const uint64_t *entries,
 {
   enum { AHEAD = 32 };
   *n_hits = 0;
+  /* Where a vector lies is said by its node and by what keeps the rows: each a miss before it. */
+  for (size_t i = 0; i < n && i < AHEAD; i++)
+    __builtin_prefetch(hnsw_node_at(s->g, vec_entry_slot(entries[i])));
+  for (size_t i = 0; i < n && i < AHEAD && s->ask->vectors->find; i++)
+    find_vector(s, vec_entry_slot(entries[i]));
   for (size_t i = 0, asked = 0; i < n; i++) {
     hnsw_hit hit;
     for (; asked < n && asked < i + AHEAD; asked++)

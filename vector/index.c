@@ -24,6 +24,13 @@ row_floats(void *user, uint32_t row)
 }
 
 static void
+row_find(void *user, uint32_t row)
+{
+  const vec_index *index = user;
+  atom_vector_find(index->atoms, atom_id_make(ATOM_VECTOR, row));
+}
+
+static void
 row_ask(void *user, uint32_t row)
 {
   const vec_index *index = user;
@@ -65,7 +72,8 @@ vec_index_has_all(const vec_index *index, const quad_snapshot *snapshot)
 hnsw_vectors
 vec_index_vectors(const vec_index *index)
 {
-  return (hnsw_vectors){.at = row_floats, .ask = row_ask, .user = (void *)(uintptr_t)index};
+  return (hnsw_vectors){
+      .at = row_floats, .find = row_find, .ask = row_ask, .user = (void *)(uintptr_t)index};
 }
 
 /* The index whose graph serves a search over the snapshot, unless it is broken; NULL: there is
