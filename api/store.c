@@ -55,8 +55,10 @@ quoin_open(quoin_store **out, const char *path, const quoin_open_options *opts, 
   };
   /* The handle's own copy of the allocator lives as long as whatever the store keeps. */
   st = quad_store_open(&store->quads, path, &quads, &store->mem, err);
-  const vec_options vectors = {
-      .read_only = quads.read_only, .unlinked = o.unlinked_vectors, .mem = &store->mem};
+  const vec_options vectors = {.read_only = quads.read_only,
+                               .unlinked = o.unlinked_vectors,
+                               .threads = o.threads,
+                               .mem = &store->mem};
   if (!st && (st = vec_attach(store->quads, &vectors, err))) {
     (void)quad_store_close(store->quads, NULL);
     store->quads = NULL;

@@ -377,3 +377,23 @@ quoin_vectors_check(quoin_vectors_report *out, quoin_vectors *vectors, bool repa
   out->made_again = report.made_again;
   return QUOIN_OK;
 }
+
+quoin_status
+quoin_vector_parse(float *out, size_t *n, size_t cap, quoin_span text, quoin_error *err)
+{
+  base_arena arena;
+  rdf_term vector;
+  if (!n || (cap && !out)) return base_fail(err, QUOIN_ERR_ARGUMENT, "n or out is NULL");
+  *n = 0;
+  base_arena_init(&arena, base_alloc_default());
+  quoin_status st = rdf_vector_parse(&vector, text, &arena, err);
+  if (!st && vector.kind != RDF_VECTOR)
+    st = base_fail(err, QUOIN_ERR_SYNTAX, "expected an array of finite JSON numbers");
+  if (!st) {
+    *n = vector.value.len / sizeof(float);
+    if (cap > *n) cap = *n;
+    if (cap) memcpy(out, vector.value.ptr, cap * sizeof(float));
+  }
+  base_arena_clear(&arena);
+  return st;
+}

@@ -350,6 +350,7 @@ indexes_new(vec_indexes **out, quad_store *store, const vec_options *options, qu
   ix->mem = mem;
   ix->read_only = options->read_only;
   ix->walk_always = options->walk_always;
+  ix->threads = options->threads;
   atomic_store(&ix->users.now, 1);
   ix->bound = options->unlinked ? options->unlinked : UNLINKED;
   atomic_store(&ix->pace, PACE_NS);

@@ -140,7 +140,8 @@ typedef struct vec_indexes {
   quad_store *store;
   const base_alloc *mem;
   bool read_only, walk_always;
-  uint64_t bound; /* vectors that may wait to be linked */
+  unsigned threads; /* that link many */
+  uint64_t bound;   /* vectors that may wait to be linked */
   _Atomic(vec_index_set *) set;
   vec_epoch users; /* of the set */
   _Atomic uint64_t next_id;

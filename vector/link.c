@@ -102,8 +102,8 @@ link_piece(vec_indexes *ix, vec_index *index, const vec_piece *p, _Atomic uint64
   }
   base_mutex_lock(&ix->graphs);
   uint64_t begun = base_clock_ns(); /* without the wait for a checkpoint */
-  quoin_status st = hnsw_build(index->graph, p->item, p->n, p->n > LINK_PIECE ? 0 : 1, &vectors,
-                               &cancel, &index->linked, err);
+  quoin_status st = hnsw_build(index->graph, p->item, p->n, p->n > LINK_PIECE ? ix->threads : 1,
+                               &vectors, &cancel, &index->linked, err);
   index->unsaved = true;
   /* Pairs with the acquire of searches: what the mark covers is in the graph. */
   if (!st && upto) atomic_store_explicit(upto, value, memory_order_release);

@@ -181,6 +181,7 @@ quoin_status vec_search_many(vec_found **found, size_t *counts, vec_report *repo
 typedef struct vec_options {
   bool read_only;
   uint64_t unlinked; /* vectors that may wait to be linked before commits are slowed; 0: 100,000 */
+  unsigned threads;  /* that link many at once; 0: all processors */
   bool walk_always;  /* through the graph however few nodes it has: for tests */
   const base_alloc *mem;
 } vec_options;

@@ -141,7 +141,8 @@ typedef struct quoin_open_options {
   quoin_mode mode;
   quoin_durability durability;
   uint32_t indexes;      /**< Of a new store: bits QUOIN_INDEX_...; 0: all. */
-  unsigned threads;      /**< Of a load or query, unless its own options say; 0: all cores. */
+  unsigned threads;      /**< Of a load or query, unless its own options say, and of the linking of
+                            vectors; 0: all cores. */
   uint64_t memory_bytes; /**< Of changes held in memory before they are flushed; 0: 64 MiB. The same
                             for each open transaction, before it goes on in files. */
   const quoin_alloc
@@ -488,6 +489,19 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_load_callback(quoin_load_result *ou
                                                            void *read_user, const char *name,
                                                            const quoin_load_options *opts,
                                                            quoin_error *err);
+
+/** The bytes of a file ("-": standard input), decompressed as quoin_load() does. Of one thread at a
+ * time. */
+typedef struct quoin_input quoin_input;
+/** @param[out] out  To be closed with quoin_input_close(). Errors: NOT_FOUND, IO. */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_input_open(quoin_input **out, const char *file,
+                                                        quoin_error *err);
+/** A quoin_read_fn: `input` is a quoin_input. Errors: IO, CORRUPT (a damaged compressed stream). */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_input_read(size_t *got, void *input, void *data,
+                                                        size_t cap, quoin_error *err);
+/** How much of the file was taken, compressed if it is, and of how much; 0: it is not known. */
+QUOIN_API void quoin_input_progress(uint64_t *taken, uint64_t *total, const quoin_input *input);
+QUOIN_API void quoin_input_close(quoin_input *input);
 
 /** Read a file without a store; each statement goes to `each`. `graph`, `threads` and
  * `memory_bytes` of the options are not used. Blank node labels are the file's own. Errors: as
@@ -855,6 +869,11 @@ QUOIN_API double quoin_hits_distance(const quoin_hits *hits, size_t query, size_
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_hits_term(quoin_term *out, quoin_hits *hits,
                                                        size_t query, size_t i, quoin_error *err);
 
+/** The numbers that a text says in the form of vec:f32: a JSON array, or b64: and their bytes.
+ * @param[out] n  How many there are; the first `cap` of them are written to `out`.
+ * Errors: SYNTAX (it is not well formed, or a number is too large), LIMIT (more than 65,535). */
+QUOIN_API QUOIN_NODISCARD quoin_status quoin_vector_parse(float *out, size_t *n, size_t cap,
+                                                          quoin_span text, quoin_error *err);
 /** Add the statement <subject> <predicate> vector, as a vec:f32 of `n` floats.
  * @param graph  NULL or NONE: the default graph. Errors: as quoin_txn_add(); ARGUMENT for numbers
  * that are not finite. What contradicts a declared index fails the commit. */
