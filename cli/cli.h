@@ -48,6 +48,7 @@ typedef enum cli_option {
   OPT_M,
   OPT_EF_CONSTRUCTION,
   OPT_MODEL,
+  OPT_VECTOR_FORMAT,
   OPT_TERMS,
   OPT_PREDICATE,
   OPT_EMBED_COMMAND,
@@ -151,11 +152,13 @@ void cli_output_close(cli_output *out); /* frees; what is not flushed is lost */
 
 typedef struct cli_progress {
   bool on, shown;
-  const char *what;
-  double started;
+  const char *what, *items;           /* "load", "statements" */
+  enum { CLI_BYTES, CLI_ITEMS } unit; /* of what was taken, and of the whole */
+  double started, next;               /* when it may be shown again */
 } cli_progress;
 void cli_progress_start(cli_progress *progress, const char *what);
-void cli_progress_show(void *progress, uint64_t statements, uint64_t taken, uint64_t total);
+/* A few times a second, however often it is called; a quoin_progress_fn. */
+void cli_progress_show(void *progress, uint64_t items, uint64_t taken, uint64_t total);
 /* Take the line off the screen. Returns the seconds since the start. */
 double cli_progress_end(cli_progress *progress);
 /* 1234567 -> "1,234,567" in out. */

@@ -230,23 +230,30 @@ cli_on_terminal(void)
 void
 cli_progress_start(cli_progress *progress, const char *what)
 {
-  *progress = (cli_progress){.on = cli_on_terminal(), .what = what, .started = cli_now()};
+  *progress = (cli_progress){
+      .on = cli_on_terminal(), .what = what, .items = "statements", .started = cli_now()};
 }
 
 void
-cli_progress_show(void *user, uint64_t statements, uint64_t taken, uint64_t total)
+cli_progress_show(void *user, uint64_t items, uint64_t taken, uint64_t total)
 {
+  enum { A_SECOND = 4 };
   cli_progress *progress = user;
-  const double seconds = cli_now() - progress->started;
+  const double now = progress->on ? cli_now() : 0, seconds = now - progress->started;
   char count[32], rate[32];
 
-  if (!progress->on || seconds <= 0.0) return;
-  fprintf(stderr, "\r%s: %s statements, %s/s, %.1f MB", progress->what,
-          cli_count(count, statements), cli_count(rate, (uint64_t)((double)statements / seconds)),
-          (double)taken / 1e6);
+  if (!progress->on || seconds <= 0.0 || now < progress->next) return;
+  progress->next = now + 1.0 / A_SECOND;
+  fprintf(stderr, "\r%s: %s", progress->what, cli_count(count, items));
+  if (progress->unit == CLI_ITEMS && total) fprintf(stderr, " of %s", cli_count(count, total));
+  fprintf(stderr, " %s, %s/s", progress->items,
+          cli_count(rate, (uint64_t)((double)items / seconds)));
+  if (progress->unit == CLI_BYTES) {
+    fprintf(stderr, ", %.1f MB", (double)taken / 1e6);
+    if (total) fprintf(stderr, " of %.1f", (double)total / 1e6);
+  }
   if (total && taken && taken <= total)
-    fprintf(stderr, " of %.1f, %.0f s left", (double)total / 1e6,
-            seconds * (double)(total - taken) / (double)taken);
+    fprintf(stderr, ", %.0f s left", seconds * (double)(total - taken) / (double)taken);
   fprintf(stderr, "\033[K");
   progress->shown = true;
 }
@@ -324,6 +331,7 @@ open_in_pool(quoin_store **out, const cli_args *args, quoin_mode mode)
   options.mode = mode == QUOIN_READ_ONLY ? QUOIN_READ_ONLY : QUOIN_READ_WRITE;
   options.durability = (quoin_durability)args->option[OPT_DURABILITY].number;
   options.log = log_line;
+  options.threads = (unsigned)args->option[OPT_THREADS].number;
   if (quoin_pool_open(&pool, path, &options, &err)) return cli_report(&err, path);
   const quoin_status st = quoin_pool_store(out, pool, args->option[OPT_NAME].text, &err);
   quoin_pool_close(pool);
@@ -342,5 +350,6 @@ cli_open(quoin_store **out, const cli_args *args, quoin_mode mode)
   options.durability = (quoin_durability)args->option[OPT_DURABILITY].number;
   options.log = log_line;
   options.unlinked_vectors = args->option[OPT_UNLINKED].number;
+  options.threads = (unsigned)args->option[OPT_THREADS].number;
   return quoin_open(out, path, &options, &err) ? cli_report(&err, path) : EXIT_DONE;
 }

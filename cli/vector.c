@@ -452,7 +452,7 @@ static const struct {
     [CREATE] = {"create", true, true, false,
                 BIT(OPT_DIMENSION) | BIT(OPT_METRIC) | BIT(OPT_CODE) | BIT(OPT_M) |
                     BIT(OPT_EF_CONSTRUCTION) | BIT(OPT_MODEL)},
-    [IMPORT] = {"import", true, true, true, BIT(OPT_TERMS) | LOADING},
+    [IMPORT] = {"import", true, true, true, BIT(OPT_TERMS) | BIT(OPT_VECTOR_FORMAT) | LOADING},
     [EMBED] = {"embed", true, true, false,
                BIT(OPT_PREDICATE) | BIT(OPT_EMBED_COMMAND) | BIT(OPT_MODEL) | LOADING},
     [LIST] = {"list", false, false, false, BIT(OPT_RESULTS)},

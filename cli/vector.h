@@ -54,8 +54,8 @@ typedef int (*vector_next_fn)(void *user, vector_text *to, bool *done);
 int vector_load(uint64_t *added, quoin_store *store, const cli_args *args, vector_next_fn next,
                 void *user);
 
-/* Numbers "[1, 2]" or "1 2" or "1,2" into floats: how many; SIZE_MAX when that is not what it is.
- * At most `cap` are written. */
+/* Numbers "[1, 2]" or "1 2" or "1,2", each as JSON has it, into floats: how many; SIZE_MAX when
+ * that is not what it is. At most `cap` are written. */
 size_t vector_numbers(float *out, size_t cap, const char *text, size_t len);
 
 /* Why these numbers cannot be a vector of the index; NULL: they can. */

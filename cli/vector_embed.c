@@ -18,7 +18,7 @@ typedef struct embedder {
   vector_child child;
   quoin_cursor *cursor;
   float *values;
-  uint64_t made, skipped, piece;
+  uint64_t made, skipped, piece, blank; /* blank: subjects that no vector can be said of by name */
   bool end, held; /* held: the row that the cursor is on is of the next piece */
   char *subject;  /* of the last text, of malloc */
   size_t subject_len;
@@ -55,6 +55,12 @@ next_text(quoin_term *text, embedder *em, bool *done)
   return quoin_cursor_term(text, em->cursor, 1, &err) ? cli_report(&err, "vector") : EXIT_DONE;
 }
 
+static void
+show(embedder *em)
+{
+  cli_progress_show(&em->progress, em->made + em->skipped, em->made + em->skipped, em->total);
+}
+
 static int
 next_vector(void *user, vector_text *to, bool *done)
 {
@@ -72,12 +78,13 @@ next_vector(void *user, vector_text *to, bool *done)
     fprintf(stderr, "--embed-command: error: %s (for %.*s)\n", wrong,
             (int)(em->subject_len < 200 ? em->subject_len : 200), em->subject);
     em->skipped++;
+    show(em);
     return em->args->option[OPT_LENIENT].given ? EXIT_DONE : EXIT_DATA;
   }
   vector_put_quad(to, em->subject, em->subject_len, em->index.predicate,
                   em->args->option[OPT_GRAPH].text, em->values, (size_t)em->index.dimension);
   em->made++;
-  cli_progress_show(&em->progress, em->made, em->made + em->skipped, em->total);
+  show(em);
   return EXIT_DONE;
 }
 
@@ -96,26 +103,30 @@ put_pattern(vector_text *to, const embedder *em)
   }
   vector_printf(to, "?s ");
   good = good && vector_put_iri(to, from, strlen(from));
-  vector_printf(to, " ?text FILTER(ISLITERAL(?text) && ISIRI(?s)) FILTER NOT EXISTS { ?s ");
+  vector_printf(to, " ?text FILTER(ISLITERAL(?text)) FILTER NOT EXISTS { ?s ");
   good = good && vector_put_iri(to, em->index.predicate, strlen(em->index.predicate));
   vector_printf(to, " ?v }%s }", graph ? " }" : "");
   if (to->failed) cli_complain("out of memory");
   return to->failed ? EXIT_LIMIT : good ? EXIT_DONE : EXIT_USAGE;
 }
 
-/* How many texts there are to do. */
+/* How many texts there are to do, and how many are of blank nodes. */
 static int
 count_texts(embedder *em, quoin_store *store, const vector_text *pattern)
 {
   vector_text text = {0};
   quoin_error err = QUOIN_ERROR_INIT;
   quoin_cursor *cursor = NULL;
-  int64_t n = 0;
-  vector_printf(&text, "SELECT (COUNT(*) AS ?n) ");
+  int64_t n = 0, named = 0;
+  vector_printf(&text,
+                "SELECT (COUNT(*) AS ?n) (COALESCE(SUM(IF(ISIRI(?s), 1, 0)), 0) AS ?named) ");
   vector_put(&text, pattern->data, pattern->len);
   quoin_status st = quoin_query(&cursor, store, (quoin_span){text.data, text.len}, NULL, &err);
   if (!st) st = quoin_cursor_next(cursor, &err);
-  if (!st && quoin_cursor_integer(&n, cursor, 0)) em->total = (uint64_t)n;
+  if (!st && quoin_cursor_integer(&n, cursor, 0) && quoin_cursor_integer(&named, cursor, 1)) {
+    em->total = (uint64_t)named;
+    em->blank = (uint64_t)(n - named);
+  }
   quoin_cursor_close(cursor);
   free(text.data);
   return st < 0 ? cli_report(&err, "vector") : EXIT_DONE;
@@ -133,7 +144,8 @@ embed_all(embedder *em, quoin_store *store, const vector_text *pattern)
 
   options.cancel = em->args->cancel;
   vector_printf(&text, "SELECT ?s ?text ");
-  vector_put(&text, pattern->data, pattern->len);
+  vector_put(&text, pattern->data, pattern->len - 1); /* without its brace */
+  vector_printf(&text, "FILTER(ISIRI(?s)) }");
   if (quoin_query(&em->cursor, store, (quoin_span){text.data, text.len}, &options, &err))
     status = cli_report(&err, "vector");
   while (!status && !em->end) {
@@ -165,13 +177,18 @@ vector_embed(quoin_store *store, const cli_args *args)
   if (!status) status = count_texts(&em, store, &pattern);
   if (!status) status = vector_child_open(&em.child, args->option[OPT_EMBED_COMMAND].text);
   if (!status) {
-    cli_progress_start(&em.progress, "texts");
+    cli_progress_start(&em.progress, "embed");
+    em.progress.items = "texts";
+    em.progress.unit = CLI_ITEMS;
     status = embed_all(&em, store, &pattern);
     const double seconds = cli_progress_end(&em.progress);
     const int closed = vector_child_close(&em.child);
     status = status ? status : closed;
     fprintf(stderr, "%s vectors made in %.2f s", cli_count(count, em.made), seconds);
     if (em.skipped) fprintf(stderr, "; %s texts passed over", cli_count(count, em.skipped));
+    if (em.blank)
+      fprintf(stderr, "; %s texts of blank nodes are not embedded: they have no name to go on by",
+              cli_count(count, em.blank));
     fprintf(stderr, "\n");
   }
   free(em.values);

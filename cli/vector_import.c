@@ -7,38 +7,36 @@
 
 enum { PIECE = 1 << 20 };
 
+/* Numbers between blanks or commas as an array of JSON. */
+static bool
+put_array(vector_text *to, const char *text, size_t len)
+{
+  bool apart = false;
+  vector_put(to, "[", 1);
+  for (size_t i = 0; i < len; i++) {
+    const bool gap = text[i] && strchr(" \t\r\n,", text[i]);
+    if (!gap && apart && to->len > 1) vector_put(to, ",", 1);
+    if (!gap) vector_put(to, text + i, 1);
+    apart = gap;
+  }
+  vector_put(to, "]", 1);
+  return !to->failed;
+}
+
 size_t
 vector_numbers(float *out, size_t cap, const char *text, size_t len)
 {
-  const char *at = text, *end = text + len;
-  size_t n = 0;
-  bool bracket = false;
+  vector_text array = {0};
+  size_t n = 0, skip = 0;
 
-  while (at < end && strchr(" \t\r", *at))
-    at++;
-  if (at < end && *at == '[') {
-    bracket = true;
-    at++;
-  }
-  for (;;) {
-    char number[64];
-    size_t digits = 0;
-    while (at < end && *at && strchr(" \t\r\n,", *at))
-      at++;
-    if (at == end || *at == ']') break;
-    while (at < end && digits < sizeof(number) - 1 && *at && !strchr(" \t\r\n,]", *at))
-      number[digits++] = *at++;
-    number[digits] = '\0';
-    char *stop = number;
-    const float value = strtof(number, &stop);
-    if (!digits || *stop || value - value != 0) return SIZE_MAX;
-    if (n < cap) out[n] = value;
-    n++;
-  }
-  if (bracket != (at < end)) return SIZE_MAX;
-  for (at += bracket; at < end; at++)
-    if (!strchr(" \t\r\n", *at)) return SIZE_MAX;
-  return n;
+  while (skip < len && text[skip] && strchr(" \t\r\n", text[skip]))
+    skip++;
+  quoin_span span = {text + skip, len - skip};
+  bool good = span.len > 0 && (span.ptr[0] == '[' || put_array(&array, text, len));
+  if (array.data) span = (quoin_span){array.data, array.len};
+  good = good && !quoin_vector_parse(out, &n, cap, span, NULL);
+  free(array.data);
+  return good ? n : SIZE_MAX;
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -114,6 +112,7 @@ typedef struct importer {
   vector_rows rows;
   const char *graph;
   uint64_t imported, skipped;
+  cli_progress progress;
 } importer;
 
 /* The row at hand as a quad. */
@@ -142,7 +141,10 @@ static int
 next_row(void *user, vector_text *to, bool *done)
 {
   importer *im = user;
+  uint64_t taken, total;
   vector_step step = vector_rows_next(&im->rows);
+  vector_rows_progress(&taken, &total, &im->rows);
+  cli_progress_show(&im->progress, im->imported, taken, total);
   if (step == VECTOR_ROW) step = put_row(im, to);
   switch (step) {
   case VECTOR_ROW:
@@ -171,13 +173,16 @@ vector_import(quoin_store *store, const cli_args *args, const char *file)
 
   int status = vector_find(&im.index, store, args);
   if (!status) {
-    status =
-        vector_rows_open(&im.rows, file, args->option[OPT_TERMS].text, (size_t)im.index.dimension);
-    const double started = cli_now();
+    status = vector_rows_open(&im.rows, file, &args->option[OPT_VECTOR_FORMAT],
+                              args->option[OPT_TERMS].text, (size_t)im.index.dimension);
+    cli_progress_start(&im.progress, "import");
+    im.progress.items = "vectors";
+    im.progress.unit = im.rows.n_rows ? CLI_ITEMS : CLI_BYTES;
     if (!status) status = vector_load(&added, store, args, next_row, &im);
+    const double seconds = cli_progress_end(&im.progress);
     if (!status) {
       fprintf(stderr, "%s vectors read, %s of them new, in %.2f s", cli_count(count, im.imported),
-              cli_count(more, added), cli_now() - started);
+              cli_count(more, added), seconds);
       if (im.skipped) fprintf(stderr, "; %s passed over", cli_count(count, im.skipped));
       fprintf(stderr, "\n");
     }

@@ -8,7 +8,9 @@
 
 /* Numbers of .npy are read in blocks of about so many bytes, so that those that stand by column are
  * read in long pieces. */
-enum { BLOCK = 32 << 20, NPY_HEAD = 65536, DIMENSIONS_MAX = 65535 };
+enum { BLOCK = 32 << 20, NPY_HEAD = 65536, DIMENSIONS_MAX = 65535, READ_SIZE = 1 << 18 };
+
+#define NPY_MAGIC "\x93NUMPY"
 
 /* ---- what is wrong --------------------------------------------------------------------------- */
 
@@ -38,7 +40,7 @@ fail(const vector_rows *r, const char *what)
 vector_step
 vector_rows_bad(const vector_rows *r, const char *what)
 {
-  if (r->term_line && r->term_len)
+  if (r->terms.line && r->term_len)
     say(r, "%s (of %.*s, %s:%" PRIu64 ")", what, (int)(r->term_len < 200 ? r->term_len : 200),
         r->term, r->terms_name, r->row);
   else
@@ -54,20 +56,94 @@ bad_count(const vector_rows *r, uint64_t found)
   return vector_rows_bad(r, what);
 }
 
-/* A line without its end; *len is SIZE_MAX at the end of the file. */
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
 static bool
-read_line(char **line, size_t *cap, size_t *len, FILE *from, const char *name)
+open_reader(vector_reader *r, const char *name)
 {
-  errno = 0;
-  const ssize_t n = getline(line, cap, from);
-  *len = n < 0 ? SIZE_MAX : (size_t)n;
-  if (n < 0 && (ferror(from) || errno == ENOMEM)) {
-    cli_complain("%s cannot be read: %s", name, strerror(errno));
-    return false;
+  quoin_error err = QUOIN_ERROR_INIT;
+  *r = (vector_reader){.name = name, .data = malloc(READ_SIZE)};
+  if (!r->data)
+    cli_complain("out of memory");
+  else if (quoin_input_open(&r->input, name, &err))
+    (void)cli_report(&err, name);
+  return r->input != NULL;
+}
+
+static void
+close_reader(vector_reader *r)
+{
+  quoin_input_close(r->input);
+  free(r->data);
+  free(r->line);
+}
+
+/* There is something in r->data, or r->len is 0: the end. */
+static bool
+fill(vector_reader *r)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  if (r->at < r->len) return true;
+  r->at = r->len = 0;
+  if (!quoin_input_read(&r->len, r->input, r->data, READ_SIZE, &err)) return true;
+  (void)cli_report(&err, r->name);
+  return false;
+}
+
+/* Up to n bytes; fewer at the end. False: it failed, and that was said. */
+static bool
+take(size_t *got, vector_reader *r, void *to, size_t n)
+{
+  for (*got = 0; *got < n;) {
+    if (!fill(r)) return false;
+    if (!r->len) break;
+    const size_t some = n - *got < r->len - r->at ? n - *got : r->len - r->at;
+    memcpy((char *)to + *got, r->data + r->at, some);
+    r->at += some;
+    r->taken += some;
+    *got += some;
   }
-  while (n > 0 && *len && ((*line)[*len - 1] == '\n' || (*line)[*len - 1] == '\r'))
-    --*len;
-  if (n > 0) (*line)[*len] = '\0';
+  return true;
+}
+
+static bool
+append(vector_reader *r, size_t *len, const char *from, size_t n)
+{
+  if (r->line_cap - *len <= n) {
+    const size_t cap = 2 * (*len + n) + 256;
+    char *grown = realloc(r->line, cap);
+    if (!grown) {
+      cli_complain("out of memory");
+      return false;
+    }
+    r->line = grown;
+    r->line_cap = cap;
+  }
+  memcpy(r->line + *len, from, n);
+  *len += n;
+  r->line[*len] = '\0';
+  return true;
+}
+
+/* A line without its end into r->line; *len is SIZE_MAX at the end of the file. */
+static bool
+read_line(size_t *len, vector_reader *r)
+{
+  bool some = false;
+  for (*len = 0;;) {
+    if (!fill(r)) return false;
+    if (!r->len) break;
+    some = true;
+    const char *from = r->data + r->at, *end = memchr(from, '\n', r->len - r->at);
+    const size_t n = end ? (size_t)(end - from) : r->len - r->at;
+    if (!append(r, len, from, n)) return false;
+    r->at += n + (end != NULL);
+    r->taken += n + (end != NULL);
+    if (end) break;
+  }
+  while (some && *len && (r->line[*len - 1] == '\n' || r->line[*len - 1] == '\r'))
+    r->line[--*len] = '\0';
+  if (!some) *len = SIZE_MAX;
   return true;
 }
 
@@ -123,6 +199,21 @@ read_type(vector_rows *r, const char *at)
   return at[1] == quote;
 }
 
+/* Numbers that stand by column are read at many places of a file. */
+static const char *
+open_columns(vector_rows *r)
+{
+  char magic[6];
+  if (strcmp(r->name, "-") == 0)
+    return "numbers that stand by column (fortran_order) cannot be read from a pipe";
+  if (!(r->columns = fopen(r->name, "rbe"))) return strerror(errno);
+  if (fread(magic, 1, sizeof(magic), r->columns) != sizeof(magic) ||
+      memcmp(magic, NPY_MAGIC, sizeof(magic)) != 0)
+    return "numbers that stand by column (fortran_order) cannot be read from a compressed file";
+  r->data = (long long)r->file.taken;
+  return NULL;
+}
+
 /* NumPy's format, versions 1 to 3: magic, version, length, a dict of Python, numbers. */
 static vector_step
 open_npy(vector_rows *r)
@@ -131,17 +222,21 @@ open_npy(vector_rows *r)
   char *text = malloc(NPY_HEAD);
   uint64_t columns = 0;
   const char *wrong = "this is not a .npy file";
-  size_t len = 0;
+  size_t len = 0, got;
 
   if (!text) return fail(r, "out of memory");
-  if (fread(head, 1, 10, r->file) != 10 || memcmp(head, "\x93NUMPY", 6) != 0) goto done;
+  if (!take(&got, &r->file, head, 10)) goto failed;
+  if (got != 10 || memcmp(head, NPY_MAGIC, 6) != 0) goto done;
   wrong = "the header is cut off or too long";
   len = (size_t)head[8] | (size_t)head[9] << 8;
   if (head[6] > 1) {
-    if (fread(head + 10, 1, 2, r->file) != 2) goto done;
+    if (!take(&got, &r->file, head + 10, 2)) goto failed;
+    if (got != 2) goto done;
     len |= (size_t)head[10] << 16 | (size_t)head[11] << 24;
   }
-  if (len >= NPY_HEAD || fread(text, 1, len, r->file) != len) goto done;
+  if (len >= NPY_HEAD) goto done;
+  if (!take(&got, &r->file, text, len)) goto failed;
+  if (got != len) goto done;
   text[len] = '\0';
   const char *shape = header_value(text, "shape"), *type = header_value(text, "descr"),
              *order = header_value(text, "fortran_order");
@@ -153,9 +248,7 @@ open_npy(vector_rows *r)
   if (!order) goto done;
   r->by_column = strncmp(order, "True", 4) == 0;
   if (!r->by_column && strncmp(order, "False", 5) != 0) goto done;
-  wrong = "numbers that stand by column (fortran_order) cannot be read from a pipe";
-  if (r->by_column && (r->data = (long long)ftello(r->file)) < 0) goto done;
-  wrong = NULL;
+  if ((wrong = r->by_column ? open_columns(r) : NULL)) goto done;
   if (columns != r->dimension)
     say(r, "found rows of %" PRIu64 " numbers, expected %zu", columns, r->dimension);
 
@@ -163,6 +256,10 @@ done:
   free(text);
   if (wrong) return fail(r, wrong);
   return columns == r->dimension ? VECTOR_ROW : VECTOR_FAILED;
+
+failed:
+  free(text);
+  return VECTOR_FAILED;
 }
 
 /* The numbers of rows [from, from + n) stand in r->dimension pieces: put them side by side. */
@@ -177,8 +274,8 @@ read_columns(vector_rows *r, uint64_t from, size_t n)
   for (size_t column = 0; good && column < r->dimension; column++) {
     const uint64_t at = (column * r->n_rows + from) * r->item;
     good = at < (uint64_t)(INT64_MAX - r->data) &&
-           fseeko(r->file, (off_t)(r->data + (long long)at), SEEK_SET) == 0 &&
-           fread(piece, r->item, n, r->file) == n;
+           fseeko(r->columns, (off_t)(r->data + (long long)at), SEEK_SET) == 0 &&
+           fread(piece, r->item, n, r->columns) == n;
     for (size_t i = 0; good && i < n; i++)
       memcpy(r->block + (i * r->dimension + column) * r->item, piece + i * r->item, r->item);
   }
@@ -201,8 +298,9 @@ read_block(vector_rows *r)
   if (n > r->block_cap) n = r->block_cap;
   r->block_at = 0;
   r->block_rows = n;
-  const bool good =
-      r->by_column ? read_columns(r, from, n) : fread(r->block, width, n, r->file) == n;
+  size_t got = n * width;
+  if (!r->by_column && !take(&got, &r->file, r->block, n * width)) return VECTOR_FAILED;
+  const bool good = r->by_column ? read_columns(r, from, n) : got == n * width;
   return good ? VECTOR_ROW : fail(r, "the file ends early");
 }
 
@@ -258,14 +356,16 @@ static vector_step
 next_fvecs(vector_rows *r)
 {
   uint32_t dimension;
-  const size_t got = fread(&dimension, 1, sizeof(dimension), r->file);
+  size_t got;
 
-  if (!got) return ferror(r->file) ? fail(r, "cannot be read") : VECTOR_END;
+  if (!take(&got, &r->file, &dimension, sizeof(dimension))) return VECTOR_FAILED;
+  if (!got) return VECTOR_END;
   if (got != sizeof(dimension)) return fail(r, "the file ends early");
   if (!dimension || dimension > DIMENSIONS_MAX) return fail(r, "this is not a .fvecs file");
   for (uint32_t i = 0; i < dimension; i++) {
     float value;
-    if (fread(&value, sizeof(value), 1, r->file) != 1) return fail(r, "the file ends early");
+    if (!take(&got, &r->file, &value, sizeof(value))) return VECTOR_FAILED;
+    if (got != sizeof(value)) return fail(r, "the file ends early");
     if (i < r->dimension) r->values[i] = value;
   }
   if (dimension == r->dimension) return VECTOR_ROW;
@@ -278,8 +378,8 @@ static vector_step
 next_binary(vector_rows *r)
 {
   size_t len;
-  if (!read_line(&r->term_line, &r->term_cap, &len, r->terms, r->terms_name)) return VECTOR_FAILED;
-  r->term = r->term_line;
+  if (!read_line(&len, &r->terms)) return VECTOR_FAILED;
+  r->term = r->terms.line;
   r->term_len = len == SIZE_MAX ? 0 : len;
   vector_step step = r->kind == VECTOR_NPY ? next_npy(r) : next_fvecs(r);
   if (step == VECTOR_END && r->term_len) return fail(r, "there are more terms than vectors");
@@ -295,23 +395,23 @@ next_text(vector_rows *r)
 {
   size_t len, n = 0;
   do {
-    if (!read_line(&r->line, &r->line_cap, &len, r->file, r->name)) return VECTOR_FAILED;
+    if (!read_line(&len, &r->file)) return VECTOR_FAILED;
     if (len == SIZE_MAX) return VECTOR_END;
     if (!len) r->row++;
   } while (!len);
-  if (strlen(r->line) != len) return vector_rows_bad(r, "found a zero byte");
+  char *line = r->file.line;
+  if (strlen(line) != len) return vector_rows_bad(r, "found a zero byte");
   if (r->kind == VECTOR_JSON_LINES) {
-    const char *wrong =
-        vector_json_row(r->line, &r->term, &r->term_len, r->values, r->dimension, &n);
+    const char *wrong = vector_json_row(line, &r->term, &r->term_len, r->values, r->dimension, &n);
     if (wrong) return vector_rows_bad(r, wrong);
   } else {
-    const char *tab = memchr(r->line, '\t', len);
+    const char *tab = memchr(line, '\t', len);
     if (!tab) return vector_rows_bad(r, "expected a term, a tab and numbers");
-    r->term = r->line;
-    r->term_len = (size_t)(tab - r->line);
+    r->term = line;
+    r->term_len = (size_t)(tab - line);
     n = vector_numbers(r->values, r->dimension, tab + 1, len - r->term_len - 1);
   }
-  if (n == SIZE_MAX) return vector_rows_bad(r, "expected finite numbers");
+  if (n == SIZE_MAX) return vector_rows_bad(r, "expected finite numbers, as JSON has them");
   return n == r->dimension ? VECTOR_ROW : bad_count(r, n);
 }
 
@@ -325,29 +425,35 @@ vector_rows_next(vector_rows *r)
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static bool
-open_file(FILE **out, const char *name)
+ends_with(const char *name, size_t len, const char *end)
 {
-  *out = strcmp(name, "-") == 0 ? stdin : fopen(name, "rbe");
-  if (*out) return true;
-  fprintf(stderr, "%s: error: cannot be opened: %s\n", name, strerror(errno));
-  return false;
+  const size_t n = strlen(end);
+  return len >= n && memcmp(name + len - n, end, n) == 0;
 }
 
-static bool
-ends_with(const char *name, const char *end)
+/* By what the name ends with when the endings of compression are off. */
+static vector_kind
+kind_of(const char *name)
 {
-  const size_t len = strlen(name), n = strlen(end);
-  return len >= n && strcmp(name + len - n, end) == 0;
+  static const char *const packed[] = {".gz", ".bz2", ".xz", ".zst"};
+  size_t len = strlen(name);
+  for (size_t i = 0; i < sizeof(packed) / sizeof(*packed); i++)
+    if (ends_with(name, len, packed[i])) {
+      len -= strlen(packed[i]);
+      break;
+    }
+  return ends_with(name, len, ".npy")     ? VECTOR_NPY
+         : ends_with(name, len, ".fvecs") ? VECTOR_FVECS
+         : ends_with(name, len, ".tsv")   ? VECTOR_TSV
+                                          : VECTOR_JSON_LINES;
 }
 
 int
-vector_rows_open(vector_rows *out, const char *name, const char *terms, size_t dimension)
+vector_rows_open(vector_rows *out, const char *name, const cli_value *format, const char *terms,
+                 size_t dimension)
 {
   *out = (vector_rows){.name = name, .terms_name = terms, .dimension = dimension};
-  out->kind = ends_with(name, ".npy")     ? VECTOR_NPY
-              : ends_with(name, ".fvecs") ? VECTOR_FVECS
-              : ends_with(name, ".tsv")   ? VECTOR_TSV
-                                          : VECTOR_JSON_LINES;
+  out->kind = format->given ? (vector_kind)format->number : kind_of(name);
   const bool binary = out->kind == VECTOR_NPY || out->kind == VECTOR_FVECS;
   if (binary != (terms != NULL)) {
     cli_complain(binary ? "%s has no terms: --terms FILE lists them, one a line"
@@ -355,7 +461,8 @@ vector_rows_open(vector_rows *out, const char *name, const char *terms, size_t d
                  name);
     return EXIT_USAGE;
   }
-  if (!open_file(&out->file, name) || (binary && !open_file(&out->terms, terms))) return EXIT_DATA;
+  if (!open_reader(&out->file, name) || (binary && !open_reader(&out->terms, terms)))
+    return EXIT_DATA;
   if (!(out->values = malloc((dimension ? dimension : 1) * sizeof(*out->values)))) {
     cli_complain("out of memory");
     return EXIT_LIMIT;
@@ -364,12 +471,19 @@ vector_rows_open(vector_rows *out, const char *name, const char *terms, size_t d
 }
 
 void
+vector_rows_progress(uint64_t *done, uint64_t *total, const vector_rows *r)
+{
+  *done = r->row;
+  *total = r->n_rows;
+  if (!r->n_rows) quoin_input_progress(done, total, r->file.input);
+}
+
+void
 vector_rows_close(vector_rows *r)
 {
-  if (r->file && r->file != stdin) fclose(r->file);
-  if (r->terms && r->terms != stdin) fclose(r->terms);
+  close_reader(&r->file);
+  close_reader(&r->terms);
+  if (r->columns) fclose(r->columns);
   free(r->values);
-  free(r->line);
-  free(r->term_line);
   free(r->block);
 }

@@ -144,7 +144,7 @@ printf 'http://x/z\t1 2\000\n' >zero.tsv
 run 1 $import zero.tsv
 err_has '^zero.tsv:1: error: found a zero byte'
 run 1 $import missing.jsonl
-err_has '^missing.jsonl: error: cannot be opened'
+err_has '^missing.jsonl: error: file cannot be opened'
 count_is 4
 
 # ---- a load refuses, too, where it stands
@@ -288,4 +288,65 @@ run 0 update --store S --embed-command ./model \
 err_has '^1 quads added'
 run 0 query --store S --results csv 'SELECT ?v { <http://x/u> <http://x/v> ?v }'
 out_has '\[4,1\]'
+
+# ---- compressed input is read as it is, standard input in the form that is said.
+fresh l2
+printf 'http://x/a\t1 2\nhttp://x/b\t[3,4]\n' >z.tsv
+gzip -kf z.tsv
+bzip2 -kf z.tsv
+xz -kf z.tsv
+zstd -qkf z.tsv
+gzip -kf f4.npy
+xz -kf terms3
+for z in gz bz2 xz zst; do
+  run 0 $import z.tsv.$z
+  err_has '^2 vectors read'
+done
+count_is 2
+run 0 $import --terms terms3.xz f4.npy.gz
+err_has '^3 vectors read'
+gzip -kf fortran.npy
+run 1 $import --terms terms3 fortran.npy.gz
+err_has 'fortran.npy.gz: error: numbers that stand by column .* a compressed file'
+head -c 30 z.tsv.gz >cut.tsv.gz
+run 1 $import cut.tsv.gz
+err_has '^cut.tsv.gz: error: '
+fresh l2
+for form in tsv npy; do
+  terms=; [ $form = npy ] && terms='--terms terms3'
+  file=z.tsv; [ $form = npy ] && file=f4.npy.gz
+  "$quoin" $import --format $form $terms - <$file >out 2>err
+  note $? "import of $form from standard input"
+  err_has '^[23] vectors read'
+done
+run 2 $import --format csv z.tsv
+run 2 $search --format tsv '[1,2]'
+
+# Numbers are those of JSON and of vec:f32: nothing else that a C library takes for one.
+fresh l2
+for number in 0x10 .5 01 1. +1 inf nan 1e 1e999 1_0; do
+  printf 'http://x/a\t[%s, 1]\n' $number >n.tsv
+  run 1 $import n.tsv
+  err_has '^n.tsv:1: error: expected finite numbers, as JSON has them'
+  printf 'http://x/a\t%s 1\n' $number >n.tsv
+  run 1 $import n.tsv
+  printf '{"id": "http://x/a", "vector": [%s, 1]}\n' $number >n.jsonl
+  run 1 $import n.jsonl
+  err_has '^n.jsonl:1: error: expected finite numbers, as JSON has them'
+done
+count_is 0
+run 0 load --store S - --format nt <<END
+<http://x/1> <http://x/t> "one" .
+_:b <http://x/t> "two" .
+END
+printf '#!/bin/sh\nwhile read -r line; do echo "[0x10,1]"; done\n' >model
+chmod +x model
+run 1 vector embed $on --predicate http://x/t --embed-command ./model
+err_has '^--embed-command: error: found "\[0x10,1\]", expected a JSON array'
+
+# What blank nodes say is not embedded, and that is told.
+printf '#!/bin/sh\nwhile read -r line; do echo "[1,1]"; done\n' >model
+run 0 vector embed $on --predicate http://x/t --embed-command ./model
+err_has '^1 vectors made.*; 1 texts of blank nodes are not embedded'
+count_is 1
 finish
