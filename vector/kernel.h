@@ -7,6 +7,10 @@
  * elements i, i+16, ...) folded by a fixed tree (i += i+8, i+4, i+2, i+1), each product rounded
  * before it is added: the same bits on every kernel and machine.
  *
+ * f16 rows are widened (VCVTPH2PS, in F16C and AVX-512F) and summed as floats. The arithmetic of
+ * halves of AVX-512 FP16 is not used: a sum of halves has 11 bits, which orders near neighbours
+ * wrongly and costs the recall that f16 is chosen for; and no machine to measure on has it.
+ *
  * The table of a processor is constant; vec_kernels_best() chooses it from what the processor says,
  * and whoever needs it keeps the pointer. Any thread. */
 #ifndef QUOIN_VECTOR_KERNEL_H
