@@ -11,9 +11,12 @@
  *                     answered; subjects and distances read; on one thread
  *   reopen            close the store and open it again
  *   exact             every vector looked at
- * Each prints lines of tab-separated name, effort, recall@10, queries a second, p50 and p99 in
- * microseconds, and milliseconds of the whole pass. The rates of `curve` and `sparql` are by
- * processor time, that of `batch` by the clock. Subjects are read as terms within the time. */
+ *   unlinked N        N vectors more, near to the others, which nothing links any more: by a store
+ * that only reads, until the last command; a search by default. The first two queries make codes of
+ * them: they are printed apart Each prints lines of tab-separated name, effort, recall@10, queries
+ * a second, p50 and p99 in microseconds, and milliseconds of the whole pass. The rates of `curve`
+ * and `sparql` are by processor time, that of `batch` by the clock. Subjects are read as terms
+ * within the time. */
 #include <quoin/quoin.h>
 
 #include "bench/npy.h"
@@ -261,6 +264,55 @@ ask(bench *b, const manner *how)
   free(times);
 }
 
+/* `n` vectors that differ from those there are in each number. */
+static void
+add_near(bench *b, size_t n)
+{
+  const size_t columns = b->base.columns;
+  float *values = npy_room(columns, sizeof(float));
+  uint32_t random = 1;
+  char name[100];
+  for (size_t i = 0; i < n;) {
+    quoin_txn *txn;
+    must(b, quoin_txn_begin(&txn, b->store, &b->err));
+    for (size_t end = i + BATCH; i < end && i < n; i++) {
+      quoin_term subject = {.kind = QUOIN_TERM_IRI};
+      const float *from = b->base.f + i % b->base.rows * columns;
+      for (size_t c = 0; c < columns; c++) {
+        random = random * 1664525u + 1013904223u;
+        values[c] = from[c] * (0.75F + (float)(random >> 8) * 0x1p-25F);
+      }
+      (void)snprintf(name, sizeof name, SUBJECT "%zu", b->base.rows + i);
+      subject.value = text(name);
+      must(b, quoin_txn_add_vector(txn, &subject, text(PREDICATE), NULL, values, columns, &b->err));
+    }
+    must(b, quoin_txn_commit(NULL, NULL, txn, &b->err));
+  }
+  free(values);
+}
+
+/* What is waiting when the store closes is not linked: a store that only reads leaves it so. */
+static void
+unlinked(bench *b, size_t n)
+{
+  quoin_open_options open = QUOIN_OPEN_OPTIONS_INIT;
+  manner how = {.name = "unlinked", .threads = 1};
+  add_near(b, n);
+  quoin_vectors_close(b->vectors);
+  quoin_close(b->store);
+  open.mode = QUOIN_READ_ONLY;
+  must(b, quoin_open(&b->store, b->dir.path, &open, &b->err));
+  must(b, quoin_vectors_open(&b->vectors, b->store, text(PREDICATE), &b->err));
+  printf("unlinked\t%zu added; first queries", n);
+  for (size_t q = 0; q < 3; q++) {
+    const double start = seconds(CLOCK_THREAD_CPUTIME_ID);
+    (void)by_call(b, &how, q, 1);
+    printf("\t%.3f ms", 1e3 * (seconds(CLOCK_THREAD_CPUTIME_ID) - start));
+  }
+  printf("\n");
+  ask(b, &how);
+}
+
 static bool
 is_number(const char *s)
 {
@@ -296,6 +348,8 @@ main(int argc, char **argv)
                           .threads = threads});
     } else if (!strcmp(command, "reopen")) {
       reopen(&b);
+    } else if (!strcmp(command, "unlinked") && is_number(argv[i])) {
+      unlinked(&b, strtoul(argv[i++], NULL, 10));
     } else if (!strcmp(command, "exact")) {
       ask(&b, &(manner){.name = "exact", .threads = 1, .exact = true});
     } else {
