@@ -30,7 +30,7 @@ slack(uint32_t dims)
 size_t
 vec_bound_bytes(vec_code code, uint32_t dims)
 {
-  return vec_query_bytes(VEC_F32, dims) + vec_query_bytes(code, dims);
+  return vec_query_bytes(VEC_F32, dims) + (vec_bound_saves(code) ? vec_query_bytes(code, dims) : 0);
 }
 
 /* The length of what the code of the query differs by from `floats`. */
@@ -52,11 +52,8 @@ vec_bound_set(vec_bound *out, void *space, vec_metric metric, vec_code code, con
 {
   vec_query unit;
   vec_query_set(&unit, space, VEC_F32, metric, query, dims);
-  *out = (vec_bound){.kernels = vec_kernels_best(),
-                     .metric = metric,
-                     .code = vec_bound_has(code) ? code : VEC_F32,
-                     .dims = dims,
-                     .floats = space};
+  *out = (vec_bound){
+      .kernels = vec_kernels_best(), .metric = metric, .code = code, .dims = dims, .floats = space};
   double squares = 0;
   for (uint32_t i = 0; i < dims; i++) {
     double value = (double)out->floats[i];
@@ -64,13 +61,43 @@ vec_bound_set(vec_bound *out, void *space, vec_metric metric, vec_code code, con
     out->sum += fabs(value);
   }
   out->length = sqrt(squares);
-  if (out->code == VEC_F32) return;
+  out->coded = unit;
+  out->per_length = (slack(dims) + 4 * UNIT) * out->length; /* of floats: they are rounded, too */
+  if (!vec_bound_saves(code)) return;
   void *rest = (char *)space + vec_query_bytes(VEC_F32, dims);
   vec_query_set(&out->coded, rest, code, metric, query, dims);
   out->lost = lost_by(out);
   out->per_scale = I8_HALF * out->sum * (1 + 0x1p-20);
   double part = code == VEC_I8 ? out->lost : F16_PART * out->length;
   out->per_length = part * (1 + 0x1p-20) + slack(dims) * out->length;
+}
+
+void
+vec_bounds_clear(vec_bounds *b)
+{
+  base_release(b->mem, b->near, b->n, sizeof(*b->near));
+  base_release(b->mem, b->spaces, b->bytes, 1);
+  *b = (vec_bounds){.n = 0};
+}
+
+quoin_status
+vec_bounds_init(vec_bounds *out, vec_metric metric, vec_code code, const float *const *queries,
+                size_t n, uint32_t dims, const base_alloc *mem, quoin_error *err)
+{
+  size_t each = vec_bound_bytes(code, dims), bytes;
+  *out = (vec_bounds){.mem = mem};
+  if (!base_mul_size(&bytes, each, n) || !base_add_size(&bytes, bytes, 64))
+    return base_fail_nomem(err);
+  if ((out->near = base_new(mem, n, sizeof(*out->near)))) out->n = n;
+  if (out->near && (out->spaces = base_new(mem, bytes, 1))) out->bytes = bytes;
+  if (!out->spaces) {
+    vec_bounds_clear(out);
+    return base_fail_nomem(err);
+  }
+  char *space = out->spaces + (64 - (uintptr_t)out->spaces % 64) % 64;
+  for (size_t i = 0; i < n; i++)
+    vec_bound_set(&out->near[i], space + i * each, metric, code, queries[i], dims);
+  return QUOIN_OK;
 }
 
 static bool
@@ -131,7 +158,9 @@ static double
 bound_dot(const vec_bound *b, double walked, double scale, double norm)
 {
   double length = b->metric == VEC_COSINE ? 0.5 + 0.5 * norm : sqrt(norm);
-  double off = b->code == VEC_I8 ? b->per_scale * scale : F16_REST * b->sum;
+  double off = b->code == VEC_I8    ? b->per_scale * scale
+               : b->code == VEC_F16 ? F16_REST * b->sum
+                                    : 0;
   return walked - off - b->per_length * length - 8 * UNIT * (2 + fabs(walked));
 }
 
@@ -139,6 +168,7 @@ bound_dot(const vec_bound *b, double walked, double scale, double norm)
 static double
 bound_square(const vec_bound *b, double walked, double scale, double norm)
 {
+  if (b->code == VEC_F32) return bound_l2(walked, slack(b->dims));
   double way = b->code == VEC_I8 ? I8_HALF * scale * sqrt((double)b->dims)
                                  : F16_PART * sqrt(norm) + F16_REST * sqrt((double)b->dims);
   double square = walked - 64 * UNIT * (b->length * b->length + norm);
@@ -148,9 +178,15 @@ bound_square(const vec_bound *b, double walked, double scale, double norm)
 void
 vec_bound_codes(double *out, const vec_bound *b, float *room, const vec_rows *rows)
 {
+  vec_kernels_walk(b->kernels, b->metric, b->code)(room, &b->coded, rows);
+  vec_bound_walked(out, b, room, rows);
+}
+
+void
+vec_bound_walked(double *out, const vec_bound *b, const float *room, const vec_rows *rows)
+{
   assert(vec_bound_has(b->code));
   bool known = may_bound(b);
-  vec_kernels_walk(b->kernels, b->metric, b->code)(room, &b->coded, rows);
   /* Halves end at 65504; a scale that is no normal float is rounded by more than its part. */
   const double most = b->code == VEC_F16 ? 0x1p31 : MOST, least = b->code == VEC_I8 ? 0x1p-100 : 0;
   for (size_t i = 0; i < rows->n; i++) {

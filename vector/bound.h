@@ -12,7 +12,7 @@
 typedef struct vec_bound {
   const vec_kernels *kernels;
   vec_metric metric;
-  vec_code code; /* VEC_F32: floats alone */
+  vec_code code; /* of the codes; VEC_B1: floats alone */
   uint32_t dims;
   const float *floats; /* the query; of length 1 under cosine */
   double length;       /* of `floats` */
@@ -27,6 +27,13 @@ typedef struct vec_bound {
 static inline bool
 vec_bound_has(vec_code code)
 {
+  return code != VEC_B1;
+}
+
+/* Whether they are shorter than the floats, too. */
+static inline bool
+vec_bound_saves(vec_code code)
+{
   return code == VEC_I8 || code == VEC_F16;
 }
 
@@ -35,10 +42,27 @@ size_t vec_bound_bytes(vec_code code, uint32_t dims);
 void vec_bound_set(vec_bound *out, void *space, vec_metric metric, vec_code code,
                    const float *query, uint32_t dims);
 
+/* Those of several queries. */
+typedef struct vec_bounds {
+  const base_alloc *mem;
+  vec_bound *near;
+  size_t n, bytes;
+  char *spaces;
+} vec_bounds;
+
+/* On failure there is nothing to clear. */
+quoin_status vec_bounds_init(vec_bounds *out, vec_metric metric, vec_code code,
+                             const float *const *queries, size_t n, uint32_t dims,
+                             const base_alloc *mem, quoin_error *err);
+void vec_bounds_clear(vec_bounds *bounds); /* of one that is all 0, too */
+
 /* out[i]: a bound of the distance (vec_exact) to the floats at rows[i]; `room` holds 2 * n. */
 void vec_bound_floats(double *out, const vec_bound *bound, float *room, const float *const *rows,
                       size_t n);
 /* out[i]: that to the vector of which row i is the code (vec_code_encode); `room` holds rows->n. */
 void vec_bound_codes(double *out, const vec_bound *bound, float *room, const vec_rows *rows);
+/* The same where walked[i] is what the walk kernel says of row i and bound->coded. */
+void vec_bound_walked(double *out, const vec_bound *bound, const float *walked,
+                      const vec_rows *rows);
 
 #endif /* QUOIN_VECTOR_BOUND_H */

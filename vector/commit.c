@@ -32,6 +32,7 @@ note_change(vec_indexes *ix, const vec_index_set *set, const quad *q, bool added
     vec_index *index = set->index[k];
     if (!atom_id_equal(index->declared.predicate, q->term[QUAD_P])) continue;
     if (atomic_load(&index->broken)) continue; /* nobody would ever take it */
+    if (!added) atomic_store(&index->removed, version);
     if (!added && number < UINT32_MAX) {
       st = vec_gone_add(ix, index, (uint32_t)number, version, atomic_load(&index->late.count), err);
     } else if (added) {

@@ -61,8 +61,13 @@ typedef struct vec_fresh {
   uint64_t room;
   char *codes;
   size_t stride;
-  char *space; /* of `bytes`, as allocated */
+  _Atomic(uint64_t) *numbers; /* by place; 0: its code is not there yet */
+  char *space;                /* of `bytes`, as allocated: codes and numbers */
   size_t bytes;
+  /* Under the lock of the pointer: of the versions from `horizon` on every vector numbered above
+   * `low` and up to `upto` has a code, but for those that came late, as long as `verify_wanted` is
+   * `verify`. */
+  uint64_t verify, horizon, low, upto;
 } vec_fresh;
 
 typedef struct vec_index {
@@ -79,6 +84,7 @@ typedef struct vec_index {
   /* One more than the version of which a search found nothing beside the graph, by the scope of its
    * graphs: the mark only grows, so those that follow need not look. */
   _Atomic uint64_t bare[QUAD_ANY + 1];
+  _Atomic uint64_t removed; /* the last version that took a vector from anything */
   _Atomic uint64_t horizon; /* the graph lacks vectors of versions before this one: only grows */
   /* Vectors since the open, some of them more than once until the thread has counted: the
    * difference waits. `published`: of those added. `linked` counts older ones, too, where a graph
@@ -104,7 +110,7 @@ typedef struct vec_index {
   uint64_t saved_mark, saved_version;
   _Atomic bool saved_uncertain;
   vec_parsed parsed;
-  base_mutex fresh_lock; /* of the pointer */
+  base_mutex fresh_lock; /* of the pointer, and of what the codes are said to cover */
   vec_fresh *fresh;
   uint64_t fresh_room; /* codes: vectors that may wait */
   _Atomic(hnsw_searcher *) idle[VEC_SEARCHERS];
@@ -208,8 +214,15 @@ void vec_fresh_drop(vec_index *index);
 /* Into *place where the code of the vector with this number is; false, and *place is left: it has
  * none yet. */
 bool vec_fresh_find(uint32_t *place, const vec_fresh *fresh, uint64_t number);
-void vec_fresh_add(vec_fresh *fresh, uint64_t number, const vec_declaration *declared,
+/* False: there is no room. */
+bool vec_fresh_add(vec_fresh *fresh, uint64_t number, const vec_declaration *declared,
                    const float *values);
+/* Make the codes of the snapshot that are missing. Then all its vectors numbered above `mark` (of
+ * the graph, or before that) and up to *upto, which is `mark` if that cannot be said, have one, but
+ * for those that came late. */
+quoin_status vec_fresh_cover(uint64_t *upto, vec_fresh *fresh, vec_index *index,
+                             const quad_snapshot *snapshot, uint64_t mark, base_cancel *cancel,
+                             quoin_error *err);
 
 /* ---- set.c ---- */
 

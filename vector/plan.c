@@ -1,6 +1,7 @@
 /* vector/plan.c - by which way a search goes, and what its queries share.
  *
- * Four ways: the vectors of each candidate looked up, or one scan over all, both exact; the nodes
+ * Five ways: the vectors of each candidate looked up, one scan over all, or over the codes of all
+ * with the near ones looked up, all three exact; the nodes
  * of the candidates, by their codes or by a walk that is told which nodes count (hnsw_search.c
  * chooses by how many there are); a walk through the graph that asks the quads of each node it
  * comes to whose it is, which needs no list of candidates but finds few of them where they are few.
@@ -16,11 +17,12 @@ enum {
   LOOKUP_NS = 1000,  /* quads of one subject, or of one vector */
   ROW_NS = 6,        /* of a scan */
   FIND_NS = 25,      /* a vector's node */
+  CODES_NEAR = 20,   /* vectors looked up beside the k */
   VISITS_OF_EF = 16  /* nodes that a walk visits for each place of ef */
 };
 
 typedef struct costs {
-  double walk, candidates, scan, lookup;
+  double walk, candidates, scan, codes, lookup;
   bool find_by_lookup;
 } costs;
 
@@ -42,11 +44,13 @@ estimate(const vec_plan *p, size_t queries)
   if (visits > nodes) visits = nodes;
   bool find_by_lookup = r->subjects && subjects * LOOKUP_NS < rows;
   double find = find_by_lookup ? subjects * LOOKUP_NS : rows;
+  double all = nodes + (p->index ? (double)vec_index_waiting(p->index) : 0);
   double some = n * code < visits * code ? n * code : visits * code;
   return (costs){.walk = near * (1.5 * visits * code + k / (share > 0 ? share : 1) * LOOKUP_NS),
                  .candidates =
                      (find + n * FIND_NS) / (double)queries + near * (some + k * LOOKUP_NS),
                  .scan = rows + near * n * exact,
+                 .codes = near * all * (2 + bytes / 22) + (k / share + CODES_NEAR) * LOOKUP_NS,
                  .lookup = r->subjects ? subjects * LOOKUP_NS + near * n * exact : (double)HUGE_VAL,
                  .find_by_lookup = find_by_lookup};
 }
@@ -58,6 +62,14 @@ may_use_graph(const vec_plan *p)
          vec_index_is_recent(p->index, p->snapshot);
 }
 
+/* What lies beside the graph, too, is what a walk would find. */
+static bool
+may_use_codes(const vec_plan *p)
+{
+  return p->index && vec_bound_has(p->index->declared.code) &&
+         vec_index_has_all(p->index, p->snapshot);
+}
+
 static void
 choose(vec_plan *p, size_t queries)
 {
@@ -67,6 +79,12 @@ choose(vec_plan *p, size_t queries)
   double least = c.lookup < c.scan ? c.lookup : c.scan;
   p->way = c.lookup < c.scan ? VEC_CHOICE_LOOKUP : VEC_CHOICE_SCAN;
   p->find_by_lookup = c.find_by_lookup;
+  /* As many lookups as pay for another way. */
+  p->budget = 64 + 2 * r->k + (uint64_t)(least / LOOKUP_NS);
+  if (c.codes < least && !few && may_use_codes(p)) {
+    least = c.codes;
+    p->way = VEC_CHOICE_CODES;
+  }
   if (r->exact) return;
   if (p->index && p->index->walk_always && vec_index_has_all(p->index, p->snapshot)) {
     p->way = VEC_CHOICE_GRAPH;
@@ -79,8 +97,7 @@ choose(vec_plan *p, size_t queries)
     p->way = VEC_CHOICE_CANDIDATES;
   }
   if (c.walk < least && vec_index_has_all(p->index, p->snapshot)) p->way = VEC_CHOICE_GRAPH;
-  /* As many lookups as pay for another way. */
-  p->budget = 64 + 2 * r->k + (uint64_t)(least / LOOKUP_NS);
+  if (p->way != VEC_CHOICE_CODES) p->budget = 64 + 2 * r->k + (uint64_t)(least / LOOKUP_NS);
 }
 
 quoin_status

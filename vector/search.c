@@ -20,6 +20,8 @@ vec_choice_name(vec_choice choice)
     return "exact, by candidate";
   case VEC_CHOICE_SCAN:
     return "exact, all vectors";
+  case VEC_CHOICE_CODES:
+    return "exact, all codes";
   case VEC_CHOICE_GRAPH:
     return "graph";
   case VEC_CHOICE_CANDIDATES:
@@ -165,14 +167,18 @@ begin_again(searcher *s, const base_alloc *mem)
   vec_top_init(&s->top, s->request->k, s->request->max_distance, mem);
 }
 
-/* Through the graph, in one way or the other. */
+/* By the nodes of the graph, in one way or the other. */
 static quoin_status
 search_nodes(searcher *s, vec_plan *own, const base_alloc *mem, quoin_error *err)
 {
   quoin_status st = QUOIN_OK;
-  bool mine = false;
+  bool mine = false, done;
+  if (own->way == VEC_CHOICE_CODES) {
+    st = vec_search_codes(&done, s, own, err);
+    if (!st && !done) own->way = VEC_CHOICE_SCAN; /* what it found does not harm */
+    return st;
+  }
   if (own->way == VEC_CHOICE_GRAPH) {
-    bool done;
     if ((st = vec_search_graph(&done, s, own, err))) return st;
     if (!done) {
       begin_again(s, mem);
@@ -196,7 +202,8 @@ search_by(vec_choice *way, searcher *s, const vec_plan *plan, const base_alloc *
   quoin_status st = QUOIN_OK;
   vec_plan own = *plan; /* of this query alone: others go on with theirs */
   own.request = s->request;
-  if (own.way == VEC_CHOICE_GRAPH || own.way == VEC_CHOICE_CANDIDATES) {
+  if (own.way == VEC_CHOICE_GRAPH || own.way == VEC_CHOICE_CANDIDATES ||
+      own.way == VEC_CHOICE_CODES) {
     quoin_error why = QUOIN_ERROR_INIT;
     bool lost =
         (st = search_nodes(s, &own, mem, &why)) && vec_index_lost(own.index, s->snapshot, &why);

@@ -1,4 +1,5 @@
-/* vector/search.h - what the ways of a search share: candidates.c, plan.c, search.c, walk.c. */
+/* vector/search.h - what the ways of a search share: candidates.c, flat.c, plan.c, search.c,
+ * unlinked.c, walk.c. */
 #ifndef QUOIN_VECTOR_SEARCH_H
 #define QUOIN_VECTOR_SEARCH_H
 
@@ -91,12 +92,32 @@ quoin_status vec_sieve_add(searcher *s, atom_id subject, atom_id vector, quoin_e
 quoin_status vec_sieve_flush(searcher *s, quoin_error *err);
 void vec_sieve_clear(searcher *s); /* what waits is forgotten */
 
+/* Looks up whose a vector is, one after the other. All 0 at first; the scan is to be closed. */
+typedef struct vec_owners {
+  quad_scan *scan;
+} vec_owners;
+
+/* Offer the subjects of `vector` at `distance`. */
+quoin_status vec_owners_offer(vec_owners *owners, searcher *s, atom_id vector, double distance,
+                              quoin_error *err);
+
+/* How far the thread that links had come: read before the graph is searched, so that what it links
+ * meanwhile is found twice, and nothing is missed. */
+typedef struct vec_linked {
+  uint64_t late, mark;
+  bool bare; /* it is known that the active graph of the snapshot has nothing else, but late ones */
+} vec_linked;
+vec_linked vec_linked_now(vec_index *index, const searcher *s);
+
 /* The quads of the predicate, of one subject unless that is none, in the active graph. */
 quad vec_quads_of(const vec_request *request, atom_id subject);
 
 /* Through the graph of the index; *done is false when too many nodes were looked up: what was found
  * until then may be looked at again. */
 quoin_status vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err);
+/* By the codes of all vectors, exactly; *done is false when too many were looked up: what was found
+ * until then is right. */
+quoin_status vec_search_codes(bool *done, searcher *s, const vec_plan *plan, quoin_error *err);
 /* Among the candidates of the plan. */
 quoin_status vec_search_candidates(searcher *s, const vec_plan *plan, quoin_error *err);
 

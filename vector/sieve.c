@@ -47,34 +47,11 @@ struct vec_sieve {
   uint64_t epoch;
   vec_fresh *fresh;     /* NULL: none */
   size_t without;       /* vectors that had no code */
-  size_t n_near, bytes; /* of `spaces`, as allocated */
-  vec_bound *near;
-  char *spaces;
+  vec_bounds bounds_of; /* one for each of request->near */
 };
 
 /* ---- life -------------------------------------------------------------------------------------
  */
-
-static quoin_status
-sieve_near(searcher *s, quoin_error *err)
-{
-  vec_sieve *v = s->sieve;
-  const vec_request *r = s->request;
-  const vec_declaration *d = r->index;
-  vec_code code = v->graph ? s->index->declared.code : VEC_F32;
-  size_t each = vec_bound_bytes(code, d->dimension), bytes;
-  if (!base_mul_size(&bytes, each, r->n_near) || !base_add_size(&bytes, bytes, 64))
-    return base_fail_nomem(err);
-  if (!(v->near = base_new(v->mem, r->n_near, sizeof(*v->near)))) return base_fail_nomem(err);
-  v->n_near = r->n_near;
-  if (!(v->spaces = base_new(v->mem, bytes, 1))) return base_fail_nomem(err);
-  v->bytes = bytes;
-  v->code_bytes = vec_code_bytes(code, d->dimension) + 8;
-  char *space = v->spaces + (64 - (uintptr_t)v->spaces % 64) % 64;
-  for (size_t i = 0; i < r->n_near; i++)
-    vec_bound_set(&v->near[i], space + i * each, d->metric, code, r->near[i], d->dimension);
-  return QUOIN_OK;
-}
 
 static quoin_status
 sieve_begin(searcher *s, quoin_error *err)
@@ -84,17 +61,19 @@ sieve_begin(searcher *s, quoin_error *err)
   if (!v) return base_fail_nomem(err);
   s->sieve = v;
   v->mem = mem;
-  v->rows = v->n = v->n_near = v->bytes = 0;
-  v->near = NULL;
-  v->spaces = NULL;
+  v->rows = v->n = 0;
+  v->bounds_of = (vec_bounds){.n = 0};
   base_arena_init(&v->arena, mem);
-  v->graph = s->index && vec_bound_has(s->index->declared.code) ? s->index->graph : NULL;
+  v->graph = s->index && vec_bound_saves(s->index->declared.code) ? s->index->graph : NULL;
   v->unreadable = false;
-  v->code_bytes = 0;
   v->without = 0;
   v->fresh = v->graph ? vec_fresh_enter(s->index, false) : NULL;
   if (v->graph) v->epoch = hnsw_enter(s->index->graph);
-  return sieve_near(s, err);
+  const vec_declaration *d = s->request->index;
+  vec_code code = v->graph ? s->index->declared.code : VEC_F32;
+  v->code_bytes = vec_code_bytes(code, d->dimension) + 8;
+  return vec_bounds_init(&v->bounds_of, d->metric, code, s->request->near, s->request->n_near,
+                         d->dimension, mem, err);
 }
 
 void
@@ -105,8 +84,7 @@ vec_sieve_clear(searcher *s)
   if (v->graph) hnsw_leave(s->index->graph, v->epoch);
   vec_fresh_leave(v->fresh);
   base_arena_clear(&v->arena);
-  base_release(v->mem, v->near, v->n_near, sizeof(*v->near));
-  base_release(v->mem, v->spaces, v->bytes, 1);
+  vec_bounds_clear(&v->bounds_of);
   base_release(v->mem, v, 1, sizeof(*v));
   s->sieve = NULL;
 }
@@ -167,7 +145,7 @@ has_fresh(searcher *s, size_t i)
       !vec_of_id(&floats, &dimension, s->snapshot, s->request->terms, v->vector[i], &v->arena,
                  NULL) &&
       dimension == s->request->index->dimension)
-    vec_fresh_add(v->fresh, number, &s->index->declared, floats);
+    (void)vec_fresh_add(v->fresh, number, &s->index->declared, floats);
   return false;
 }
 
@@ -231,7 +209,7 @@ bound(searcher *s, size_t from, size_t to)
       vec_rows rows = hnsw_codes(v->graph);
       rows.slots = v->slots;
       rows.n = v->by_code.n;
-      vec_bound_codes(v->bounds, &v->near[i], v->room, &rows);
+      vec_bound_codes(v->bounds, &v->bounds_of.near[i], v->room, &rows);
       take_bounds(v, &v->by_code);
     }
     if (v->by_fresh.n) {
@@ -239,11 +217,11 @@ bound(searcher *s, size_t from, size_t to)
                        .stride = v->fresh->stride,
                        .slots = v->places,
                        .n = v->by_fresh.n};
-      vec_bound_codes(v->bounds, &v->near[i], v->room, &rows);
+      vec_bound_codes(v->bounds, &v->bounds_of.near[i], v->room, &rows);
       take_bounds(v, &v->by_fresh);
     }
     if (v->by_floats.n) {
-      vec_bound_floats(v->bounds, &v->near[i], v->room, v->values, v->by_floats.n);
+      vec_bound_floats(v->bounds, &v->bounds_of.near[i], v->room, v->values, v->by_floats.n);
       take_bounds(v, &v->by_floats);
     }
   }

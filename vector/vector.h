@@ -149,6 +149,7 @@ typedef enum vec_choice {
   VEC_CHOICE_NONE,      /* nothing to search */
   VEC_CHOICE_LOOKUP,    /* exact, the vectors of each candidate looked up */
   VEC_CHOICE_SCAN,      /* exact, over all vectors of the active graph */
+  VEC_CHOICE_CODES,     /* exact, over the codes of all vectors, the quads asked of the near ones */
   VEC_CHOICE_GRAPH,     /* through the HNSW graph, the quads of its nodes looked up */
   VEC_CHOICE_CANDIDATES /* the nodes of the candidates, by their codes or through the graph */
 } vec_choice;

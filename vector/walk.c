@@ -3,7 +3,7 @@
  * The walk gives nodes, about nearest first; the quads say whose they are in the active graph and
  * whether these subjects are asked for. It ends when there are k of them. What the graph does not
  * have yet is searched exactly beside it. */
-#include "vector/search.h"
+#include "vector/flat.h"
 
 #include <assert.h>
 
@@ -13,10 +13,6 @@ enum { WALK_ROOM = 256 /* nodes of one step */ };
 
 /* ---- subjects of a vector ---------------------------------------------------------------------
  */
-
-typedef struct owners {
-  quad_scan *scan;
-} owners;
 
 static quad_pattern
 quads_of_vector(const vec_request *r, atom_id vector)
@@ -29,15 +25,14 @@ quads_of_vector(const vec_request *r, atom_id vector)
 }
 
 static quoin_status
-open_owners(owners *o, const searcher *s, const quad_pattern *pattern, quoin_error *err)
+open_owners(vec_owners *o, const searcher *s, const quad_pattern *pattern, quoin_error *err)
 {
   return o->scan ? QUOIN_OK
                  : vec_quads_open(&o->scan, s->snapshot, s->request->graphs, &pattern->match, err);
 }
 
-/* Offer the subjects of `vector` at `distance`. */
-static quoin_status
-offer(searcher *s, owners *o, atom_id vector, double distance, quoin_error *err)
+quoin_status
+vec_owners_offer(vec_owners *o, searcher *s, atom_id vector, double distance, quoin_error *err)
 {
   const quad_pattern pattern = quads_of_vector(s->request, vector);
   quad_batch rows;
@@ -53,7 +48,7 @@ offer(searcher *s, owners *o, atom_id vector, double distance, quoin_error *err)
 
 /* What is known of their quads is on the way before the first is looked at. */
 static quoin_status
-ask_owners(searcher *s, owners *o, const hnsw_hit *hits, size_t n, quoin_error *err)
+ask_owners(searcher *s, vec_owners *o, const hnsw_hit *hits, size_t n, quoin_error *err)
 {
   for (size_t i = 0; i < n; i++) {
     const quad_pattern pattern = quads_of_vector(s->request, (atom_id){hits[i].key});
@@ -64,65 +59,20 @@ ask_owners(searcher *s, owners *o, const hnsw_hit *hits, size_t n, quoin_error *
   return QUOIN_OK;
 }
 
-/* ---- what is not in the graph -----------------------------------------------------------------
- */
-
-/* Is it known that there is nothing? */
-static bool
-is_bare(vec_index *index, const searcher *s)
-{
-  uint64_t version = quad_snapshot_version(s->snapshot) + 1;
-  return atomic_load(&index->bare[s->request->graphs->scope]) == version ||
-         atomic_load(&index->bare[QUAD_ANY]) == version;
-}
-
-/* Vectors above the mark, and what else stands for vectors. */
-static quoin_status
-scan_fresh(searcher *s, vec_index *index, uint64_t mark, quoin_error *err)
-{
-  const vec_request *r = s->request;
-  const struct {
-    atom_kind kind;
-    uint64_t low, high;
-  } ranges[] = {{ATOM_VECTOR, mark + 1, quad_snapshot_atom_mark(s->snapshot)},
-                {ATOM_TYPED, 0, ((uint64_t)1 << 58) - 1}};
-  quoin_status st = QUOIN_OK;
-  if (is_bare(index, s)) return QUOIN_OK;
-  s->rows = 0;
-  for (size_t i = 0; !st && i < 2; i++) {
-    quad_scan *scan = NULL;
-    if (ranges[i].low > ranges[i].high) continue;
-    st = vec_range_open(&scan, s->snapshot, r->graphs, r->index->predicate, ranges[i].kind,
-                        ranges[i].low, ranges[i].high, err);
-    if (!st) st = vec_take_rows(s, scan, err);
-    quad_scan_close(scan);
-  }
-  if (st) return st;
-  if (!s->rows && r->graphs->scope != QUAD_NAMED) /* of one graph it says nothing of the others */
-    atomic_store(&index->bare[r->graphs->scope], quad_snapshot_version(s->snapshot) + 1);
-  return vec_sieve_flush(s, err);
-}
-
-static quoin_status
-take_late(searcher *s, owners *o, const vec_index *index, uint64_t done, quoin_error *err)
-{
-  quoin_status st = QUOIN_OK;
-  uint64_t count = atomic_load_explicit(&index->late.count, memory_order_acquire);
-  for (uint64_t at = done; !st && at < count; at++) {
-    double distance;
-    atom_id vector = atom_id_make(ATOM_VECTOR, vec_late_get(&index->late, at));
-    st = vec_distance_of(&distance, s, vector, err);
-    if (!st) st = offer(s, o, vector, distance, err);
-  }
-  return st;
-}
-
 /* ---- the walk ---------------------------------------------------------------------------------
  */
 
+/* Are there enough, but for subjects that came again? Sorting each time would take longer than the
+ * walk where k is large. */
+static bool
+is_worth_trimming(const vec_top *top)
+{
+  return top->n >= top->k && top->n - top->trimmed >= top->k / 4;
+}
+
 /* Nodes near to one vector until there are k subjects; *given_up: too many were looked at. */
 static quoin_status
-walk(bool *given_up, searcher *s, owners *o, hnsw_searcher *memory, const hnsw_ask *ask,
+walk(bool *given_up, searcher *s, vec_owners *o, hnsw_searcher *memory, const hnsw_ask *ask,
      uint64_t budget, quoin_error *err)
 {
   hnsw_hit hits[WALK_ROOM];
@@ -136,12 +86,13 @@ walk(bool *given_up, searcher *s, owners *o, hnsw_searcher *memory, const hnsw_a
     double least = HUGE_VAL;
     for (size_t i = 0; !st && i < n; i++) {
       if (hits[i].distance < least) least = hits[i].distance;
-      st = offer(s, o, (atom_id){hits[i].key}, hits[i].distance, err);
-      if (s->top.n == s->top.k) vec_top_trim(&s->top); /* the rest is looked up if it is nearer */
+      st = vec_owners_offer(o, s, (atom_id){hits[i].key}, hits[i].distance, err);
+      /* the rest is looked up if it is nearer */
+      if (vec_top_is_due(&s->top)) vec_top_trim(&s->top);
     }
     seen += n;
-    vec_top_trim(&s->top);
-    if (st || s->top.n >= s->top.k || least > s->request->max_distance) break;
+    if (is_worth_trimming(&s->top)) vec_top_trim(&s->top);
+    if (st || s->top.trimmed >= s->top.k || least > s->request->max_distance) break;
     if ((*given_up = seen > budget)) break;
   }
   hnsw_walk_stop(memory);
@@ -152,7 +103,7 @@ walk(bool *given_up, searcher *s, owners *o, hnsw_searcher *memory, const hnsw_a
 /* Where every node is likely to count: the k nearest nodes, scored as the graph scores them best.
  * *enough: they have k subjects; else a walk without an end goes on from the start. */
 static quoin_status
-first_nodes(bool *enough, searcher *s, owners *o, hnsw_searcher *memory, const hnsw_ask *ask,
+first_nodes(bool *enough, searcher *s, vec_owners *o, hnsw_searcher *memory, const hnsw_ask *ask,
             quoin_error *err)
 {
   hnsw_hit hits[WALK_ROOM];
@@ -162,7 +113,7 @@ first_nodes(bool *enough, searcher *s, owners *o, hnsw_searcher *memory, const h
   quoin_status st = hnsw_search(hits, &n, memory, ask, &report, err);
   if (!st) st = ask_owners(s, o, hits, n, err);
   for (size_t i = 0; !st && i < n; i++)
-    st = offer(s, o, (atom_id){hits[i].key}, hits[i].distance, err);
+    st = vec_owners_offer(o, s, (atom_id){hits[i].key}, hits[i].distance, err);
   s->report->visits += report.visits;
   vec_top_trim(&s->top);
   *enough = s->top.n >= s->top.k || (n && hits[n - 1].distance > s->request->max_distance);
@@ -206,11 +157,10 @@ vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
   const vec_request *r = s->request;
   vec_index *index = plan->index;
   hnsw_searcher *memory = NULL;
-  owners o = {NULL};
+  vec_owners o = {NULL};
   bool given_up = false;
   /* Before the walk: what is linked meanwhile is then found twice, and nothing is missed. */
-  uint64_t late = atomic_load_explicit(&index->late.done, memory_order_acquire);
-  uint64_t mark = atomic_load_explicit(&index->mark, memory_order_acquire);
+  const vec_linked linked = vec_linked_now(index, s);
   const hnsw_vectors vectors_of = vec_index_vectors(index);
   quoin_status st = vec_index_searcher(&memory, index, err);
   if (st) return st;
@@ -225,8 +175,7 @@ vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
     if (!st && !enough) st = walk(&given_up, s, &o, memory, &ask, plan->budget, err);
     if (r->n_near > 1) st = take_back(s, all, st, err);
   }
-  if (!st && !given_up) st = scan_fresh(s, index, mark, err);
-  if (!st && !given_up) st = take_late(s, &o, index, late, err);
+  if (!st && !given_up) st = vec_search_unlinked(s, plan, NULL, &o, &linked, err);
   vec_index_searcher_done(index, memory);
   quad_scan_close(o.scan);
   *done = !st && !given_up;
@@ -238,7 +187,7 @@ vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
 
 /* The nodes nearest to one vector until there are k subjects: a subject may have several. */
 static quoin_status
-search_nodes(searcher *s, owners *o, const vec_plan *plan, hnsw_searcher *memory, hnsw_ask *ask,
+search_nodes(searcher *s, vec_owners *o, const vec_plan *plan, hnsw_searcher *memory, hnsw_ask *ask,
              quoin_error *err)
 {
   hnsw_hit *hits = NULL;
@@ -254,7 +203,7 @@ search_nodes(searcher *s, owners *o, const vec_plan *plan, hnsw_searcher *memory
     if ((st = hnsw_search(hits, &n, memory, ask, &report, err))) break;
     s->report->visits += report.visits;
     for (size_t i = 0; !st && i < n; i++)
-      st = offer(s, o, (atom_id){hits[i].key}, hits[i].distance, err);
+      st = vec_owners_offer(o, s, (atom_id){hits[i].key}, hits[i].distance, err);
     vec_top_trim(&s->top);
     if (n < ask->k || ask->k == nodes || s->top.n >= s->top.k ||
         hits[n - 1].distance > s->request->max_distance)
@@ -271,7 +220,7 @@ vec_search_candidates(searcher *s, const vec_plan *plan, quoin_error *err)
   const vec_request *r = s->request;
   const hnsw_vectors vectors_of = vec_index_vectors(plan->index);
   hnsw_searcher *memory = NULL;
-  owners o = {NULL};
+  vec_owners o = {NULL};
   quoin_status st = vec_index_searcher(&memory, plan->index, err);
   for (size_t i = 0; !st && i < r->n_near; i++) {
     hnsw_ask ask = {.query = r->near[i],

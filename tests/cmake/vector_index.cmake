@@ -12,3 +12,4 @@ quoin_test(unit.vector.replaced SOURCES unit/test_vector_replaced.c MODULES vect
 quoin_test(unit.vector.late SOURCES unit/test_vector_late.c MODULES vector)
 quoin_test(unit.vector.saved SOURCES unit/test_vector_saved.c MODULES vector)
 quoin_test(unit.vector.commits SOURCES unit/test_vector_commits.c MODULES vector)
+quoin_test(unit.vector.flat SOURCES unit/test_vector_flat.c MODULES vector)
