@@ -183,7 +183,7 @@ search(quoin_hits *hits, quoin_vectors *v, const float *queries,
                                .k = (size_t)options->k,
                                .ef = (uint32_t)options->ef,
                                .max_distance =
-                                   options->max_distance > 0 ? options->max_distance : HUGE_VAL,
+                                   isnan(options->max_distance) ? HUGE_VAL : options->max_distance,
                                .exact = options->exact,
                                .cancel = &cancel};
   unsigned threads = options->threads ? options->threads : store->threads;

@@ -24,6 +24,7 @@
 #ifndef QUOIN_QUOIN_H
 #define QUOIN_QUOIN_H
 
+#include <math.h>
 #include <quoin/types.h>
 
 #include <stdbool.h>
@@ -834,7 +835,7 @@ typedef struct quoin_search_options {
   size_t struct_size;
   uint64_t k;           /**< How many subjects for each query; 10 by default. */
   uint64_t ef;          /**< Effort of the search in the graph; 0: as the index chooses. */
-  double max_distance;  /**< 0: any. */
+  double max_distance;  /**< Nothing farther: also 0, and under dot numbers below; HUGE_VAL: any. */
   bool exact;           /**< Look at all vectors. */
   bool all_graphs;      /**< The vectors of all graphs; else of the default graph, or of: */
   quoin_span graph;     /**< IRI of a named graph; empty: none. */
@@ -843,7 +844,7 @@ typedef struct quoin_search_options {
 } quoin_search_options;
 #define QUOIN_SEARCH_OPTIONS_INIT                                                                  \
   {                                                                                                \
-    sizeof(quoin_search_options), 10, 0, 0.0, false, false, {NULL, 0}, 0, NULL                     \
+    sizeof(quoin_search_options), 10, 0, HUGE_VAL, false, false, {NULL, 0}, 0, NULL                \
   }
 
 /** What a search found: for each query its nearest subjects, nearest first. */

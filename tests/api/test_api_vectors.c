@@ -280,6 +280,33 @@ test_vectors__what_is_refused(void **state)
   quoin_hits_close(NULL);
 }
 
+/* Under dot distances go below 0: a bound there, or at 0, holds. */
+static void
+test_vectors__a_bound_of_the_distance(void **state)
+{
+  fixture *f = *state;
+  static const struct {
+    double bound;
+    size_t found;
+  } bounds[] = {{HUGE_VAL, 3}, {(double)NAN, 3}, {0, 2}, {-0.5, 1}, {-1, 1}, {-2, 0}, {1, 3}};
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_vectors *v;
+  quoin_hits *hits;
+  const float near[2] = {2, 0};
+  update(f, VEC "INSERT DATA { " SYSTEM "{ <" P "> a vec:Index ; vec:dimension 2 ; vec:metric "
+                "vec:dotMetric } <http://x/a> <" P "> '[1,0]'^^vec:f32 . <http://x/b> <" P
+                "> '[0.5,1]'^^vec:f32 . <http://x/c> <" P "> '[0,1]'^^vec:f32 }");
+  good(quoin_vectors_open(&v, f->store, text(P), &err), &err);
+  for (size_t i = 0; i < sizeof(bounds) / sizeof(*bounds); i++) {
+    quoin_search_options options = QUOIN_SEARCH_OPTIONS_INIT;
+    options.max_distance = bounds[i].bound;
+    good(quoin_vectors_search(&hits, v, near, 1, &options, &err), &err);
+    assert_int_equal(quoin_hits_count(hits, 0), bounds[i].found);
+    quoin_hits_close(hits);
+  }
+  quoin_vectors_close(v);
+}
+
 static void
 test_vectors__check_and_reopen(void **state)
 {
@@ -346,6 +373,7 @@ main(void)
       cmocka_unit_test_setup_teardown(promise_c3_searches_see_whole_records, setup, teardown),
       cmocka_unit_test_setup_teardown(test_vectors__a_transaction_sees_its_own, setup, teardown),
       cmocka_unit_test_setup_teardown(test_vectors__what_is_refused, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_vectors__a_bound_of_the_distance, setup, teardown),
       cmocka_unit_test_setup_teardown(test_vectors__check_and_reopen, setup, teardown),
       cmocka_unit_test_setup_teardown(test_vectors__a_reader_moves_on_with_the_atoms, setup,
                                       teardown),
