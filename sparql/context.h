@@ -41,11 +41,12 @@ struct sparql_context {
   struct base_disk_memory *disk;      /* allocator of what cannot be a stream (disk_memory.h) */
   int64_t now_ms;                     /* NOW(), constant within the query */
   atom_id now_id;
-  uint64_t random;        /* state for RAND; 0 before the first */
-  uint64_t blank_counter; /* BNODE(), CONSTRUCT, DESCRIBE; from options->blank_scope on */
-  void **expr_cache;      /* [query->n_exprs]: owned by expr.c */
-  const char *notice;     /* what a reader of the answer should know, or NULL */
-  const void *notice_of;  /* the operator that says so */
+  uint64_t random;                  /* state for RAND; 0 before the first */
+  uint64_t blank_counter;           /* BNODE(), CONSTRUCT, DESCRIBE; from options->blank_scope on */
+  void **expr_cache;                /* [query->n_exprs]: owned by expr.c */
+  const char *notice;               /* what a reader of the answer should know, or NULL */
+  const void *notice_of;            /* the operator that says so */
+  const struct vec_graphs *dataset; /* all its graphs, for vec:of; NULL: not asked for yet */
   sparql_exists_fn exists;
   void *exists_state; /* of the executor */
 };

@@ -660,8 +660,8 @@ typedef struct quoin_query_options {
                                 by spaces; NULL: none. Borrowed during the call. */
   quoin_embed_fn embed;      /**< Called by vec:embed; NULL: it is a failure. */
   void *embed_user;
-  quoin_span embed_model; /**< The model it is, which the index must name; empty: any. Must outlive
-                             the cursor. */
+  quoin_span embed_model; /**< The model it is, which an index that names one must name; empty: for
+                             indexes that name none. Must outlive the cursor. */
 } quoin_query_options;
 #define QUOIN_QUERY_OPTIONS_INIT                                                                   \
   {                                                                                                \

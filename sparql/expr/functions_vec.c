@@ -92,13 +92,12 @@ dimension_of(sparql_value *out, sparql_eval *ev, sparql_value *args, quoin_error
 /* ---- vec:of -----------------------------------------------------------------------------------
  */
 
-/* The vector of a subject by a predicate, in any graph but the system's: the one of the least id.
- */
+/* The vector of a subject by a predicate, in any graph of the dataset: the one of the least id. */
 static quoin_status
 vector_of(sparql_value *out, sparql_eval *ev, sparql_value *args, quoin_error *err)
 {
   sparql_context *ctx = ev->ctx;
-  vec_graphs graphs = {.scope = QUAD_ANY};
+  const vec_graphs *graphs;
   quad match = {.term = {{0}}};
   atom_id least = ATOM_NONE_ID;
   quad_scan *scan = NULL;
@@ -110,15 +109,15 @@ vector_of(sparql_value *out, sparql_eval *ev, sparql_value *args, quoin_error *e
   if (!sparql_id_is_stored(ctx, match.term[QUAD_P]) ||
       !sparql_id_is_stored(ctx, match.term[QUAD_S]))
     return QUOIN_OK;
-  if ((st = sparql_system_graph(&graphs.skip, ctx, err))) return st;
-  st = vec_quads_open(&scan, ctx->snapshot, &graphs, &match, err);
+  if ((st = sparql_vec_dataset(&graphs, ctx, err))) return st;
+  st = vec_quads_open(&scan, ctx->snapshot, graphs, &match, err);
   while (!st && !(st = quad_scan_next(&rows, scan, err))) {
     for (size_t i = 0; !st && i < rows.rows; i++) {
       const float *values;
       uint32_t dimension;
       atom_id id = rows.column[QUAD_O][i];
       vec_terms terms = sparql_vec_terms(ctx);
-      if (!vec_graphs_have(&graphs, rows.column[QUAD_G][i])) continue;
+      if (!vec_graphs_have(graphs, rows.column[QUAD_G][i])) continue;
       if (least.bits && least.bits <= id.bits) continue;
       st = vec_of_id(&values, &dimension, ctx->snapshot, &terms, id, ev->arena, err);
       if (!st && values) least = id;
@@ -138,7 +137,14 @@ fail_embed(const sparql_expr *e, quoin_status status, const char *what, quoin_er
   return base_fail_pos(err, status, NULL, e->line, e->column, "vec:embed: %s", what);
 }
 
-/* The index over the IRI, and that its model is that of the embedder. */
+/* As much of a name as a message has room for. */
+static int
+most(quoin_span name)
+{
+  return (int)(name.len < 120 ? name.len : 120);
+}
+
+/* The index over the IRI, and that its model, where it is said, is that of the embedder. */
 static quoin_status
 embed_index(vec_declaration *out, sparql_eval *ev, const sparql_expr *e, sparql_value *index,
             quoin_error *err)
@@ -158,10 +164,12 @@ embed_index(vec_declaration *out, sparql_eval *ev, const sparql_expr *e, sparql_
   if (!embedder)
     return fail_embed(e, QUOIN_ERR_NOT_FOUND, "no embedder is registered for this query", err);
   if (out->model.bits && (st = sparql_term(&model, ctx, out->model, ev->arena, err))) return st;
-  if (embedder->model.len && !base_span_equal(model.value, embedder->model))
-    return fail_embed(e, QUOIN_ERR_NOT_FOUND, "the embedder is of another model than the index",
-                      err);
-  return QUOIN_OK;
+  if (!out->model.bits || base_span_equal(model.value, embedder->model)) return QUOIN_OK;
+  return base_fail_pos(err, QUOIN_ERR_NOT_FOUND, NULL, e->line, e->column,
+                       "vec:embed: the index is of the model \"%.*s\", the embedder of %s%.*s%s",
+                       most(model.value), model.value.ptr, embedder->model.len ? "\"" : "none",
+                       most(embedder->model), embedder->model.len ? embedder->model.ptr : "",
+                       embedder->model.len ? "\"" : " that it names");
 }
 
 static quoin_status

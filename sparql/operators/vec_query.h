@@ -10,6 +10,9 @@ vec_terms sparql_vec_terms(sparql_context *ctx);
 /* The active graph, `name` where it has a variable. */
 quoin_status sparql_vec_graphs(vec_graphs *out, sparql_context *ctx,
                                const sparql_active_graph *active, atom_id name, quoin_error *err);
+/* All graphs of the query's dataset together: its FROM and FROM NAMED, else all of the store but
+ * the system's. Lives as long as the context. */
+quoin_status sparql_vec_dataset(const vec_graphs **out, sparql_context *ctx, quoin_error *err);
 /* The index over the predicate that `node` (ALGEBRA_NEAREST) names: NOT_FOUND with its position
  * when there is none. */
 quoin_status sparql_vec_index(vec_declaration *out, sparql_context *ctx, const sparql_algebra *node,

@@ -56,6 +56,41 @@ sparql_vec_graphs(vec_graphs *out, sparql_context *ctx, const sparql_active_grap
   return QUOIN_OK;
 }
 
+/* Without FROM; WITH of an update says another default graph, so that the store's is not seen. */
+static quoin_status
+all_graphs(vec_graphs *out, sparql_context *ctx, quoin_error *err)
+{
+  const sparql_query *query = ctx->query;
+  out->scope = query->with ? QUAD_NAMED : QUAD_ANY;
+  return sparql_system_graph(&out->skip, ctx, err);
+}
+
+quoin_status
+sparql_vec_dataset(const vec_graphs **out, sparql_context *ctx, quoin_error *err)
+{
+  const sparql_query *query = ctx->query;
+  size_t n = query->n_from + query->n_from_named;
+  atom_id *ids;
+  quoin_status st;
+  *out = ctx->dataset;
+  if (*out) return QUOIN_OK;
+  vec_graphs *graphs = base_arena_new_zero(&ctx->arena, 1, sizeof(*graphs));
+  rdf_term *terms = base_arena_new(&ctx->arena, n + 1, sizeof(*terms));
+  if (!graphs || !terms) return base_fail_nomem(err);
+  if (query->has_dataset) {
+    if (query->n_from) memcpy(terms, query->from, query->n_from * sizeof(*terms));
+    if (query->n_from_named)
+      memcpy(terms + query->n_from, query->from_named, query->n_from_named * sizeof(*terms));
+    graphs->scope = QUAD_NAMED;
+    st = sparql_graph_set(&ids, &graphs->n_merged, ctx, terms, n, err);
+    if (!st) graphs->merged = ids;
+  } else {
+    st = all_graphs(graphs, ctx, err);
+  }
+  if (!st) *out = ctx->dataset = graphs;
+  return st;
+}
+
 quoin_status
 sparql_vec_index(vec_declaration *out, sparql_context *ctx, const sparql_algebra *node,
                  quoin_error *err)

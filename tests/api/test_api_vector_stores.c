@@ -324,7 +324,11 @@ test_vector_stores__an_update_embeds(void **state)
   options.embed_model = text("numbers");
   assert_int_equal(quoin_update(NULL, f->store, text(request), &options, &err),
                    QUOIN_ERR_NOT_FOUND);
-  assert_non_null(strstr(err.message, "another model"));
+  assert_non_null(strstr(err.message, "the model \"letters\", the embedder of \"numbers\""));
+  options.embed_model = text("");
+  assert_int_equal(quoin_update(NULL, f->store, text(request), &options, &err),
+                   QUOIN_ERR_NOT_FOUND);
+  assert_non_null(strstr(err.message, "the model \"letters\", the embedder of none"));
   options.embed_model = text("letters");
   good(quoin_update(NULL, f->store, text(request), &options, &err), &err);
   assert_int_equal(calls, 2);
