@@ -216,7 +216,7 @@ typedef struct sparql_nearest {
   uint64_t ef;         /* effort of the search in the graph; 0: as the index chooses */
   double max_distance; /* HUGE_VAL: any */
   bool exact;
-  bool whole_index; /* the k of the whole index, then joined: vec:scope vec:index */
+  bool whole_index; /* the k of all in the active graph, then joined: vec:scope vec:index */
 } sparql_nearest;
 
 struct sparql_algebra {

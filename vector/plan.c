@@ -118,9 +118,9 @@ vec_plan_exact(vec_plan *p)
   p->way = c.lookup < c.scan ? VEC_CHOICE_LOOKUP : VEC_CHOICE_SCAN;
 }
 
-quoin_status
-vec_plan_init(vec_plan *out, const quad_snapshot *snapshot, const vec_request *r, size_t queries,
-              const base_alloc *mem, quoin_error *err)
+static quoin_status
+begin(vec_plan *out, const quad_snapshot *snapshot, const vec_request *r, size_t queries,
+      const base_alloc *mem, quoin_error *err)
 {
   *out = (vec_plan){.snapshot = snapshot, .request = r, .mem = mem, .way = VEC_CHOICE_NONE};
   if (r->graphs->empty || !r->k || !r->n_near || (r->subjects && !r->n_subjects)) return QUOIN_OK;
@@ -130,7 +130,15 @@ vec_plan_init(vec_plan *out, const quad_snapshot *snapshot, const vec_request *r
   if (quad_snapshot_orders(snapshot) >> QUAD_POS & 1)
     out->index = vec_index_enter(&out->entered, snapshot, r->index);
   choose(out, queries);
-  if (out->way != VEC_CHOICE_CANDIDATES) return QUOIN_OK;
+  return QUOIN_OK;
+}
+
+quoin_status
+vec_plan_init(vec_plan *out, const quad_snapshot *snapshot, const vec_request *r, size_t queries,
+              const base_alloc *mem, quoin_error *err)
+{
+  quoin_status st = begin(out, snapshot, r, queries, mem, err);
+  if (st || out->way != VEC_CHOICE_CANDIDATES) return st;
   quoin_error why = QUOIN_ERROR_INIT;
   if (!(st = vec_plan_candidates(out, &why))) return QUOIN_OK;
   if (!vec_index_lost(out->index, snapshot, &why)) return vec_fail_as(&why, err);
@@ -147,4 +155,15 @@ vec_plan_clear(vec_plan *p)
   }
   if (p->index) vec_index_leave(p->snapshot, p->entered);
   *p = (vec_plan){.index = NULL};
+}
+
+quoin_status
+vec_search_choice(vec_choice *out, const quad_snapshot *snapshot, const vec_request *request,
+                  quoin_error *err)
+{
+  vec_plan plan;
+  quoin_status st = begin(&plan, snapshot, request, 1, NULL, err);
+  *out = plan.way;
+  vec_plan_clear(&plan);
+  return st;
 }

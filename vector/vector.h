@@ -168,6 +168,11 @@ quoin_status vec_search(vec_found **out, size_t *n, vec_report *report,
                         const quad_snapshot *snapshot, const vec_request *request,
                         const base_alloc *mem, quoin_error *err);
 
+/* By which way a search would begin, found without searching: of request->subjects and ->near it
+ * matters alone whether there are any, and how many. */
+quoin_status vec_search_choice(vec_choice *out, const quad_snapshot *snapshot,
+                               const vec_request *request, quoin_error *err);
+
 /* The same for `n` queries of the index's dimension, one behind the other, in place of
  * request->near: found[i] and counts[i] of each, by up to `threads` threads (0: all processors).
  * On failure what was found is freed. */

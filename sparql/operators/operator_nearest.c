@@ -6,50 +6,12 @@
  * search among its candidates, or in the whole index where the group has no item. In the end the
  * rows pass again, each with the distance of its pair, or not at all. */
 #include "sparql/expr/value.h"
-#include "sparql/memory/spill.h"
-#include "sparql/operators/order_rows.h"
-#include "sparql/operators/vec_query.h"
+#include "sparql/operators/graph_scan.h"
+#include "sparql/operators/nearest.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/poison.h"
-
-/* A candidate, and later what was found; query 0: the constant one. */
-typedef struct nearest_pair {
-  atom_id query, item;
-  atom_id distance;
-} nearest_pair;
-
-typedef struct nearest_operator {
-  sparql_operator head;
-  nearest_options options;
-  bool free_item;   /* the group does not bind the item: the whole index is searched */
-  atom_id constant; /* the item, where it is a term */
-  sparql_var *vars; /* those the child may bind: the columns of rows */
-  size_t n_vars;
-  order_rows rows; /* the first ones; then those of `disk` */
-  spill_stream disk;
-  spill_reader reader;
-  nearest_pair *pairs; /* candidates by (query, item), each once, up to `sorted` */
-  size_t n_pairs, cap_pairs, sorted;
-  nearest_pair *found; /* by query, then item; or with a free item by distance */
-  size_t n_found, cap_found;
-  uint64_t charged; /* of both */
-  bool searched;
-  vec_report report;
-  uint64_t searches;
-  bool some; /* an active graph that was searched has vectors of the index */
-  /* What is being given. */
-  size_t next_row;  /* of op->rows */
-  size_t n_in, at;  /* rows of the batch in work, and the next of them */
-  size_t hit, hits; /* of that row */
-  atom_id **in;     /* [n_vars] the batch, when it comes from the disk */
-  const atom_id **from;
-  uint32_t *selected; /* [SPARQL_BATCH] rows of the batch, for each row of output */
-  sparql_columns cols;
-  const atom_id **pulled;
-} nearest_operator;
 
 /* ---- pairs ------------------------------------------------------------------------------------
  */
@@ -186,6 +148,24 @@ check_vector(const nearest_operator *op, const float *values, uint32_t dimension
   return fail_query(op, QUOIN_ERR_CONSTRAINT, "is a zero vector, which has no cosine", err);
 }
 
+/* Has the resource a vector in any of the graphs that GRAPH ?g ranges over? */
+static quoin_status
+find_query_anywhere(nearest_operator *op, const vec_terms *terms, atom_id id, base_arena *arena,
+                    quoin_error *err)
+{
+  sparql_context *ctx = op->head.ctx;
+  const sparql_active_graph *active = op->options.graph;
+  vec_graphs named = {.scope = QUAD_NAMED, .merged = active->merged, .n_merged = active->n_merged};
+  const float *const *vectors;
+  size_t n = 0;
+  quoin_status st = sparql_system_graph(&named.skip, ctx, err);
+  if (!st && sparql_id_is_stored(ctx, id))
+    st = vec_of_subject(&vectors, &n, ctx->snapshot, &op->options.index, &named, terms, id, arena,
+                        err);
+  op->known_query = n > 0;
+  return st;
+}
+
 /* The vectors of the query `id`; *n is 0 for a bound resource without one. */
 static quoin_status
 query_vectors(const float *const **out, size_t *n, nearest_operator *op, const vec_graphs *graphs,
@@ -210,9 +190,14 @@ query_vectors(const float *const **out, size_t *n, nearest_operator *op, const v
   if (sparql_id_is_stored(ctx, id) && !graphs->empty &&
       (st = vec_of_subject(out, n, ctx->snapshot, index, graphs, terms, id, arena, err)))
     return st;
-  /* Inside GRAPH ?g each graph is asked, and those that do not have it give nothing. */
-  if (*n || !constant || op->options.graph->graph.var != SPARQL_NO_VAR) return QUOIN_OK;
-  return fail_query(op, QUOIN_ERR_NOT_FOUND, "is a resource without a vector in the active graph",
+  if (*n || !constant) return QUOIN_OK;
+  if (op->options.graph->graph.var == SPARQL_NO_VAR)
+    return fail_query(op, QUOIN_ERR_NOT_FOUND, "is a resource without a vector in the active graph",
+                      err);
+  /* Inside GRAPH ?g each graph is asked, and those that do not have it give nothing: one must. */
+  if (!op->known_query && (st = find_query_anywhere(op, terms, id, arena, err))) return st;
+  if (op->known_query) return QUOIN_OK;
+  return fail_query(op, QUOIN_ERR_NOT_FOUND, "is a resource without a vector in any graph of GRAPH",
                     err);
 }
 
@@ -278,9 +263,13 @@ search_one(nearest_operator *op, const vec_graphs *graphs, const nearest_pair *p
     request.subjects = items;
     request.n_subjects = n;
   }
-  op->searches++;
+  vec_report report = {.choice = VEC_CHOICE_NONE};
   if (!st && request.n_near)
-    st = vec_search(&found, &n_found, &op->report, ctx->snapshot, &request, ctx->mem, err);
+    st = vec_search(&found, &n_found, &report, ctx->snapshot, &request, ctx->mem, err);
+  op->searches++;
+  op->ways[report.choice]++;
+  op->candidates += report.candidates;
+  op->visits += report.visits;
   if (!st) st = take_found(op, pairs[0].query, found, n_found, err);
   base_release(ctx->mem, found, n_found, sizeof(*found));
   base_arena_clear(&arena);
@@ -464,39 +453,11 @@ nearest_rewind(sparql_operator *base, quoin_error *err)
   return sparql_operator_rewind(base->child[0], err);
 }
 
-static void
-nearest_explain(base_buffer *out, const sparql_operator *base)
-{
-  const nearest_operator *op = (const nearest_operator *)base;
-  const sparql_algebra *node = op->options.node;
-  const sparql_nearest *said = node->nearest;
-  if (node->subject.var == SPARQL_NO_VAR)
-    sparql_explain_id(out, base->ctx, op->constant);
-  else
-    sparql_explain_var(out, base->ctx, node->subject.var);
-  base_buffer_byte(out, ' ');
-  sparql_explain_var(out, base->ctx, node->var);
-  base_buffer_printf(out, " over <%.*s>, k %" PRIu64 "%s%s", (int)node->node.term.value.len,
-                     node->node.term.value.ptr, said->k, said->exact ? ", exact" : "",
-                     said->whole_index ? ", of the whole index" : "");
-  if (!op->searches) {
-    base_buffer_printf(out, "; of %" PRIu64 " vectors, among %s", op->options.vectors,
-                       op->free_item || said->whole_index ? "all" : "those of the group");
-    return;
-  }
-  base_buffer_printf(out,
-                     "; %s, %" PRIu64 " search%s, %" PRIu64 " candidates, of %" PRIu64
-                     " vectors, %" PRIu64 " visits%s",
-                     vec_choice_name(op->report.choice), op->searches,
-                     op->searches == 1 ? "" : "es", op->report.candidates, op->options.vectors,
-                     op->report.visits, op->some ? "" : ": no vectors in the active graph");
-}
-
 static const sparql_operator_class nearest_class = {.name = "nearest",
                                                     .next = nearest_next,
                                                     .rewind = nearest_rewind,
                                                     .close = nearest_close,
-                                                    .explain = nearest_explain};
+                                                    .explain = sparql_nearest_explain};
 
 static quoin_status
 set_columns(nearest_operator *op, sparql_operator *child, quoin_error *err)

@@ -197,6 +197,14 @@ test_nearest__a_resource_in_each_graph(void **state)
          ":g1 :x :x\n:g1 :y :y\n:g2 :x :x\n");
   FAILS(&w, "SELECT * { GRAPH :g2 { (?p ?d) vec:nearest (:v :y 1) } }", QUOIN_ERR_NOT_FOUND,
         "without a vector");
+  /* What none of them knows is a mistake: :a is of the default graph, :nobody of no graph. */
+  FAILS(&w, "SELECT * { GRAPH ?g { (?p ?d) vec:nearest (:v :a 1) } }", QUOIN_ERR_NOT_FOUND,
+        "without a vector in any graph");
+  FAILS(&w, "SELECT * { GRAPH ?g { (?p ?d) vec:nearest (:v :nobody 1) } }", QUOIN_ERR_NOT_FOUND,
+        "without a vector in any graph");
+  FAILS(&w, "SELECT * FROM NAMED :g2 { GRAPH ?g { (?p ?d) vec:nearest (:v :y 1) } }",
+        QUOIN_ERR_NOT_FOUND, "without a vector in any graph");
+  EXPECT(&w, "SELECT ?p FROM NAMED :g1 { GRAPH ?g { (?p ?d) vec:nearest (:v :y 1) } }", ":y\n");
   world_close(&w);
 }
 
@@ -212,6 +220,21 @@ test_nearest__functions(void **state)
          E1 "\n");
   EXPECT(&w, "SELECT (vec:dim(\"[1,0,3]\"^^vec:f32) AS ?x) (vec:dim(4) AS ?y) {}", "3 -\n");
   EXPECT(&w, "SELECT (vec:l2Distance(vec:of(:v, :b), vec:of(:v, :a)) AS ?x) {}", E1 "\n");
+  /* Of the dataset: a vector in a graph that FROM does not name is not there. */
+#define OF(from, subject, is)                                                                      \
+  EXPECT(&w, "SELECT (STR(vec:of(:v, " subject ")) AS ?x) " from "{}", is "\n")
+  OF("", ":y", "\"[1,0]\"");
+  OF("", ":b", "\"[1,0]\"");
+  OF("FROM :g1 ", ":y", "\"[1,0]\"");
+  OF("FROM :g2 FROM NAMED :g1 ", ":y", "\"[1,0]\"");
+  OF("FROM :g2 FROM NAMED :g1 ", ":z", "\"[8,0]\"");
+  OF("FROM :g2 ", ":x", "\"[1,1]\"");
+  OF("FROM :g1 ", ":x", "\"[5,0]\"");
+  OF("FROM :g2 ", ":y", "-");
+  OF("FROM NAMED :g2 ", ":y", "-");
+  OF("FROM :g1 ", ":b", "-");
+  OF("FROM :g9 ", ":y", "-");
+#undef OF
   EXPECT(&w, "SELECT (vec:of(:v, :e) AS ?x) (vec:of(:v, 4) AS ?y) {}", "- -\n");
   EXPECT(&w,
          "SELECT (vec:l2Distance(" ZERO ", \"[1]\"^^vec:f32) AS ?x) "
@@ -344,8 +367,21 @@ test_nearest__explain(void **state)
   world_open(&w, SMALL);
   world_explain(&plan, &w, "SELECT * { ?p a :T . (?p ?d) vec:nearest (:v " ZERO " 2) }");
   assert_non_null(strstr(plan.data, "nearest ?p ?d over <http://x/v>, k 2"));
-  assert_non_null(strstr(plan.data, "; of 8 vectors, among those of the group"));
+  assert_non_null(
+      strstr(plan.data, "; of 8 vectors, among those of the group, about 3; exact, all "));
   base_buffer_clear(&plan);
+#define PLAN(query, text)                                                                          \
+  world_explain(&plan, &w, "SELECT * " query);                                                     \
+  assert_non_null(strstr(plan.data, text));                                                        \
+  base_buffer_clear(&plan)
+  PLAN("{ (?p ?d) vec:nearest (:v " ZERO " 2) }", "; of 8 vectors, among all; exact, all vectors");
+  PLAN("{ ?p a :T . (?p ?d) vec:nearest (:v " ZERO " 2 vec:scope vec:index) }", "2, then joined; ");
+  PLAN("{ GRAPH :g9 { (?p ?d) vec:nearest (:v " ZERO " 2) } }",
+       "; nothing to search: no vectors in the active graph");
+  PLAN("FROM :g9 { (?p ?d) vec:nearest (:v " ZERO " 2) }", ": no vectors in the active graph");
+  PLAN("{ GRAPH ?g { (?p ?d) vec:nearest (:v " ZERO " 2) } }", "; a way for each graph");
+  PLAN("{ ?q :is ?v . (?p ?d) vec:nearest (:v ?v 2) }", "; a way for each query");
+#undef PLAN
   world_close(&w);
 }
 
