@@ -9,6 +9,7 @@ static bool
 is_late(const vec_indexes *ix, const vec_index *index, uint64_t number)
 {
   uint32_t slot;
+  quoin_status st;
   /* The mark may move on meanwhile: what it passes then is linked, or late by this. */
   if (number > ix->known || number >= UINT32_MAX) return false;
   /* While the graph is compared with the quads anything may turn out to be leaving. What the thread
@@ -18,7 +19,10 @@ is_late(const vec_indexes *ix, const vec_index *index, uint64_t number)
       atomic_load(&index->verified) != atomic_load(&index->verify_wanted) ||
       atomic_load(&index->leaving))
     return true;
-  return hnsw_find(&slot, index->graph, (uint32_t)number, NULL) || slot == HNSW_NONE;
+  uint64_t entered = hnsw_enter(index->graph);
+  st = hnsw_find(&slot, index->graph, (uint32_t)number, NULL);
+  hnsw_leave(index->graph, entered);
+  return st || slot == HNSW_NONE;
 }
 
 static quoin_status

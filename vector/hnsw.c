@@ -12,8 +12,8 @@ enum { PAGE_WANTED = 32 << 10 };
 /* ---- geometry
  * ------------------------------------------------------------------------------------- */
 
-static quoin_status
-options_check(hnsw_options *o, quoin_error *err)
+quoin_status
+hnsw_options_check(hnsw_options *o, quoin_error *err)
 {
   if (!o->m) o->m = DEFAULT_M;
   if (!o->ef_construction) o->ef_construction = DEFAULT_EF;
@@ -21,11 +21,10 @@ options_check(hnsw_options *o, quoin_error *err)
     return base_fail(err, QUOIN_ERR_ARGUMENT, "a vector has 1 to %d dimensions, not %u",
                      VEC_DIMS_MAX, o->dims);
   if (o->m < 4 || o->m > M_MAX)
-    return base_fail(err, QUOIN_ERR_ARGUMENT, "a vector index has an m of 4 to %d, not %u", M_MAX,
-                     o->m);
+    return base_fail(err, QUOIN_ERR_ARGUMENT, "m is from 4 to %d, not %u", M_MAX, o->m);
   if (o->ef_construction < o->m || o->ef_construction > EF_MAX)
     return base_fail(err, QUOIN_ERR_ARGUMENT,
-                     "a vector index has an efConstruction from m to %d, not %u", EF_MAX,
+                     "efConstruction is from m, which is %u, to %d, not %u", o->m, EF_MAX,
                      o->ef_construction);
   if (o->code == VEC_B1 && (o->metric != VEC_COSINE || o->dims < 256))
     return base_fail(err, QUOIN_ERR_ARGUMENT,
@@ -58,7 +57,7 @@ graph_new(hnsw **out, uint64_t id, const hnsw_options *options, const base_alloc
   quoin_status st;
   hnsw_options checked = *options;
   *out = NULL;
-  if ((st = options_check(&checked, err))) return st;
+  if ((st = hnsw_options_check(&checked, err))) return st;
   hnsw *g = base_new_zero(mem, 1, sizeof(*g));
   if (!g) return base_fail_nomem(err);
   g->options = checked;
@@ -71,9 +70,8 @@ graph_new(hnsw **out, uint64_t id, const hnsw_options *options, const base_alloc
   g->free_slots = HNSW_NONE;
   g->limbo = g->waiting = (vec_chain){HNSW_NONE, HNSW_NONE};
   size_t page_bytes[VEC_REGIONS] = {g->record_bytes << g->page_shift, 16 << 10, 16 << 10, 16 << 10};
-  size_t reserve[VEC_REGIONS] = {(size_t)1 << 37, (size_t)1 << 33, (size_t)1 << 33,
-                                 (size_t)1 << 33};
-  if ((st = vec_pages_init(&g->pages, id, page_bytes, reserve, mem, err))) {
+  size_t most[VEC_REGIONS] = {(size_t)1 << 37, (size_t)1 << 33, (size_t)1 << 33, (size_t)1 << 33};
+  if ((st = vec_pages_init(&g->pages, id, page_bytes, most, mem, err))) {
     base_release(mem, g, 1, sizeof(*g)); /* nothing of the pages is left */
     return st;
   }
@@ -183,6 +181,7 @@ hnsw_checkpoint(hnsw_root *out, hnsw *g, const base_dir *dir, quoin_error *err)
                 .waiting_tail = g->waiting.tail};
   memcpy(m.free_blocks, g->free_blocks, sizeof(m.free_blocks));
   memcpy(bytes, &m, sizeof(m));
+  if (g->pages.limbo || g->pages.waiting) hnsw_slots_settle(g);
   g->pages.regions[REGION_RECORDS].used = (size_t)g->next_slot * g->record_bytes;
   g->pages.regions[REGION_NODES].used = (size_t)g->next_slot * sizeof(vec_node);
   g->pages.regions[REGION_UPPER].used = (size_t)g->upper_words * 4;

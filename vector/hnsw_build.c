@@ -90,8 +90,8 @@ slots_take(uint32_t *slots, hnsw *g, const hnsw_item *items, size_t n, quoin_err
   for (size_t i = 0; i < n; i++)
     slots[i] = HNSW_NONE;
   /* at once: larger pages of the system, and full before the first link is made */
-  if ((st = vec_region_grow(hnsw_region(g, REGION_RECORDS), (g->next_slot + n) * g->record_bytes,
-                            err)))
+  if ((st = vec_region_grow(&g->pages, hnsw_region(g, REGION_RECORDS),
+                            (g->next_slot + n) * g->record_bytes, err)))
     return st;
   for (size_t i = 0; i < n; i++) {
     bool done;

@@ -95,7 +95,7 @@ hnsw_region(const hnsw *g, size_t i)
 static inline char *
 hnsw_record(const hnsw *g, uint32_t slot)
 {
-  return g->pages.regions[REGION_RECORDS].data.base + (size_t)slot * g->record_bytes;
+  return vec_range_base(&g->pages.regions[REGION_RECORDS].data) + (size_t)slot * g->record_bytes;
 }
 
 static inline vec_head *
@@ -107,13 +107,13 @@ hnsw_head(const hnsw *g, uint32_t slot)
 static inline vec_node *
 hnsw_node_at(const hnsw *g, uint32_t slot)
 {
-  return (vec_node *)(void *)g->pages.regions[REGION_NODES].data.base + slot;
+  return (vec_node *)(void *)vec_range_base(&g->pages.regions[REGION_NODES].data) + slot;
 }
 
 static inline _Atomic(uint32_t) *
 hnsw_words(const hnsw *g, size_t region, uint64_t word)
 {
-  return (_Atomic(uint32_t) *)(void *)g->pages.regions[region].data.base + word;
+  return (_Atomic(uint32_t) *)(void *)vec_range_base(&g->pages.regions[region].data) + word;
 }
 
 static inline uint8_t
@@ -318,7 +318,7 @@ static inline void
 hnsw_distances(const hnsw *g, vec_scratch *s, const vec_query *query, const uint32_t *slots,
                size_t n, float *out)
 {
-  vec_rows rows = {.base = g->pages.regions[REGION_RECORDS].data.base,
+  vec_rows rows = {.base = vec_range_base(&g->pages.regions[REGION_RECORDS].data),
                    .stride = g->record_bytes,
                    .slots = slots,
                    .n = n};

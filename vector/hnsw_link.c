@@ -112,7 +112,7 @@ list_changed(hnsw *g, uint32_t slot, const vec_list *list)
   if (list->count8) {
     hnsw_change_record(g, slot);
   } else { /* a list of an upper level does not cross a page */
-    const char *base = g->pages.regions[REGION_UPPER].data.base;
+    const char *base = vec_range_base(&g->pages.regions[REGION_UPPER].data);
     hnsw_change_bytes(g, REGION_UPPER, (uint64_t)((uintptr_t)list->count32 - (uintptr_t)base));
   }
 }

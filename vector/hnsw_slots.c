@@ -2,7 +2,8 @@
  *
  * A slot whose node is gone may still be in the hands of a search that found it before. Released
  * slots gather in `limbo`; hnsw_slots_settle cuts that chain loose as `waiting` and turns the epoch
- * (vector/epoch.h); when that is quiet, the chain is free. */
+ * (vector/epoch.h); when that is quiet, the chain is free. Ranges of pages that were moved wait in
+ * the same way. */
 #include "vector/hnsw_internal.h"
 
 #include <string.h>
@@ -43,16 +44,22 @@ next_set(hnsw *g, uint32_t slot, uint32_t next)
 void
 hnsw_slots_settle(hnsw *g)
 {
-  if (g->waiting.head != HNSW_NONE) {
+  vec_pages *pages = &g->pages;
+  if (g->waiting.head != HNSW_NONE || pages->waiting) {
     if (!vec_epoch_is_quiet(&g->searches)) return;
+    vec_moved_free(&pages->waiting, g->mem);
+  }
+  if (g->waiting.head != HNSW_NONE) {
     if (hnsw_need_record(g, g->waiting.tail, NULL)) return; /* damaged: whoever reads it says so */
     next_set(g, g->waiting.tail, g->free_slots);
     g->free_slots = g->waiting.head;
     g->waiting = (vec_chain){HNSW_NONE, HNSW_NONE};
   }
-  if (g->limbo.head == HNSW_NONE) return;
+  if (g->limbo.head == HNSW_NONE && !pages->limbo) return;
   g->waiting = g->limbo;
   g->limbo = (vec_chain){HNSW_NONE, HNSW_NONE};
+  pages->waiting = pages->limbo;
+  pages->limbo = NULL;
   vec_epoch_turn(&g->searches);
 }
 
@@ -84,7 +91,7 @@ block_new(uint32_t *out, hnsw *g, unsigned level, quoin_error *err)
     if (at % per_page + words > per_page) at += per_page - at % per_page;
     if (at + words >= UINT32_MAX)
       return base_fail(err, QUOIN_ERR_LIMIT, "the vector graph has too many links");
-    if ((st = vec_region_grow(region, (size_t)(at + words) * 4, err)) ||
+    if ((st = vec_region_grow(&g->pages, region, (size_t)(at + words) * 4, err)) ||
         (st = hnsw_need_bytes(g, REGION_UPPER, at * 4, err)))
       return st;
     g->upper_words = (uint32_t)at + words;
@@ -168,10 +175,10 @@ slot_take(uint32_t *out, hnsw *g, quoin_error *err)
   }
   slot = g->next_slot;
   if (slot >= SLOTS_MAX) return base_fail(err, QUOIN_ERR_LIMIT, "the vector graph is full");
-  if ((st = vec_region_grow(hnsw_region(g, REGION_RECORDS), ((size_t)slot + 1) * g->record_bytes,
-                            err)) ||
-      (st = vec_region_grow(hnsw_region(g, REGION_NODES), ((size_t)slot + 1) * sizeof(vec_node),
-                            err)) ||
+  if ((st = vec_region_grow(&g->pages, hnsw_region(g, REGION_RECORDS),
+                            ((size_t)slot + 1) * g->record_bytes, err)) ||
+      (st = vec_region_grow(&g->pages, hnsw_region(g, REGION_NODES),
+                            ((size_t)slot + 1) * sizeof(vec_node), err)) ||
       (st = hnsw_need_node(g, slot, err)) || (st = hnsw_need_record(g, slot, err)))
     return st;
   g->next_slot++;
@@ -247,7 +254,7 @@ quoin_status
 hnsw_rows_grow(hnsw *g, uint32_t row, quoin_error *err)
 {
   vec_region *region = hnsw_region(g, REGION_ROWS);
-  quoin_status st = vec_region_grow(region, ((size_t)row + 1) * 4, err);
+  quoin_status st = vec_region_grow(&g->pages, region, ((size_t)row + 1) * 4, err);
   if (st) return st;
   size_t rows = region->data.mapped / 4;
   atomic_store_explicit(&g->rows, rows < UINT32_MAX ? (uint32_t)rows : UINT32_MAX,
@@ -307,7 +314,8 @@ hnsw_code_slot(uint32_t *out, const hnsw *g, uint32_t row, quoin_error *err)
 vec_rows
 hnsw_codes(const hnsw *g)
 {
-  return (vec_rows){.base = g->pages.regions[REGION_RECORDS].data.base, .stride = g->record_bytes};
+  return (vec_rows){.base = vec_range_base(&g->pages.regions[REGION_RECORDS].data),
+                    .stride = g->record_bytes};
 }
 
 quoin_status

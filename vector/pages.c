@@ -16,6 +16,10 @@
 #include "base/poison.h"
 
 enum { HUGE_STEP = 2 << 20, FIRST_STEP = 64 << 10, PRIVATE_LEAST = 256 << 20, PRIVATE_SHARE = 8 };
+/* Addresses: 2 MiB, 64 MiB, 2 GiB and so on, whichever is ROOM times the need. So thousands of
+ * small graphs fit into what a process has, and a graph that grows is copied at 2 MiB, 64 MiB and
+ * 2 GiB, 3 % of the bytes it then comes to. */
+enum { RESERVE_TIMES = 32, ROOM = 4 };
 
 static size_t
 round_up(size_t n, size_t unit)
@@ -23,26 +27,54 @@ round_up(size_t n, size_t unit)
   return (n + unit - 1) / unit * unit;
 }
 
-static quoin_status
-range_reserve(vec_range *out, size_t bytes, quoin_error *err)
+/* `bytes`, a multiple of HUGE_STEP, at an address that is; NULL: there are none. */
+static char *
+reserve(size_t bytes)
 {
-  bytes = round_up(bytes, HUGE_STEP);
   /* a little more, so that the start can be aligned to a huge page */
   void *at = sys_mmap(NULL, bytes + HUGE_STEP, PROT_NONE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (at == MAP_FAILED) return base_fail_os(err, errno, NULL, "addresses for a graph");
+  if (at == MAP_FAILED) return NULL;
   char *start = (char *)at + (HUGE_STEP - (uintptr_t)at % HUGE_STEP) % HUGE_STEP;
   if (start > (char *)at) munmap(at, (size_t)(start - (char *)at));
   munmap(start + bytes, (size_t)((char *)at + HUGE_STEP - start));
-  *out = (vec_range){.base = start, .reserved = bytes};
-  return QUOIN_OK;
+  return start;
+}
+
+/* Addresses for `need` bytes and more. */
+static quoin_status
+range_reserve(char **out, size_t *reserved, const vec_range *range, size_t need, quoin_error *err)
+{
+  size_t bytes = HUGE_STEP, least = round_up(need, HUGE_STEP);
+  while (bytes < range->most && bytes / ROOM < need)
+    bytes = bytes < range->most / RESERVE_TIMES ? bytes * RESERVE_TIMES : range->most;
+  if (bytes < least) bytes = least;
+  while (!(*out = reserve(bytes)) && bytes > least)
+    bytes = bytes / 2 > least ? round_up(bytes / 2, HUGE_STEP) : least;
+  *reserved = bytes;
+  if (*out) return QUOIN_OK;
+  /* not NOMEM: it is not over soon */
+  return base_fail(err, QUOIN_ERR_LIMIT, "the process has no more addresses for it");
 }
 
 static void
 range_clear(vec_range *range)
 {
-  if (range->base) munmap(range->base, range->reserved);
-  *range = (vec_range){0};
+  char *base = vec_range_base(range);
+  if (base) munmap(base, range->reserved);
+  atomic_store(&range->base, NULL);
+  atomic_store(&range->mapped, 0);
+  range->reserved = 0;
+}
+
+void
+vec_moved_free(vec_moved **list, const base_alloc *mem)
+{
+  for (vec_moved *moved; (moved = *list);) {
+    *list = moved->next;
+    munmap(moved->base, moved->bytes);
+    base_release(mem, moved, 1, sizeof(*moved));
+  }
 }
 
 static quoin_status
@@ -59,41 +91,91 @@ range_full(const vec_range *range, quoin_error *err)
 {
   return base_fail(err, QUOIN_ERR_LIMIT,
                    "the vector graph is full: no part of it grows beyond %zu GiB",
-                   range->reserved >> 30);
+                   range->most >> 30);
 }
 
-/* Into *target so many bytes that `need` of them fit, and growing on costs little. */
-static quoin_status
-range_target(size_t *target, const vec_range *range, size_t need, size_t unit, quoin_error *err)
+static void
+ask_for_huge_pages(char *at, size_t bytes)
 {
-  if (need > range->reserved) return range_full(range, err);
+#if defined(MADV_HUGEPAGE)
+  (void)madvise(at, bytes, MADV_HUGEPAGE); /* random reads: fewer misses */
+#else
+  (void)at;
+  (void)bytes;
+#endif
+}
+
+/* But for zeros, which are there already and may never have been memory. */
+static void
+copy_pages(char *to, const char *from, size_t bytes)
+{
+  for (size_t at = 0; at < bytes; at += VEC_UNIT)
+    if (from[at] || memcmp(from + at, from + at + 1, VEC_UNIT - 1) != 0)
+      memcpy(to + at, from + at, VEC_UNIT);
+}
+
+/* What it has to more addresses. Threads that read the range go on in either. */
+static quoin_status
+range_move(vec_pages *pages, vec_range *range, size_t need, quoin_error *err)
+{
+  char *before = vec_range_base(range), *at;
+  size_t reserved, mapped = range->mapped;
+  vec_moved *moved = NULL;
+  quoin_status st = range_reserve(&at, &reserved, range, need, err);
+  if (st) return st;
+  if (before) {
+    if (!(moved = base_new(pages->mem, 1, sizeof(*moved)))) st = base_fail_nomem(err);
+    if (!st && mapped) st = map_zeros(at, mapped, err);
+    if (st) {
+      munmap(at, reserved);
+      base_release(pages->mem, moved, 1, sizeof(*moved));
+      return st;
+    }
+    if (mapped >= HUGE_STEP) ask_for_huge_pages(at, mapped);
+    copy_pages(at, before, mapped);
+    *moved = (vec_moved){.next = pages->limbo, .base = before, .bytes = range->reserved};
+    pages->limbo = moved;
+  }
+  range->reserved = reserved;
+  atomic_store_explicit(&range->base, at, memory_order_release);
+  return QUOIN_OK;
+}
+
+/* Into *target so many bytes that `need` of them fit, and growing on costs little: there are
+ * addresses for them. */
+static quoin_status
+range_target(size_t *target, vec_pages *pages, vec_range *range, size_t need, size_t unit,
+             quoin_error *err)
+{
+  quoin_status st;
+  need = round_up(need, unit);
+  if (need > range->most) return range_full(range, err);
+  if (need > range->reserved && (st = range_move(pages, range, need, err))) return st;
   size_t step = range->mapped < FIRST_STEP ? FIRST_STEP : range->mapped / 4;
   if (step >= HUGE_STEP) step = round_up(step, HUGE_STEP);
   *target = round_up(need > range->mapped + step ? need : range->mapped + step, unit);
   if (*target > range->reserved) *target = range->reserved / unit * unit;
-  return *target < need ? range_full(range, err) : QUOIN_OK;
+  return QUOIN_OK;
 }
 
 static quoin_status
 range_map(vec_range *range, size_t target, quoin_error *err)
 {
-  char *at = range->base + range->mapped;
+  char *at = vec_range_base(range) + range->mapped;
   size_t bytes = target - range->mapped;
   quoin_status st = map_zeros(at, bytes, err);
   if (st) return st;
-#if defined(MADV_HUGEPAGE)
-  if (target >= HUGE_STEP) (void)madvise(at, bytes, MADV_HUGEPAGE); /* random reads: fewer misses */
-#endif
+  if (target >= HUGE_STEP) ask_for_huge_pages(at, bytes);
   range->mapped = target;
   return QUOIN_OK;
 }
 
 static quoin_status
-range_grow(vec_range *range, size_t need, size_t unit, quoin_error *err)
+range_grow(vec_pages *pages, vec_range *range, size_t need, size_t unit, quoin_error *err)
 {
   size_t target;
   if (need <= range->mapped) return QUOIN_OK;
-  quoin_status st = range_target(&target, range, need, unit, err);
+  quoin_status st = range_target(&target, pages, range, need, unit, err);
   return st ? st : range_map(range, target, err);
 }
 
@@ -106,7 +188,7 @@ region_clear(vec_region *region, const base_alloc *mem)
   base_release(mem, region->extents, region->cap_extents, sizeof(*region->extents));
   base_release(mem, region->blocks, region->n_blocks, sizeof(*region->blocks));
   base_release(mem, region->block_ok, region->n_blocks, 1);
-  *region = (vec_region){0};
+  *region = (vec_region){.page_bytes = 0};
 }
 
 void
@@ -114,51 +196,60 @@ vec_pages_clear(vec_pages *pages)
 {
   for (size_t i = 0; i < VEC_REGIONS; i++)
     region_clear(&pages->regions[i], pages->mem);
+  vec_moved_free(&pages->limbo, pages->mem);
+  vec_moved_free(&pages->waiting, pages->mem);
   base_mutex_destroy(&pages->lock);
 }
 
 quoin_status
 vec_pages_init(vec_pages *out, uint64_t id, const size_t page_bytes[VEC_REGIONS],
-               const size_t reserve[VEC_REGIONS], const base_alloc *mem, quoin_error *err)
+               const size_t most[VEC_REGIONS], const base_alloc *mem, quoin_error *err)
 {
-  quoin_status st = QUOIN_OK;
   long unit = sysconf(_SC_PAGESIZE), units = sysconf(_SC_PHYS_PAGES);
   uint64_t memory = unit > 0 && units > 0 ? (uint64_t)unit * (uint64_t)units : 0;
   *out = (vec_pages){.id = id, .mem = mem, .private_most = memory / PRIVATE_SHARE};
   if (out->private_most < PRIVATE_LEAST) out->private_most = PRIVATE_LEAST;
-  if ((st = base_mutex_init(&out->lock, BASE_RANK_QUEUE, "graph file", err))) return st;
-  for (size_t i = 0; i < VEC_REGIONS && !st; i++) {
+  for (size_t i = 0; i < VEC_REGIONS; i++) {
     vec_region *region = &out->regions[i];
     assert(page_bytes[i] % VEC_UNIT == 0);
     region->page_bytes = page_bytes[i];
-    if ((st = range_reserve(&region->data, reserve[i], err))) break;
-    size_t most = region->data.reserved / page_bytes[i] + 1;
-    if (!(st = range_reserve(&region->state, most, err)))
-      st = range_reserve(&region->sums, most * sizeof(uint64_t) + VEC_UNIT, err);
+    region->data.most = round_up(most[i], HUGE_STEP);
+    size_t pages = region->data.most / page_bytes[i] + 1;
+    region->state.most = round_up(pages, HUGE_STEP);
+    region->sums.most = round_up(pages * sizeof(uint64_t) + VEC_UNIT, HUGE_STEP);
   }
-  if (st) vec_pages_clear(out);
+  return base_mutex_init(&out->lock, BASE_RANK_QUEUE, "graph file", err);
+}
+
+/* Room for what is known of so many pages: for their checksums, too, so that it is not a checkpoint
+ * that comes to lack it. */
+static quoin_status
+grow_beside(vec_pages *pages, vec_region *region, size_t n, quoin_error *err)
+{
+  base_mutex_lock(&pages->lock); /* searches set flags and read sums under it */
+  quoin_status st = range_grow(pages, &region->state, n, VEC_UNIT, err);
+  if (!st) st = range_grow(pages, &region->sums, n * sizeof(uint64_t), VEC_UNIT, err);
+  base_mutex_unlock(&pages->lock);
   return st;
 }
 
 quoin_status
-vec_region_grow(vec_region *region, size_t bytes, quoin_error *err)
+vec_region_grow(vec_pages *pages, vec_region *region, size_t bytes, quoin_error *err)
 {
   if (bytes <= region->data.mapped) return QUOIN_OK;
+  const char *base = vec_range_base(&region->data);
   size_t before = region->data.mapped / region->page_bytes, target;
-  quoin_status st = range_target(&target, &region->data, bytes, region->page_bytes, err);
+  quoin_status st = range_target(&target, pages, &region->data, bytes, region->page_bytes, err);
+  if (st) return st;
+  if (base && base != vec_range_base(&region->data)) /* copies of what the file has */
+    pages->private_bytes += region->pages * region->page_bytes;
   /* First the states: a page that is mapped has one, whichever of the two fails. */
-  if (!st) st = range_grow(&region->state, target / region->page_bytes, VEC_UNIT, err);
+  st = grow_beside(pages, region, target / region->page_bytes, err);
   if (!st) st = range_map(&region->data, target, err);
   if (st) return st;
   for (size_t page = before; page < target / region->page_bytes; page++)
     atomic_store_explicit(vec_page_state(region, page), VEC_PAGE_VERIFIED, memory_order_release);
   return QUOIN_OK;
-}
-
-quoin_status
-vec_sums_grow(vec_region *region, size_t pages, quoin_error *err)
-{
-  return range_grow(&region->sums, round_up(pages * sizeof(uint64_t), VEC_UNIT), VEC_UNIT, err);
 }
 
 /* ---- verifying --------------------------------------------------------------------------------
@@ -212,7 +303,7 @@ sums_verify(const vec_pages *pages, const vec_region *region, size_t block, quoi
 {
   if (region->block_ok[block]) return QUOIN_OK;
   if (!base_sum_matches(region->blocks[block],
-                        base_hash(region->sums.base + block * VEC_UNIT, VEC_UNIT)))
+                        base_hash(vec_range_base(&region->sums) + block * VEC_UNIT, VEC_UNIT)))
     return fail_locked(pages, pages->root.offset, err,
                        "the checksums of the vector graph's pages are damaged");
   region->block_ok[block] = 1;
@@ -240,9 +331,9 @@ vec_page_verify(const vec_pages *pages, const vec_region *region, size_t page, q
   quoin_status st = QUOIN_OK;
   if (!vec_page_ready(region, page) &&
       !(st = sums_verify(pages, region, page * sizeof(uint64_t) / VEC_UNIT, err))) {
-    uint64_t want = base_load_u64(region->sums.base + page * sizeof(uint64_t));
-    if (!base_sum_matches(
-            want, base_hash(region->data.base + page * region->page_bytes, region->page_bytes)))
+    uint64_t want = base_load_u64(vec_range_base(&region->sums) + page * sizeof(uint64_t));
+    const char *bytes = vec_range_base(&region->data) + page * region->page_bytes;
+    if (!base_sum_matches(want, base_hash(bytes, region->page_bytes)))
       st = page_fail(pages, region, page, err);
     else
       atomic_fetch_or_explicit(vec_page_state(region, page), VEC_PAGE_VERIFIED,
@@ -286,7 +377,7 @@ map_extents(vec_pages *pages, vec_region *region, const base_file *file, quoin_e
   size_t done = 0;
   for (size_t i = 0; i < region->n_extents; i++) {
     vec_extent e = region->extents[i];
-    char *at = region->data.base + done * region->page_bytes;
+    char *at = vec_range_base(&region->data) + done * region->page_bytes;
     if (e.pages == 0 || e.pages > region->pages - done ||
         (e.offset && !lies_within(e.offset, e.pages * region->page_bytes, pages->file_bytes)))
       return damaged(pages, "an extent lies outside the file", err);
@@ -309,7 +400,7 @@ region_open(vec_pages *pages, vec_region *region, const vec_table_region *table,
   size_t n_blocks = ((size_t)table->pages * sizeof(uint64_t) + VEC_UNIT - 1) / VEC_UNIT;
   if (table->page_bytes != region->page_bytes)
     return damaged(pages, "the size of a page is another", err);
-  if (table->pages > region->data.reserved / region->page_bytes ||
+  if (table->pages > region->data.most / region->page_bytes ||
       table->extents > (size_t)(end - *at) / sizeof(vec_extent) ||
       n_blocks > ((size_t)(end - *at) - (size_t)table->extents * sizeof(vec_extent)) / 8)
     return damaged(pages, "it is too short", err);
@@ -328,11 +419,14 @@ region_open(vec_pages *pages, vec_region *region, const vec_table_region *table,
     return base_fail_nomem(err);
   memcpy(region->blocks, *at, n_blocks * sizeof(uint64_t));
   *at += n_blocks * sizeof(uint64_t);
-  if ((st = map_extents(pages, region, file, err)) ||
-      (st = map_at(pages, region->sums.base, n_blocks * VEC_UNIT, file, table->sums_at, err)))
+  if ((st = range_move(pages, &region->data, region->pages * region->page_bytes, err)) ||
+      (st = range_move(pages, &region->sums, n_blocks * VEC_UNIT, err)) ||
+      (st = map_extents(pages, region, file, err)) ||
+      (st = map_at(pages, vec_range_base(&region->sums), n_blocks * VEC_UNIT, file, table->sums_at,
+                   err)))
     return st;
   region->sums.mapped = n_blocks * VEC_UNIT;
-  return range_grow(&region->state, region->pages, VEC_UNIT, err);
+  return range_grow(pages, &region->state, region->pages, VEC_UNIT, err);
 }
 
 static quoin_status

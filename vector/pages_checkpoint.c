@@ -157,11 +157,12 @@ pages_write(writing *w, size_t i, size_t first, size_t end, quoin_error *err)
   size_t bytes = (end - first) * region->page_bytes;
   for (size_t page = first; page < end; page++) {
     if ((st = vec_page_verify(w->pages, region, page, err))) return st;
-    uint64_t sum = base_hash(region->data.base + page * region->page_bytes, region->page_bytes);
-    memcpy(region->sums.base + page * sizeof(sum), &sum, sizeof(sum));
+    uint64_t sum =
+        base_hash(vec_range_base(&region->data) + page * region->page_bytes, region->page_bytes);
+    memcpy(vec_range_base(&region->sums) + page * sizeof(sum), &sum, sizeof(sum));
   }
-  if ((st = base_file_write(&w->file, region->data.base + first * region->page_bytes, bytes, w->at,
-                            err)))
+  if ((st = base_file_write(&w->file, vec_range_base(&region->data) + first * region->page_bytes,
+                            bytes, w->at, err)))
     return st;
   if ((st = extent_add(w, i, w->at, end - first, err))) return st;
   w->at += bytes;
@@ -176,8 +177,8 @@ page_skip(writing *w, size_t i, size_t page, quoin_error *err)
   uint64_t sum = w->zero_sum[i];
   if (!sum)
     sum = w->zero_sum[i] =
-        base_hash(region->data.base + page * region->page_bytes, region->page_bytes);
-  memcpy(region->sums.base + page * sizeof(sum), &sum, sizeof(sum));
+        base_hash(vec_range_base(&region->data) + page * region->page_bytes, region->page_bytes);
+  memcpy(vec_range_base(&region->sums) + page * sizeof(sum), &sum, sizeof(sum));
   return extent_add(w, i, 0, 1, err);
 }
 
@@ -192,7 +193,6 @@ region_write(writing *w, size_t i, quoin_error *err)
   fate last = PAGE_KEPT;
   for (size_t b = 0; b < region->n_blocks; b++)
     if ((st = vec_sums_verify(w->pages, region, b, err))) return st;
-  if ((st = vec_sums_grow(region, n, err))) return st;
   for (size_t page = 0; page < n; page++) {
     fate what = page_fate(&c, page);
     if (what == PAGE_HOLE && w->fresh && last != PAGE_HOLE) {
@@ -227,7 +227,7 @@ sums_write(writing *w, size_t i, quoin_error *err)
                                            .extents = w->n_extents[i],
                                            .sums_at = n ? w->at : 0};
   if (!n) return QUOIN_OK;
-  quoin_status st = base_file_write(&w->file, region->sums.base, bytes, w->at, err);
+  quoin_status st = base_file_write(&w->file, vec_range_base(&region->sums), bytes, w->at, err);
   w->at += bytes;
   return st;
 }
@@ -243,7 +243,7 @@ table_write(hnsw_root *out, writing *w, quoin_error *err)
     size_t bytes = used_pages(region) * sizeof(uint64_t);
     base_buffer_add(&text, w->extents[i], w->n_extents[i] * sizeof(vec_extent));
     for (size_t at = 0; at < bytes; at += VEC_UNIT)
-      base_buffer_u64(&text, base_hash(region->sums.base + at, VEC_UNIT));
+      base_buffer_u64(&text, base_hash(vec_range_base(&region->sums) + at, VEC_UNIT));
   }
   quoin_status st = text.failed ? base_fail_nomem(err)
                                 : base_file_write(&w->file, text.data, text.len, w->at, err);
@@ -297,7 +297,7 @@ region_move(const writing *w, size_t i)
   if (!w->remap && (!w->fresh || !region->pages || w->n_extents[i] > FEW_EXTENTS)) return;
   for (size_t e = 0; e < w->n_extents[i]; e++) {
     vec_extent extent = w->extents[i][e];
-    char *at = region->data.base + page * region->page_bytes;
+    char *at = vec_range_base(&region->data) + page * region->page_bytes;
     if (extent.offset)
       (void)sys_mmap(at, (size_t)extent.pages * region->page_bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_FIXED, w->file.fd, (off_t)extent.offset);

@@ -40,8 +40,6 @@ static_assert(sizeof(vec_table) == 32 + 32 * VEC_REGIONS + VEC_META, "part of th
 /* Bytes of the file that the extents name, with their checksums and a table of `table` bytes. */
 uint64_t vec_named_bytes(const vec_pages *pages, uint64_t table);
 void vec_file_name(char out[64], uint64_t id, uint64_t generation);
-/* Room for the checksums of so many pages. */
-quoin_status vec_sums_grow(vec_region *region, size_t pages, quoin_error *err);
 /* Compare a block of checksums with its hash. */
 quoin_status vec_sums_verify(const vec_pages *pages, const vec_region *region, size_t block,
                              quoin_error *err);

@@ -342,7 +342,7 @@ pages_new(vec_pages *pages)
 static void
 page_write(vec_region *region, size_t page, int value)
 {
-  memset(region->data.base + page * VEC_UNIT, value, VEC_UNIT);
+  memset(vec_range_base(&region->data) + page * VEC_UNIT, value, VEC_UNIT);
   vec_page_change(region, page);
 }
 
@@ -368,7 +368,7 @@ test_pages__a_file_keeps_few_extents(void **state)
   vec_region *region = &pages.regions[REGION_ROWS];
   world_folder(path, &dir);
   pages_new(&pages);
-  assert_ok(vec_region_grow(region, (size_t)EXTENTS_PAGES * VEC_UNIT, &err));
+  assert_ok(vec_region_grow(&pages, region, (size_t)EXTENTS_PAGES * VEC_UNIT, &err));
   region->used = (size_t)EXTENTS_PAGES * VEC_UNIT;
   for (size_t page = 0; page < EXTENTS_PAGES; page += 2)
     page_write(region, page, 1);
@@ -387,8 +387,57 @@ test_pages__a_file_keeps_few_extents(void **state)
   assert_string_equal(meta, "meta");
   for (size_t page = 0; page < EXTENTS_PAGES; page++) {
     assert_ok(vec_page_verify(&again, &again.regions[REGION_ROWS], page, &err));
-    assert_memory_equal(again.regions[REGION_ROWS].data.base + page * VEC_UNIT,
-                        region->data.base + page * VEC_UNIT, VEC_UNIT);
+    assert_memory_equal(vec_range_base(&again.regions[REGION_ROWS].data) + page * VEC_UNIT,
+                        vec_range_base(&region->data) + page * VEC_UNIT, VEC_UNIT);
+  }
+  vec_pages_clear(&again);
+  vec_pages_clear(&pages);
+  world_folder_remove(path, &dir);
+}
+
+/* ---- more addresses ---------------------------------------------------------------------------
+ */
+
+enum { MOVES_PAGES = 300000 };
+
+/* At 2 MiB, 64 MiB and 2 GiB, and of the checksums at 1 GiB, with what the file has and what it
+ * does not have yet; of all of that hardly anything is memory. */
+static void
+test_pages__a_region_goes_to_more_addresses(void **state)
+{
+  (void)state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  char path[64], meta[VEC_META];
+  base_dir dir;
+  vec_pages pages, again;
+  vec_region *region = &pages.regions[REGION_ROWS];
+  const size_t bytes[VEC_REGIONS] = {VEC_UNIT, VEC_UNIT, VEC_UNIT, VEC_UNIT};
+  const size_t most[VEC_REGIONS] = {0, 0, 0, (size_t)MOVES_PAGES * VEC_UNIT};
+  uint64_t random = support_seed();
+  size_t n = 0, page[4 * 16];
+  world_folder(path, &dir);
+  assert_ok(vec_pages_init(&pages, 5, bytes, most, base_alloc_default(), &err));
+  for (size_t to = 100; n < 4 * 16; to = to * 14 < MOVES_PAGES ? to * 14 : MOVES_PAGES) {
+    assert_ok(vec_region_grow(&pages, region, to * VEC_UNIT, &err));
+    region->used = to * VEC_UNIT;
+    for (int i = 0; i < 16; i++) {
+      page[n] = support_random(&random) % to;
+      page_write(region, page[n++], 1);
+      if (i == 8) pages_save(&pages, &dir);
+    }
+  }
+  assert_true(pages.limbo && pages.limbo->next && pages.limbo->next->next);
+  assert_int_equal(vec_region_grow(&pages, region, ((size_t)MOVES_PAGES + 600) * VEC_UNIT, &err),
+                   QUOIN_ERR_LIMIT);
+  base_error_clear(&err);
+  pages_save(&pages, &dir);
+  assert_ok(vec_pages_init(&again, 5, bytes, most, base_alloc_default(), &err));
+  assert_ok(vec_pages_open(&again, &dir, &pages.root, meta, &err));
+  for (size_t i = 0; i < n; i++) {
+    const char *at = vec_range_base(&again.regions[REGION_ROWS].data) + page[i] * VEC_UNIT;
+    assert_ok(vec_page_verify(&again, &again.regions[REGION_ROWS], page[i], &err));
+    assert_true(at[0] == 1 && at[VEC_UNIT - 1] == 1);
+    assert_memory_equal(at, vec_range_base(&region->data) + page[i] * VEC_UNIT, VEC_UNIT);
   }
   vec_pages_clear(&again);
   vec_pages_clear(&pages);
@@ -615,6 +664,7 @@ main(void)
       cmocka_unit_test(test_pages__damage_is_an_error_or_makes_no_difference),
       cmocka_unit_test(test_pages__damaged_lists_of_free_links),
       cmocka_unit_test(test_pages__a_file_keeps_few_extents),
+      cmocka_unit_test(test_pages__a_region_goes_to_more_addresses),
       cmocka_unit_test(test_pages__statistics_beside_checkpoints),
       cmocka_unit_test(test_pages__without_memory_nothing_is_lost),
       cmocka_unit_test(test_pages__a_sweep_goes_on_when_there_is_memory),

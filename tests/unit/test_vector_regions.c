@@ -42,14 +42,14 @@ test_regions__what_could_not_grow_grows_later(void **state)
     limit = before;
     limit.rlim_cur = data_bytes() + more * STEP;
     assert_int_equal(setrlimit(RLIMIT_DATA, &limit), 0);
-    quoin_status st = vec_region_grow(region, 1, &err);
+    quoin_status st = vec_region_grow(&pages, region, 1, &err);
     assert_int_equal(setrlimit(RLIMIT_DATA, &before), 0);
     failed += st != QUOIN_OK;
     base_error_clear(&err);
-    assert_int_equal(vec_region_grow(region, 1, &err), QUOIN_OK);
+    assert_int_equal(vec_region_grow(&pages, region, 1, &err), QUOIN_OK);
     for (size_t page = 0; page * VEC_UNIT < region->data.mapped; page++) {
       assert_true(vec_page_ready(region, page));
-      memset(region->data.base + page * VEC_UNIT, 1, VEC_UNIT);
+      memset(vec_range_base(&region->data) + page * VEC_UNIT, 1, VEC_UNIT);
       vec_page_change(region, page);
     }
     vec_pages_clear(&pages);

@@ -82,28 +82,29 @@ write_rounds(beside *b, const base_dir *dir, uint32_t rounds)
   }
 }
 
+/* `reopen`: from the file, so that readers verify pages, too. */
 static void
-promise_c3_searches_take_no_lock_and_see_whole_nodes(void **state)
+search_beside(hnsw_options options, bool reopen, uint32_t rounds)
 {
-  (void)state;
   quoin_error err = QUOIN_ERROR_INIT;
   char path[64];
   base_dir dir;
   hnsw_root root;
   pthread_t ids[READERS];
-  world w = world_new(STEADY + MOVING,
-                      (hnsw_options){.dims = 16, .code = VEC_I8, .m = 6, .ef_construction = 40});
+  world w = world_new(STEADY + MOVING, options);
   beside b = {.w = &w};
   world_folder(path, &dir);
   assert_ok(hnsw_new(&b.g, 1, &w.options, base_alloc_default(), &err));
   for (uint32_t row = 0; row < STEADY; row++)
     assert_ok(hnsw_insert(b.g, row + 1, row, &w.vectors, &err));
   assert_ok(hnsw_checkpoint(&root, b.g, &dir, &err));
-  hnsw_close(b.g); /* from the file, so that readers verify pages too */
-  assert_ok(hnsw_open(&b.g, &dir, 1, &root, &w.options, base_alloc_default(), &err));
+  if (reopen) {
+    hnsw_close(b.g);
+    assert_ok(hnsw_open(&b.g, &dir, 1, &root, &w.options, base_alloc_default(), &err));
+  }
   for (int i = 0; i < READERS; i++)
     assert_int_equal(pthread_create(&ids[i], NULL, reader, &b), 0);
-  write_rounds(&b, &dir, 4);
+  write_rounds(&b, &dir, rounds);
   atomic_store(&b.stop, true);
   for (int i = 0; i < READERS; i++)
     assert_int_equal(pthread_join(ids[i], NULL), 0);
@@ -119,11 +120,28 @@ promise_c3_searches_take_no_lock_and_see_whole_nodes(void **state)
   world_free(&w);
 }
 
+static void
+promise_c3_searches_take_no_lock_and_see_whole_nodes(void **state)
+{
+  (void)state;
+  search_beside((hnsw_options){.dims = 16, .code = VEC_I8, .m = 6, .ef_construction = 40}, true, 4);
+}
+
+/* At 2 MiB, which is some 500 records, all of them go to more addresses while searches run. */
+static void
+test_threads__a_graph_outgrows_its_addresses(void **state)
+{
+  (void)state;
+  search_beside((hnsw_options){.dims = 1024, .code = VEC_F32, .m = 8, .ef_construction = 40}, false,
+                2);
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(promise_c3_searches_take_no_lock_and_see_whole_nodes),
+      cmocka_unit_test(test_threads__a_graph_outgrows_its_addresses),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
