@@ -339,6 +339,7 @@ quoin_vectors_count(quoin_vectors_stats *out, quoin_vectors *vectors, quoin_canc
                                .bytes = got.bytes,
                                .file_bytes = got.file_bytes,
                                .damaged = got.damaged,
+                               .missing = got.missing,
                                .metric = metrics[index.metric],
                                .code = codes[index.code],
                                .m = index.m,

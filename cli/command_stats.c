@@ -227,6 +227,7 @@ put_index(report *r, quoin_store *store, const cli_args *args, quoin_span name, 
     put_bytes(&each, "graphBytes", "graph bytes", s.bytes);
     put_bytes(&each, "graphFileBytes", "graph file bytes", s.file_bytes);
     if (s.damaged || each.json) put_number(&each, "graphDamaged", "graph file damaged", s.damaged);
+    if (s.missing || each.json) put_number(&each, "graphMissing", "without a graph", s.missing);
     if (recall.len && r->json)
       printf(",\"recall\":%.*s", (int)recall.len, recall.ptr);
     else if (recall.len)

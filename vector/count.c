@@ -94,5 +94,6 @@ vec_index_count(vec_counts *out, const quad_snapshot *snapshot, const vec_declar
   out->bytes = graph.memory_bytes;
   out->file_bytes = graph.file_bytes;
   out->damaged = damaged;
+  out->missing = vec_index_is_missing(snapshot, declared);
   return QUOIN_OK;
 }

@@ -13,7 +13,8 @@ static const char *const words[WORDS] = {VEC("dimension"), VEC("metric"),       
 typedef struct reading {
   vec_declaration *to;
   base_arena arena;
-  char name[160]; /* of the predicate, for messages */
+  char name[160];   /* of the predicate, for messages */
+  char unknown[80]; /* the first of our words that is none of a declaration; "" */
   bool is_index;
   rdf_term said[WORDS]; /* RDF_NONE: nothing */
 } reading;
@@ -35,8 +36,8 @@ iri_id(atom_id *out, const vec_terms *terms, const char *iri, quoin_error *err)
  */
 
 static quoin_status
-read_count(uint32_t *out, const reading *r, const rdf_term *value, uint32_t low, uint32_t high,
-           const char *what, quoin_error *err)
+read_count(uint32_t *out, const reading *r, const rdf_term *value, const char *what,
+           quoin_error *err)
 {
   uint64_t n = 0;
   bool good = value->kind == RDF_LITERAL && value->value.len > 0 && value->value.len < 10 &&
@@ -46,11 +47,10 @@ read_count(uint32_t *out, const reading *r, const rdf_term *value, uint32_t low,
     good = digit < 10;
     n = n * 10 + digit;
   }
-  if (!good || n < low || n > high)
+  if (!good || !n)
     return base_fail(err, QUOIN_ERR_CONSTRAINT,
-                     "vector index <%s>: %s, found '%.*s', expected an integer from %u to %u",
-                     r->name, what, (int)(value->value.len < 80 ? value->value.len : 80),
-                     value->value.ptr, low, high);
+                     "vector index <%s>: %s, found '%.*s', expected an integer from 1 on", r->name,
+                     what, (int)(value->value.len < 80 ? value->value.len : 80), value->value.ptr);
   *out = (uint32_t)n;
   return QUOIN_OK;
 }
@@ -105,15 +105,15 @@ read_word(reading *r, word w, const rdf_term *value, atom_id object, quoin_error
   r->said[w] = *value;
   switch (w) {
   case DIMENSION:
-    return read_count(&r->to->dimension, r, value, 1, VEC_DIMS_MAX, what[w], err);
+    return read_count(&r->to->dimension, r, value, what[w], err);
   case METRIC:
     return read_metric(r, value, what[w], err);
   case STORAGE:
     return read_code(r, value, what[w], err);
   case M:
-    return read_count(&r->to->m, r, value, 4, 64, what[w], err);
+    return read_count(&r->to->m, r, value, what[w], err);
   case EF:
-    return read_count(&r->to->ef_construction, r, value, 1, 100000, what[w], err);
+    return read_count(&r->to->ef_construction, r, value, what[w], err);
   case MODEL:
     r->to->model = object;
     return value->kind == RDF_LITERAL ? QUOIN_OK : fail(r, err, what[w]);
@@ -123,18 +123,37 @@ read_word(reading *r, word w, const rdf_term *value, atom_id object, quoin_error
   return QUOIN_OK;
 }
 
-/* One triple <predicate, verb, object> of the system graph. Words that are not ours are the
- * user's: a label, a comment. */
+/* Words that are not ours are the user's: a label, a comment. */
+static void
+note_unknown(reading *r, const rdf_term *term)
+{
+  const size_t ours = sizeof(RDF_VEC) - 1;
+  quoin_span name = term->value;
+  if (term->kind != RDF_IRI || name.len < ours || memcmp(name.ptr, RDF_VEC, ours) != 0) return;
+  r->to->unknown++;
+  if (r->unknown[0]) return;
+  name = (quoin_span){name.ptr + ours, name.len - ours};
+  size_t n = name.len < sizeof(r->unknown) - 1 ? name.len : sizeof(r->unknown) - 1;
+  memcpy(r->unknown, name.ptr, n);
+  r->unknown[base_utf8_valid(r->unknown, n)] = '\0';
+  if (!r->unknown[0]) r->unknown[0] = '?';
+}
+
+/* One triple <predicate, verb, object> of the system graph. */
 static quoin_status
 read_triple(reading *r, const vec_terms *terms, atom_id verb, atom_id object, quoin_error *err)
 {
   rdf_term what, value;
   quoin_status st = terms->read(&what, terms->user, verb, &r->arena, err);
   if (st || (st = terms->read(&value, terms->user, object, &r->arena, err))) return st;
-  if (base_span_is(what.value, RDF_NS "type"))
-    r->is_index = r->is_index || (value.kind == RDF_IRI && base_span_is(value.value, VEC("Index")));
+  if (base_span_is(what.value, RDF_NS "type")) {
+    bool is_index = value.kind == RDF_IRI && base_span_is(value.value, VEC("Index"));
+    r->is_index = r->is_index || is_index;
+    if (!is_index) note_unknown(r, &value);
+  }
   for (unsigned w = 0; w < WORDS; w++)
     if (base_span_is(what.value, words[w])) return read_word(r, (word)w, &value, object, err);
+  if (!base_span_is(what.value, VEC("recall"))) note_unknown(r, &what); /* a check leaves that */
   return QUOIN_OK;
 }
 
@@ -200,22 +219,50 @@ read_stored(reading *r, const quad_snapshot *snapshot, const vec_terms *terms, a
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }
 
+/* What no search can do without. */
+static quoin_status
+check(const reading *r, quoin_error *err)
+{
+  const rdf_term *said = r->said;
+  quoin_error why = QUOIN_ERROR_INIT;
+  hnsw_options options = vec_graph_options(r->to);
+  if (!r->is_index && (said[DIMENSION].kind || said[METRIC].kind || said[STORAGE].kind ||
+                       said[M].kind || said[EF].kind))
+    return fail(r, err, "it has options but is not said to be a vec:Index");
+  if (!r->is_index) return QUOIN_OK;
+  if (!said[DIMENSION].kind) return fail(r, err, "vec:dimension is missing");
+  options.m = options.ef_construction = 0; /* of the graph alone */
+  return hnsw_options_check(&options, &why) ? fail(r, err, why.message) : QUOIN_OK;
+}
+
+/* And what else may not be said. */
+static quoin_status
+check_all(const reading *r, quoin_error *err)
+{
+  quoin_error why = QUOIN_ERROR_INIT;
+  hnsw_options options = vec_graph_options(r->to);
+  if (r->unknown[0])
+    return base_fail(err, QUOIN_ERR_CONSTRAINT,
+                     "vector index <%s>: vec:%s is not known, but vec:dimension, vec:metric, "
+                     "vec:storage, vec:m, vec:efConstruction and vec:model are",
+                     r->name, r->unknown);
+  if (!r->is_index && r->to->model.bits)
+    return fail(r, err, "it has a vec:model but is not said to be a vec:Index");
+  if (!r->is_index) return QUOIN_OK;
+  return hnsw_options_check(&options, &why) ? fail(r, err, why.message) : QUOIN_OK;
+}
+
 /* All is read, or `st`. */
 static quoin_status
-end_reading(bool *found, reading *r, quoin_status st, quoin_error *err)
+end_reading(bool *found, reading *r, bool all, quoin_status st, quoin_error *err)
 {
   const rdf_term *said = r->said;
   vec_declaration *to = r->to;
   *found = !st && r->is_index;
   if (!said[STORAGE].kind && to->metric == VEC_COSINE && to->dimension >= I8_LEAST)
     to->code = VEC_I8;
-  if (!st && r->is_index && !said[DIMENSION].kind) st = fail(r, err, "vec:dimension is missing");
-  if (!st && !r->is_index &&
-      (said[DIMENSION].kind || said[METRIC].kind || said[STORAGE].kind || said[M].kind ||
-       said[EF].kind))
-    st = fail(r, err, "it has options but is not said to be a vec:Index");
-  if (!st && r->is_index && to->code == VEC_B1 && (to->metric != VEC_COSINE || to->dimension < 256))
-    st = fail(r, err, "vec:b1Code is for cosine from 256 dimensions on");
+  if (!st) st = check(r, err);
+  if (!st && all) st = check_all(r, err);
   base_arena_clear(&r->arena);
   return st;
 }
@@ -228,7 +275,17 @@ vec_declaration_find(vec_declaration *out, bool *found, const quad_snapshot *sna
   reading r;
   begin_reading(&r, out, predicate, mem);
   if (predicate.bits && (*found = vec_set_declares(out, snapshot, predicate))) return QUOIN_OK;
-  return end_reading(found, &r, read_stored(&r, snapshot, terms, predicate, err), err);
+  return end_reading(found, &r, false, read_stored(&r, snapshot, terms, predicate, err), err);
+}
+
+quoin_status
+vec_declaration_judge(vec_declaration *out, bool *found, const quad_snapshot *snapshot,
+                      const vec_terms *terms, atom_id predicate, const base_alloc *mem,
+                      quoin_error *err)
+{
+  reading r;
+  begin_reading(&r, out, predicate, mem);
+  return end_reading(found, &r, true, read_stored(&r, snapshot, terms, predicate, err), err);
 }
 
 quoin_status
@@ -247,7 +304,7 @@ vec_declaration_with(vec_declaration *out, bool *found, const quad_snapshot *sna
   if (!st) st = read_stored(&r, snapshot, &stored, id, err);
   for (size_t i = 0; !st && i < n; i++)
     st = read_triple(&r, terms, said[i].term[QUAD_P], said[i].term[QUAD_O], err);
-  return end_reading(found, &r, st, err);
+  return end_reading(found, &r, false, st, err);
 }
 
 quoin_status

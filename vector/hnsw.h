@@ -38,6 +38,10 @@ typedef struct hnsw_options {
   uint32_t ef_construction; /* 0: 200 */
 } hnsw_options;
 
+/* Fills in the defaults. ARGUMENT, saying which it is: an option is out of range; hnsw_new and
+ * hnsw_open ask the same. */
+quoin_status hnsw_options_check(hnsw_options *options, quoin_error *err);
+
 /* Where f32 vectors are: at base + stride * row, or, where base is NULL, what `at` says. Pointers
  * must stay valid during the call that was given this. `at` is called from any thread of that call
  * and may return NULL for a row that cannot be read: the call then fails with QUOIN_ERR_CORRUPT. */
@@ -129,7 +133,8 @@ quoin_status hnsw_sweep_step(bool *done, hnsw *graph, uint32_t slots, base_cance
 /* Any thread. Live nodes; slots ever used (length of a bitmap). */
 uint32_t hnsw_count(const hnsw *graph);
 uint32_t hnsw_slots(const hnsw *graph);
-/* Slot of the live node of `row`, or HNSW_NONE. Beside a writer: as of some moment of the call. */
+/* Slot of the live node of `row`, or HNSW_NONE. Beside a writer between hnsw_enter and hnsw_leave,
+ * and as of some moment of the call. */
 quoin_status hnsw_find(uint32_t *slot, const hnsw *graph, uint32_t row, quoin_error *err);
 /* The slot of the node of `row`, live or not, for its code: verified, and there as long as the
  * caller is between hnsw_enter and hnsw_leave. HNSW_NONE: no node. */

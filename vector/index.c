@@ -125,6 +125,18 @@ vec_index_is_damaged(const quad_snapshot *snapshot, const vec_declaration *decla
   return damaged;
 }
 
+bool
+vec_index_is_missing(const quad_snapshot *snapshot, const vec_declaration *declared)
+{
+  vec_indexes *ix = quad_snapshot_participant(snapshot);
+  if (!ix) return false;
+  uint64_t entered = vec_epoch_enter(&ix->users);
+  const vec_index *index = index_for(ix, snapshot, declared);
+  bool missing = index && atomic_load(&index->broken) && !vec_is_damage(&index->damage);
+  vec_epoch_leave(&ix->users, entered);
+  return missing;
+}
+
 const base_alloc *
 vec_index_alloc(const quad_snapshot *snapshot)
 {

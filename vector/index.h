@@ -91,7 +91,9 @@ typedef struct vec_index {
    * is made again: up to `link_most` they are of those added. */
   _Atomic uint64_t added, published, linked, link_most;
   /* The graph cannot be read or changed, by `damage`: searches are exact. Where its file is damaged
-   * the thread puts an index over an empty graph in its place. */
+   * the thread puts an index over an empty graph in its place. There may be no graph at all: memory
+   * or addresses were short when it was to be made or mapped, which is tried again, or none can be
+   * as it is declared. */
   _Atomic bool broken;
   quoin_error damage;        /* before `broken`; or why that of `replaces` was given up */
   _Atomic uint64_t replaces; /* the graph that the manifest still names; 0: this one */
@@ -265,6 +267,8 @@ vec_index *vec_index_enter(uint64_t *entered, const quad_snapshot *snapshot,
 void vec_index_leave(const quad_snapshot *snapshot, uint64_t entered);
 /* Does the file of its graph wait to be replaced? */
 bool vec_index_is_damaged(const quad_snapshot *snapshot, const vec_declaration *declared);
+/* Has it none, for want of what that takes? */
+bool vec_index_is_missing(const quad_snapshot *snapshot, const vec_declaration *declared);
 /* Of the store's indexes; the default one where there are none. */
 const base_alloc *vec_index_alloc(const quad_snapshot *snapshot);
 /* Whether the rows of the index are numbers of the snapshot's atoms: clear and compact give new
@@ -355,6 +359,15 @@ uint64_t vec_section_version(quoin_span section);
 /* Its parts, from what the last checkpoint left; with the lock of the graphs. */
 void vec_section_head(base_buffer *out, const vec_indexes *indexes, uint64_t version, size_t n);
 void vec_section_entry(base_buffer *out, const vec_index *index);
+
+/* Does the graph of the one serve the other? */
+static inline bool
+vec_declaration_same(const vec_declaration *a, const vec_declaration *b)
+{
+  return atom_id_equal(a->predicate, b->predicate) && a->dimension == b->dimension &&
+         a->metric == b->metric && a->code == b->code && a->m == b->m &&
+         a->ef_construction == b->ef_construction;
+}
 
 static inline hnsw_options
 vec_graph_options(const vec_declaration *d)

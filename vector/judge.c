@@ -116,7 +116,7 @@ judge_declaration(judge *j, const vec_index_set *set, atom_id subject, quoin_err
   vec_declaration now;
   bool found;
   const vec_index *old = find_index(set, subject);
-  quoin_status st = vec_declaration_find(&now, &found, j->next, &j->terms, subject, j->mem, err);
+  quoin_status st = vec_declaration_judge(&now, &found, j->next, &j->terms, subject, j->mem, err);
   if (st || !found) return st;
   if (!old) return judge_all(j, &now, 0, err);
   /* The vectors that are there have been judged by the same dimension and metric before. */
@@ -141,6 +141,13 @@ judge_system(bool *touched, judge *j, const vec_index_set *set, const quad *quad
   return QUOIN_OK;
 }
 
+/* Nothing was said that was not there before. */
+static bool
+is_as_before(const vec_declaration *now, const vec_index *old)
+{
+  return old && vec_declaration_same(now, &old->declared) && now->unknown <= old->declared.unknown;
+}
+
 /* A load, or the first look at a store: every declaration, and with it every new vector. */
 static quoin_status
 judge_load(judge *j, const vec_index_set *set, uint64_t known, quoin_error *err)
@@ -153,6 +160,8 @@ judge_load(judge *j, const vec_index_set *set, uint64_t known, quoin_error *err)
     bool found;
     const vec_index *old = find_index(set, list[i]);
     st = vec_declaration_find(&now, &found, j->next, &j->terms, list[i], j->mem, err);
+    if (!st && !is_as_before(&now, old))
+      st = vec_declaration_judge(&now, &found, j->next, &j->terms, list[i], j->mem, err);
     if (st || !found) continue;
     bool same =
         old && old->declared.dimension == now.dimension && old->declared.metric == now.metric;

@@ -148,12 +148,13 @@ vec_section_open(vec_index *index, vec_indexes *ix, quoin_span section,
     index->id = base_load_u64(at + 24);
     quoin_status st = hnsw_open(&index->graph, quad_store_dir(ix->store), index->id, &root,
                                 &options, ix->mem, err);
-    if (st) return st;
+    if (st && vec_is_damage(err)) return st;
     index->root = root;
     index->saved_mark = base_load_u64(at + 32);
     index->saved_version = version;
-    bool uncertain = base_load_u32(at + 12) >> 16 & 1;
+    bool uncertain = st || (base_load_u32(at + 12) >> 16 & 1);
     atomic_store(&index->saved_uncertain, uncertain);
+    if (st) return st;
     atomic_store(&index->mark, index->saved_mark);
     if (version != quad_snapshot_version(snapshot) || uncertain)
       atomic_store(&index->verify_wanted, 1);

@@ -61,32 +61,69 @@ index_replaces(vec_index *index, const vec_indexes *ix, uint64_t id, const quoin
   index->unsaved = !ix->read_only;
 }
 
+/* Is it what a graph takes that there is none of, and not a fault of what is stored? */
+static bool
+is_want(quoin_status st)
+{
+  return st == QUOIN_ERR_NOMEM || st == QUOIN_ERR_LIMIT || st == QUOIN_ERR_ARGUMENT;
+}
+
+/* It has no graph that might be had now: as it is declared, none ever can be. */
+static bool
+may_be_had(const vec_index *index)
+{
+  return !index->graph && index->damage.status != QUOIN_ERR_ARGUMENT;
+}
+
+/* No graph: its searches are exact. What is saved of one stays. `said`: it had none before. */
+static void
+index_goes_without(vec_index *index, const vec_indexes *ix, const quad_snapshot *snapshot,
+                   const quoin_error *why, bool said)
+{
+  const vec_terms terms = vec_store_terms(snapshot);
+  rdf_term name = {.kind = RDF_NONE};
+  base_arena arena;
+  base_arena_init(&arena, ix->mem);
+  (void)terms.read(&name, terms.user, index->declared.predicate, &arena, NULL);
+  int shown = (int)(name.value.len < 80 ? name.value.len : 80);
+  (void)base_fail(&index->damage, why->status, "vector index <%.*s> has no graph: %s", shown,
+                  name.value.ptr, why->message);
+  base_arena_clear(&arena);
+  atomic_store(&index->broken, true);
+  if (!said) quad_store_say(ix->store, "warning: %s: searches are exact", index->damage.message);
+}
+
 static quoin_status
 index_open(vec_index *index, vec_indexes *ix, const quad_snapshot *snapshot, quoin_span section,
-           quoin_error *err)
+           bool said, quoin_error *err)
 {
   quoin_error why = QUOIN_ERROR_INIT;
   quoin_status st = vec_section_open(index, ix, section, snapshot, &why);
   bool lost = st == QUOIN_ERR_CORRUPT || st == QUOIN_ERR_VERSION ||
               (st == QUOIN_ERR_NOT_FOUND && ix->missing_too);
-  if (st && !lost && err) *err = why;
   if (lost) {
+    index->root = (hnsw_root){0};
+    index->saved_mark = 0;
     index_replaces(index, ix, index->id, &why);
     vec_say_damage(ix, &why);
+    base_error_clear(&why);
     st = QUOIN_OK;
   }
-  return st || index->graph ? st : index_begin(index, ix, err);
+  if (!st && !index->graph) st = index_begin(index, ix, &why);
+  if (st && !is_want(st)) return vec_fail_as(&why, err);
+  if (st) index_goes_without(index, ix, snapshot, &why, said);
+  return QUOIN_OK;
 }
 
 static quoin_status
 index_new(vec_index **out, vec_indexes *ix, const vec_declaration *declared,
-          const quad_snapshot *snapshot, quoin_span section, quoin_error *err)
+          const quad_snapshot *snapshot, quoin_span section, bool said, quoin_error *err)
 {
   vec_index *index;
   const atom_store *atoms = quad_snapshot_atoms(snapshot);
   quoin_status st = index_make(&index, ix, declared, atoms, atom_store_generation(atoms), err);
   if (st) return st;
-  if ((st = index_open(index, ix, snapshot, section, err))) {
+  if ((st = index_open(index, ix, snapshot, section, said, err))) {
     index_free(index, ix->mem);
     return st;
   }
@@ -211,18 +248,37 @@ set_swap(vec_indexes *ix, vec_index_set *old, vec_index_set *set)
   return true;
 }
 
+/* Where nothing links it is here that a graph is tried again; else the thread does. *said: the
+ * index of the predicate has none. */
 static vec_index *
-kept_index(const vec_index_set *set, const vec_declaration *d, const quad_snapshot *snapshot)
+kept_index(bool *said, const vec_index_set *set, const vec_declaration *d, const vec_indexes *ix,
+           const quad_snapshot *snapshot)
 {
+  *said = false;
   for (size_t i = 0; set && i < set->n; i++) {
     vec_index *index = set->index[i];
-    const vec_declaration *old = &index->declared;
-    if (atom_id_equal(old->predicate, d->predicate) && old->dimension == d->dimension &&
-        old->metric == d->metric && old->code == d->code && old->m == d->m &&
-        old->ef_construction == d->ef_construction && vec_index_is_of(index, snapshot))
-      return index;
+    if (!vec_declaration_same(&index->declared, d)) continue;
+    *said = !index->graph;
+    if (ix->read_only && may_be_had(index)) return NULL;
+    if (vec_index_is_of(index, snapshot)) return index;
   }
   return NULL;
+}
+
+/* What is declared was judged when it was committed; what nobody can have meant keeps no store from
+ * being opened. */
+static quoin_status
+read_declaration(vec_declaration *out, bool *found, const vec_indexes *ix,
+                 const quad_snapshot *snapshot, atom_id predicate, quoin_error *err)
+{
+  const vec_terms terms = vec_store_terms(snapshot);
+  quoin_error why = QUOIN_ERROR_INIT;
+  quoin_status st = vec_declaration_find(out, found, snapshot, &terms, predicate, ix->mem, &why);
+  if (!st) return QUOIN_OK;
+  if (st != QUOIN_ERR_CONSTRAINT) return vec_fail_as(&why, err);
+  quad_store_say(ix->store, "warning: %s: there is no such index", why.message);
+  *found = false;
+  return QUOIN_OK;
 }
 
 /* Into *out, allocated, what of `old` stays and what else the snapshot declares. */
@@ -245,12 +301,11 @@ set_make(vec_index_set **out, const vec_index_set *old, vec_indexes *ix,
   atomic_store(&set->until, ix->read_only ? set->from + 1 : UINT64_MAX);
   for (size_t i = 0; i < n; i++) {
     vec_declaration declared;
-    bool found;
-    st = vec_declaration_find(&declared, &found, snapshot, &terms, list[i], ix->mem, err);
-    if (st) goto done;
+    bool found, said;
+    if ((st = read_declaration(&declared, &found, ix, snapshot, list[i], err))) goto done;
     if (!found) continue;
-    vec_index *index = kept_index(old, &declared, snapshot);
-    if (!index && (st = index_new(&index, ix, &declared, snapshot, section, err))) goto done;
+    vec_index *index = kept_index(&said, old, &declared, ix, snapshot);
+    if (!index && (st = index_new(&index, ix, &declared, snapshot, section, said, err))) goto done;
     set->declared[set->n] = declared;
     set->index[set->n++] = index;
     if ((st = index_complete(ix, index, snapshot, err))) goto done;
@@ -306,7 +361,42 @@ vec_set_declares(vec_declaration *out, const quad_snapshot *snapshot, atom_id pr
 static bool
 is_lost(const vec_index *index)
 {
-  return atomic_load(&index->broken) && vec_is_damage(&index->damage);
+  return atomic_load(&index->broken) && (vec_is_damage(&index->damage) || may_be_had(index));
+}
+
+/* What was saved, and could not be mapped; or an empty one in its place. */
+static quoin_status
+index_reopen(vec_index *index, vec_indexes *ix, const vec_index *lost, quoin_error *err)
+{
+  const hnsw_options options = vec_graph_options(&index->declared);
+  quoin_error why = QUOIN_ERROR_INIT;
+  quoin_status st = hnsw_open(&index->graph, quad_store_dir(ix->store), lost->id, &lost->root,
+                              &options, ix->mem, &why);
+  if (st && !vec_is_damage(&why)) return vec_fail_as(&why, err);
+  if (st) {
+    vec_say_damage(ix, &why);
+    if (!(st = index_begin(index, ix, err))) index_replaces(index, ix, lost->id, &why);
+    return st;
+  }
+  index->id = lost->id;
+  index->root = lost->root;
+  index->saved_mark = lost->saved_mark;
+  index->saved_version = lost->saved_version;
+  atomic_store(&index->saved_uncertain, true);
+  atomic_store(&index->mark, index->saved_mark);
+  atomic_store(&index->verify_wanted, 1);
+  return QUOIN_OK;
+}
+
+static quoin_status
+index_restart(vec_index *index, vec_indexes *ix, const vec_index *lost, quoin_error *err)
+{
+  if (!lost->graph && lost->root.generation) return index_reopen(index, ix, lost, err);
+  quoin_status st = index_begin(index, ix, err);
+  uint64_t before = atomic_load(&lost->replaces);
+  if (!st && (lost->graph || before))
+    index_replaces(index, ix, before ? before : lost->id, &lost->damage);
+  return st;
 }
 
 static quoin_status
@@ -315,12 +405,10 @@ index_renew(vec_index **out, vec_indexes *ix, const vec_index *lost, quoin_error
   vec_index *index;
   quoin_status st = index_make(&index, ix, &lost->declared, lost->atoms, lost->generation, err);
   if (st) return st;
-  if ((st = index_begin(index, ix, err))) {
+  if ((st = index_restart(index, ix, lost, err))) {
     index_free(index, ix->mem);
     return st;
   }
-  uint64_t before = atomic_load(&lost->replaces);
-  index_replaces(index, ix, before ? before : lost->id, &lost->damage);
   atomic_store(&index->unsure, true);
   *out = index;
   return QUOIN_OK;
@@ -339,7 +427,7 @@ set_is_sure(const vec_index_set *set, const vec_index_set *old, const vec_indexe
 bool
 vec_set_renew(vec_indexes *ix)
 {
-  bool done = true, any = false;
+  bool done = true, any = false, renewed = false;
   quoin_status st = QUOIN_OK;
   uint64_t entered = vec_epoch_enter(&ix->users);
   vec_index_set *old = atomic_load(&ix->set), *set;
@@ -353,9 +441,11 @@ vec_set_renew(vec_indexes *ix)
   for (size_t i = 0; !st && i < old->n; i++) {
     vec_index *index = old->index[i];
     if (is_lost(index)) st = index_renew(&index, ix, old->index[i], NULL);
+    if (st && !index->graph) st = QUOIN_OK; /* there is still no room: after the next commit */
+    renewed |= index != old->index[i];
     if (!st) set->index[set->n++] = index;
   }
-  if (st)
+  if (st || !renewed)
     set_undo(set, old, ix->mem);
   else if (set_swap(ix, old, set))
     set_is_sure(set, old, ix);

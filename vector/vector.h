@@ -36,6 +36,7 @@ typedef struct vec_declaration {
   uint32_t m;               /* vec:m; 16 */
   uint32_t ef_construction; /* vec:efConstruction; 200 */
   atom_id model;            /* vec:model, a string; 0: not said */
+  uint32_t unknown;         /* words of the vocabulary that are none of a declaration */
 } vec_declaration;
 
 /* The declaration of the index over `predicate`: *found is false when there is none. An incomplete
@@ -48,6 +49,12 @@ quoin_status vec_declaration_find(vec_declaration *out, bool *found, const quad_
 quoin_status vec_declaration_with(vec_declaration *out, bool *found, const quad_snapshot *snapshot,
                                   const vec_terms *terms, atom_id predicate, const quad *said,
                                   size_t n, const base_alloc *mem, quoin_error *err);
+/* The same where it is to be committed: a declaration that no graph can be made of is refused, too,
+ * and words that are not known. A store may have such, of before they were refused: then it is
+ * searched without a graph. */
+quoin_status vec_declaration_judge(vec_declaration *out, bool *found, const quad_snapshot *snapshot,
+                                   const vec_terms *terms, atom_id predicate, const base_alloc *mem,
+                                   quoin_error *err);
 /* The predicates that are said to be an index, ascending; allocated from `mem`, *n of them. */
 quoin_status vec_declaration_list(atom_id **out, size_t *n, const quad_snapshot *snapshot,
                                   const vec_terms *terms, const base_alloc *mem, quoin_error *err);
@@ -224,6 +231,7 @@ typedef struct vec_counts {
   uint64_t bytes;            /* of the graph in memory or mapped */
   uint64_t file_bytes;       /* of its file */
   bool damaged; /* its file is: it is searched around, and made again by whoever writes */
+  bool missing; /* it could not be made, or not be mapped: searches are exact */
 } vec_counts;
 /* Reads all quads of the predicate. `cancel` may be NULL. */
 quoin_status vec_index_count(vec_counts *out, const quad_snapshot *snapshot,

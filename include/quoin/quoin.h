@@ -179,7 +179,8 @@ typedef struct quoin_open_options {
  *   QUOIN_ERR_VERSION (newer file format), QUOIN_ERR_CORRUPT (no file was changed),
  *   QUOIN_ERR_NO_SPACE.
  * A damaged vector graph does not keep a store from being opened: opts->log is told, searches are
- * exact, and a store opened for writing makes the graph again in the background.
+ * exact, and a store opened for writing makes the graph again in the background. Nor does one that
+ * cannot be mapped or made: it is tried again after later commits and by the next open.
  */
 QUOIN_API QUOIN_NODISCARD quoin_status quoin_open(quoin_store **out, const char *path,
                                                   const quoin_open_options *opts, quoin_error *err);
@@ -913,6 +914,8 @@ typedef struct quoin_vectors_stats {
   uint64_t file_bytes; /**< Of the graph's file as of the last checkpoint. */
   uint64_t damaged;    /**< 1: that file cannot be read. Searches are exact until a store opened for
                             writing has made the graph again and saved it. */
+  uint64_t missing;    /**< 1: there is no graph, for want of memory or addresses, or because none
+                            can be as the index is declared. Searches are exact. */
   /* As declared, or what holds where that says nothing. The texts are always there. */
   const char *metric; /**< "cosine", "dot" or "l2". */
   const char *code;   /**< What the graph is walked with: "f32", "f16", "i8" or "b1". */
@@ -920,7 +923,7 @@ typedef struct quoin_vectors_stats {
 } quoin_vectors_stats;
 #define QUOIN_VECTORS_STATS_INIT                                                                   \
   {                                                                                                \
-    sizeof(quoin_vectors_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0                       \
+    sizeof(quoin_vectors_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0                    \
   }
 /** What an index has, as of now; reads all quads of its predicate. @param[in,out] out  struct_size
  * is read, the rest is filled. @param cancel  May be NULL. Errors: NOT_FOUND, CANCELLED, CORRUPT.

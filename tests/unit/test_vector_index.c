@@ -34,6 +34,58 @@ test_index__declarations_are_judged_at_commit(void **state)
   end(&w);
 }
 
+/* Of our own words only those of a declaration, in bounds that a graph can be made in. */
+static void
+test_index__words_and_bounds_of_a_declaration(void **state)
+{
+  static const struct {
+    const char *word, *value; /* a number, or one of our words */
+    const char *why;          /* NULL: it may be said */
+  } cases[] = {{"efConstruction", "8", "efConstruction is from m, which is 16, to 1048576, not 8"},
+               {"efConstruction", "0", "expected an integer"},
+               {"efConstruction", "1048577", "not 1048577"},
+               {"m", "3", "m is from 4 to 64, not 3"},
+               {"m", "65", "m is from 4 to 64, not 65"},
+               {"dimensions", "2", "vec:dimensions is not known"},
+               {"mertic", "l2Metric", "vec:mertic is not known"},
+               {"", "l2Metric", "is not known"},
+               {"type", "Indx", "vec:Indx is not known"},
+               {"storage", "b1Code", "one bit"},
+               {"efConstruction", "16", NULL},
+               {"efConstruction", "1048576", NULL},
+               {"m", "64", NULL},
+               {"m", "4", NULL},
+               {"recall", "1", NULL}};
+  (void)state;
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    world w;
+    char word[96], value[96];
+    bool is_number = cases[i].value[0] <= '9', is_type = !strcmp(cases[i].word, "type");
+    (void)snprintf(word, sizeof(word), "%s%s", is_type ? RDF_NS : RDF_VEC, cases[i].word);
+    (void)snprintf(value, sizeof(value), "%s%s", is_number ? "" : RDF_VEC, cases[i].value);
+    begin(&w);
+    good(declare(&w, P, "2", NULL));
+    quoin_status st =
+        change(&w, true, iri(P), word, is_number ? number(value) : iri(value), VEC_SYSTEM_GRAPH);
+    if (cases[i].why)
+      refused(st, cases[i].why);
+    else
+      good(st);
+    end(&w);
+  }
+  /* A model without an index, as any other option; what is not ours is the user's. */
+  world w;
+  begin(&w);
+  const rdf_term text = {
+      .kind = RDF_LITERAL, .value = base_span("minilm"), .datatype = base_span(RDF_XSD "string")};
+  refused(change(&w, true, iri(P), RDF_VEC "model", text, VEC_SYSTEM_GRAPH), "vec:model");
+  good(change(&w, true, iri(P), "http://x/comment", text, VEC_SYSTEM_GRAPH));
+  good(declare(&w, P, "2", NULL));
+  good(change(&w, true, iri(P), RDF_VEC "model", text, VEC_SYSTEM_GRAPH));
+  good(change(&w, true, iri(P), "http://x/dimensions", number("2"), VEC_SYSTEM_GRAPH));
+  end(&w);
+}
+
 /* Bytes under cosine from 64 dimensions on, else floats; what is said counts. */
 static void
 test_index__the_code_follows_metric_and_dimension(void **state)
@@ -224,6 +276,7 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_index__declarations_are_judged_at_commit),
+      cmocka_unit_test(test_index__words_and_bounds_of_a_declaration),
       cmocka_unit_test(test_index__the_code_follows_metric_and_dimension),
       cmocka_unit_test(test_index__vectors_are_judged_at_commit),
       cmocka_unit_test(test_index__a_graph_follows_the_quads),
