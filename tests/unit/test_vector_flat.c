@@ -324,9 +324,15 @@ change_unlinked(model *m, unsigned *ways)
   assert_int_equal(pthread_create(&h.id, NULL, stop_linking, &h), 0);
   while (!atomic_load(&h.holds))
     (void)usleep(500);
-  for (int i = 0; i < 5; i++) {
+  for (int i = 0; i < 6; i++) {
     change_some(m, i ? pick(m, 300) : 1300, pick(m, 60));
-    if (chance(&m->w) < 0.5) hold_one(m);
+    hold_one(m);
+    /* what only the held one has by now has no code */
+    if (i > 1 && chance(&m->w) < 0.6) {
+      change_some(m, 200, 0);
+      hold_one(m);
+      change_some(m, 10, m->n / 4);
+    }
     compare_some(m, 3, ways);
   }
   atomic_store(&h.done, true);
