@@ -165,7 +165,8 @@ judge_load(judge *j, const vec_index_set *set, uint64_t known, quoin_error *err)
     if (st || !found) continue;
     bool same =
         old && old->declared.dimension == now.dimension && old->declared.metric == now.metric;
-    st = judge_all(j, &now, same ? known : 0, err);
+    if (old && !same) st = refuse_change(j, &now, err);
+    if (!st) st = judge_all(j, &now, same ? known : 0, err);
   }
   base_release(j->mem, list, n, sizeof(*list));
   return st;

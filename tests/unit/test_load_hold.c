@@ -274,6 +274,33 @@ test_hold__compressed_files_and_standard_input(void **state)
   assert_int_equal(unlink(packed), 0);
 }
 
+static void
+test_hold__a_load_does_not_change_what_has_vectors(void **state)
+{
+  enum { MANY = 101000 };
+  fixture *f = *state;
+  load_result result;
+  quoin_error err = QUOIN_ERROR_INIT;
+  const load_options options = options_of(f, false, 2);
+  const char *const first = DECLARE("z", "4") GOOD;
+  char *text = NULL;
+  size_t bytes;
+  assert_int_equal(load_texts(&result, f, &first, 1, &options, &err), QUOIN_OK);
+  const size before = size_of(f);
+  for (unsigned lines = 0; lines <= MANY; lines += MANY) { /* as a commit, in bulk */
+    FILE *out = open_memstream(&text, &bytes);
+    assert_non_null(out);
+    put_lines(out, 0, lines);
+    fputs(METRIC("z", "l2") SYSTEM " .\n", out);
+    assert_int_equal(fclose(out), 0);
+    const char *const second = text;
+    assert_int_equal(load_texts(&result, f, &second, 1, &options, &err), QUOIN_ERR_CONSTRAINT);
+    assert_non_null(strstr(err.message, "its dimension and its metric cannot be changed"));
+    assert_as_before(f, before);
+    free(text);
+  }
+}
+
 /* ---- declared by others meanwhile ------------------------------------------------------------ */
 
 typedef struct meddler {
@@ -376,6 +403,7 @@ main(void)
       TEST(vectors_of_the_store_contradict),
       TEST(statements_of_trig_and_turtle),
       TEST(compressed_files_and_standard_input),
+      TEST(a_load_does_not_change_what_has_vectors),
       TEST(an_index_that_came_meanwhile),
       TEST(each_allocation_may_fail),
   };

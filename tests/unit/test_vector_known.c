@@ -20,9 +20,9 @@ typedef struct expected {
 } expected;
 
 static rdf_term
-model(char room[16], int i)
+model(char room[24], int i)
 {
-  (void)snprintf(room, 16, "model %d", i);
+  (void)snprintf(room, 24, "model %d", i);
   return (rdf_term){
       .kind = RDF_LITERAL, .value = base_span(room), .datatype = base_span(RDF_XSD "string")};
 }
@@ -47,7 +47,7 @@ expect_declared(const expected *e)
     if (i) continue;
     assert_int_equal(d.model.bits != 0, e->model != 0);
     if (!e->model) continue;
-    char room[16];
+    char room[24];
     rdf_term term;
     base_arena arena;
     base_arena_init(&arena, base_alloc_default());
@@ -60,7 +60,7 @@ expect_declared(const expected *e)
 static void
 say_model(world *w, int *now, int next)
 {
-  char room[16];
+  char room[24];
   quad_txn *txn;
   good(quad_txn_begin(&txn, w->store, &err));
   for (int pass = 0; pass < 2; pass++) {
@@ -95,7 +95,7 @@ expect_own_view(world *w, const expected *now)
 {
   quad_txn *txn;
   quad_snapshot *own;
-  char room[16];
+  char room[24];
   const rdf_term terms[4] = {iri(P), iri(RDF_VEC "model"), model(room, 77), iri(VEC_SYSTEM_GRAPH)};
   vec_terms stored = vec_store_terms(now->snapshot);
   const rdf_term name = iri(P);
