@@ -173,7 +173,7 @@ range_map(vec_range *range, size_t target, quoin_error *err)
 static quoin_status
 range_grow(vec_pages *pages, vec_range *range, size_t need, size_t unit, quoin_error *err)
 {
-  size_t target;
+  size_t target = 0;
   if (need <= range->mapped) return QUOIN_OK;
   quoin_status st = range_target(&target, pages, range, need, unit, err);
   return st ? st : range_map(range, target, err);
