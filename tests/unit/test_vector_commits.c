@@ -1,9 +1,9 @@
 /* Commits beside the thread that links: what they need not wait for, and what it need not do. */
 #include "unit/vector_index_faults.h"
 
-#include "vector/index.h"
-
 enum { MOST = 10000, BASE = 200, FAILED = 1100, DROPPED = 3000 };
+enum { BOUND = 256, STEP = BOUND / 4, FED = 12 * BOUND, FEW = 16, TRIES = 3 };
+#define MS 1000000
 
 static void
 test_commits__without_the_order_of_objects_nothing_waits(void **state)
@@ -79,26 +79,6 @@ test_commits__one_that_is_refused_is_not_on_its_way(void **state)
 /* ---- beside whoever holds the graphs -----------------------------------------------------------
  */
 
-typedef struct holder {
-  vec_indexes *ix;
-  quad_store *store;
-  pthread_t id, saves;
-  _Atomic bool holds, done;
-} holder;
-
-static void *
-hold(void *user)
-{
-  enum { LONGEST = 20000 }; /* ms */
-  holder *h = user;
-  base_mutex_lock(&h->ix->graphs);
-  atomic_store(&h->holds, true);
-  for (int i = 0; i < LONGEST && !atomic_load(&h->done); i++)
-    (void)usleep(1000);
-  base_mutex_unlock(&h->ix->graphs);
-  return NULL;
-}
-
 static void *
 save(void *user)
 {
@@ -106,27 +86,6 @@ save(void *user)
   quoin_error why = QUOIN_ERROR_INIT;
   (void)quad_checkpoint(h->store, &why);
   return NULL;
-}
-
-static holder *
-hold_graphs(world *w)
-{
-  holder *h = calloc(1, sizeof(*h));
-  assert_non_null(h);
-  h->ix = quad_snapshot_participant(w->snapshot);
-  h->store = w->store;
-  assert_int_equal(pthread_create(&h->id, NULL, hold, h), 0);
-  while (!atomic_load(&h->holds))
-    (void)usleep(1000);
-  return h;
-}
-
-static void
-let_go(holder *h)
-{
-  atomic_store(&h->done, true);
-  assert_int_equal(pthread_join(h->id, NULL), 0);
-  free(h);
 }
 
 static void
@@ -191,6 +150,109 @@ test_commits__a_graph_that_nobody_declares_is_not_made(void **state)
   end(&w);
 }
 
+/* ---- slower as more wait ----------------------------------------------------------------------
+ */
+
+/* Commits sync nothing: what they take is the wait. */
+static vec_index *
+begin_bounded(world *w)
+{
+  const quad_store_options options = {.durability = QUAD_SYNC_OFF};
+  const vec_options vectors = {.unlinked = BOUND, .threads = 1};
+  begin(w);
+  good(declare(w, P, "16", NULL));
+  close_store(w);
+  good(quad_store_open(&w->store, w->path, &options, NULL, &err));
+  good(vec_attach(w->store, &vectors, &err));
+  settle(w);
+  const vec_indexes *ix = quad_snapshot_participant(w->snapshot);
+  return atomic_load(&ix->set)->index[0];
+}
+
+/* The least of what some commits take that add no vector: the machine has other work, too. */
+static uint64_t
+commit_ns(world *w, int tries)
+{
+  static unsigned serial;
+  uint64_t least = UINT64_MAX;
+  for (int i = 0; i < tries; i++) {
+    char name[64];
+    (void)snprintf(name, sizeof(name), "http://x/o%u", serial++);
+    uint64_t begun = base_clock_ns();
+    good(change(w, true, iri("http://x/s"), "http://x/q", iri(name), NULL));
+    uint64_t ns = base_clock_ns() - begun;
+    if (ns < least) least = ns;
+  }
+  return least;
+}
+
+/* Up to three quarters of the bound no wait, at the bound a ms, beyond it what linking the rest
+ * would take and no more than as much again, and never more than five seconds. */
+static void
+test_commits__become_slower_smoothly_past_the_bound(void **state)
+{
+  (void)state;
+  enum { NOISE = 50 * MS, LEVELS = 10 };
+  static float values[LEVELS * STEP][DIM];
+  world w;
+  vec_index *index = begin_bounded(&w);
+  uint64_t before = 0;
+  draw(&w, values, LEVELS * STEP);
+  holder *h = hold_graphs(&w);
+  double pace = atomic_load(&h->ix->pace);
+  for (unsigned level = 1; level <= LEVELS; level++) {
+    char prefix[16];
+    unsigned waiting = level * STEP, beyond = waiting > BOUND ? waiting - BOUND : 0;
+    (void)snprintf(prefix, sizeof(prefix), "l%u-", level);
+    good(change_vectors(&w, true, prefix, P, values + waiting - STEP, STEP));
+    assert_int_equal(vec_index_waiting(index), waiting);
+    uint64_t ns = commit_ns(&w, TRIES), least = (uint64_t)(beyond * pace);
+    if (ns < least || ns > 2 * least + NOISE)
+      fail_msg("with %u of %d waiting a commit takes %.1f ms, linking %u of them %.1f", waiting,
+               BOUND, (double)ns / MS, beyond, (double)least / MS);
+    if (ns + NOISE < before)
+      fail_msg("with %u waiting a commit takes %.1f ms, with fewer %.1f", waiting, (double)ns / MS,
+               (double)before / MS);
+    before = ns;
+  }
+  atomic_store(&h->ix->pace, 1e9); /* as if linking took a second each */
+  uint64_t longest = commit_ns(&w, 1);
+  if (longest < 4900ull * MS || longest > 10000ull * MS)
+    fail_msg("at most 5 s, and it is %.1f", (double)longest / 1e9);
+  atomic_store(&h->ix->pace, pace);
+  let_go(h);
+  settle(&w);
+  assert_int_equal(vec_index_waiting(index), 0);
+  assert_true(commit_ns(&w, TRIES) < NOISE);
+  assert_int_equal(missing(&w, values, LEVELS * STEP, true, NULL), 0);
+  assert_true(missing(&w, values, LEVELS * STEP, false, NULL) <= LEVELS * STEP / 100);
+  end(&w);
+}
+
+/* Whoever commits without a pause is held to the rate of linking. */
+static void
+test_commits__keep_what_waits_near_the_bound(void **state)
+{
+  (void)state;
+  static float values[FED][DIM];
+  world w;
+  vec_index *index = begin_bounded(&w);
+  uint64_t most = 0;
+  draw(&w, values, FED);
+  for (int i = 0; i < FED; i += FEW) {
+    char prefix[16];
+    (void)snprintf(prefix, sizeof(prefix), "f%d-", i);
+    good(change_vectors(&w, true, prefix, P, values + i, FEW));
+    uint64_t waiting = vec_index_waiting(index);
+    if (waiting > most) most = waiting;
+  }
+  if (most > 4 * BOUND) fail_msg("%llu wait, the bound is %d", (unsigned long long)most, BOUND);
+  settle(&w);
+  assert_int_equal(hnsw_count(index->graph), FED);
+  assert_int_equal(missing(&w, values, FED / 10, true, NULL), 0);
+  end(&w);
+}
+
 int
 main(void)
 {
@@ -200,6 +262,8 @@ main(void)
       cmocka_unit_test(test_commits__one_that_is_refused_is_not_on_its_way),
       cmocka_unit_test(test_commits__go_on_while_a_checkpoint_is_asked_for),
       cmocka_unit_test(test_commits__a_graph_that_nobody_declares_is_not_made),
+      cmocka_unit_test(test_commits__become_slower_smoothly_past_the_bound),
+      cmocka_unit_test(test_commits__keep_what_waits_near_the_bound),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "vector/index.h"
 
 /* ---- memory that waits, or is short ------------------------------------------------------------
  */
@@ -129,6 +130,50 @@ missing(world *w, float (*values)[DIM], int n, bool exact, vec_choice *choice)
     base_release(base_alloc_default(), found, n_found, sizeof(*found));
   }
   return lost;
+}
+
+/* ---- whoever holds the graphs: nothing is linked meanwhile ------------------------------------
+ */
+
+typedef struct holder {
+  vec_indexes *ix;
+  quad_store *store;
+  pthread_t id, saves;
+  _Atomic bool holds, done;
+} holder;
+
+static inline void *
+hold(void *user)
+{
+  enum { LONGEST = 60000 }; /* ms */
+  holder *h = user;
+  base_mutex_lock(&h->ix->graphs);
+  atomic_store(&h->holds, true);
+  for (int i = 0; i < LONGEST && !atomic_load(&h->done); i++)
+    (void)usleep(1000);
+  base_mutex_unlock(&h->ix->graphs);
+  return NULL;
+}
+
+static inline holder *
+hold_graphs(world *w)
+{
+  holder *h = calloc(1, sizeof(*h));
+  assert_non_null(h);
+  h->ix = quad_snapshot_participant(w->snapshot);
+  h->store = w->store;
+  assert_int_equal(pthread_create(&h->id, NULL, hold, h), 0);
+  while (!atomic_load(&h->holds))
+    (void)usleep(1000);
+  return h;
+}
+
+static inline void
+let_go(holder *h)
+{
+  atomic_store(&h->done, true);
+  assert_int_equal(pthread_join(h->id, NULL), 0);
+  free(h);
 }
 
 #endif /* QUOIN_TESTS_VECTOR_INDEX_FAULTS_H */
