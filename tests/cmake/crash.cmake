@@ -3,6 +3,8 @@
 foreach(name power errors memory flips space)
   quoin_fault_test(crash.${name} SOURCES crash/test_crash_${name}.c MODULES load TIMEOUT 900)
 endforeach()
+# Counts what an open reads.
+quoin_fault_test(unit.vector.opening SOURCES unit/test_vector_opening.c MODULES load)
 # For scripts/kill9.
 add_executable(quoin_kill9 crash/kill9.c)
 target_link_libraries(quoin_kill9 PRIVATE quoin_flags quoin_static)

@@ -27,6 +27,7 @@ typedef struct file_state {
   bool mapped;   /* writable */
   char *seen;    /* mapped: content at the last look */
   uint64_t seen_len, size;
+  uint64_t reads, read_bytes;
 } file_state;
 
 typedef struct mapping {
@@ -318,6 +319,21 @@ fault_end(bool *struck)
   return f.calls;
 }
 
+uint64_t
+fault_read(uint64_t *calls, const char *prefix)
+{
+  uint64_t bytes = 0;
+  *calls = 0;
+  pthread_mutex_lock(&f.lock);
+  for (unsigned i = 1; i <= f.n_files; i++) {
+    if (strncmp(f.files[i].name, prefix, strlen(prefix)) != 0) continue;
+    *calls += f.files[i].reads;
+    bytes += f.files[i].read_bytes;
+  }
+  pthread_mutex_unlock(&f.lock);
+  return bytes;
+}
+
 static bool
 needs_space(const char *call)
 {
@@ -412,6 +428,11 @@ sys_pread(int fd, void *data, size_t len, off_t offset)
     errno = error_of(fault);
   else
     n = pread(fd, data, len, offset);
+  unsigned file = f.on ? file_of(fd) : 0;
+  if (file && n >= 0) {
+    f.files[file].reads++;
+    f.files[file].read_bytes += (uint64_t)n;
+  }
   leave();
   return n;
 }

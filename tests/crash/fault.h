@@ -63,6 +63,8 @@ void fault_at(uint64_t call, fault_mode mode);
 void fault_note(uint64_t what); /* into the journal */
 /* Stop counting; the number of calls. *struck (may be NULL): the chosen call did come. */
 uint64_t fault_end(bool *struck);
+/* What was read, by bytes and calls, since fault_begin of files whose name begins so. */
+uint64_t fault_read(uint64_t *calls, const char *prefix);
 void fault_journal_clear(fault_journal *journal);
 
 /* The mode means something for the call of this name. */
