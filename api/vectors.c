@@ -355,7 +355,7 @@ quoin_vectors_check(quoin_vectors_report *out, quoin_vectors *vectors, bool repa
   quad_snapshot *snapshot = NULL;
   vec_declaration index;
   vec_check_report report = {0};
-  vec_stats stats = {0};
+  vec_counts counts = {0};
   if (!out || !vectors) return base_fail(err, QUOIN_ERR_ARGUMENT, "out or vectors is NULL");
   if (out->struct_size != sizeof(*out))
     return base_fail(err, QUOIN_ERR_ARGUMENT, "struct_size of the report is none that there is");
@@ -365,7 +365,7 @@ quoin_vectors_check(quoin_vectors_report *out, quoin_vectors *vectors, bool repa
   st = quad_snapshot_acquire(&snapshot, store->quads, err);
   if (!st) st = find_index(&index, vectors, snapshot, err);
   if (!st) st = vec_index_check(&report, snapshot, &index, repair, &stop, err);
-  if (!st) vec_index_stats(&stats, snapshot, &index);
+  if (!st) st = vec_index_count(&counts, snapshot, &index, &stop, err);
   quad_snapshot_release(snapshot);
   api_leave(store);
   if (st) return st;
@@ -373,8 +373,8 @@ quoin_vectors_check(quoin_vectors_report *out, quoin_vectors *vectors, bool repa
   out->links = report.links;
   out->unreachable = report.unreachable;
   out->repaired = report.repaired;
-  out->waiting = stats.waiting;
-  out->bytes = stats.bytes;
+  out->waiting = counts.unlinked;
+  out->bytes = counts.bytes;
   out->made_again = report.made_again;
   return QUOIN_OK;
 }

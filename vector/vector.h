@@ -214,7 +214,7 @@ quoin_status vec_settle(const quad_snapshot *snapshot, base_cancel *cancel, quoi
 
 typedef struct vec_stats {
   uint64_t nodes;   /* vectors in the graph */
-  uint64_t waiting; /* vectors that are not yet */
+  uint64_t waiting; /* vectors of commits since it was opened or made that are not yet */
   uint64_t leaving; /* quads removed whose vectors the graph may still have */
   uint64_t bytes;   /* of the graph in memory or mapped */
 } vec_stats;

@@ -45,6 +45,24 @@ test_vector_again__code_and_links_may_change(void **state)
   assert_true(bytes[1] < bytes[2] && bytes[2] < bytes[0]); /* of smaller codes and fewer links */
 }
 
+/* What a graph that is made again does not have yet waits, too. */
+static void
+test_vector_again__a_check_says_what_waits(void **state)
+{
+  fixture *f = *state;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_vectors *v;
+  declare(f->store);
+  add_many(f->store, 0, MANY);
+  settle(f->store);
+  redeclare(f->store, "i8", "16");
+  quoin_vectors_report report = QUOIN_VECTORS_REPORT_INIT;
+  good(quoin_vectors_open(&v, f->store, text(P), &err), &err);
+  good(quoin_vectors_check(&report, v, false, NULL, &err), &err);
+  quoin_vectors_close(v);
+  assert_true(report.nodes + report.waiting >= MANY);
+}
+
 /* Bytes of the store's files whose names begin so. */
 static uint64_t
 file_bytes(const fixture *f, const char *prefix)
@@ -144,6 +162,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(test_vector_again__##name, setup, teardown)
   const struct CMUnitTest tests[] = {
       TEST(code_and_links_may_change),
+      TEST(a_check_says_what_waits),
       TEST(compact_shrinks_graph_and_rows),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
