@@ -33,6 +33,9 @@ int sys_msync(void *at, size_t len, int flags);
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#if defined(__SANITIZE_THREAD__)
+#include <sys/syscall.h>
+#endif
 #include <unistd.h>
 
 static inline int
@@ -114,6 +117,12 @@ sys_flock(int fd, int operation)
 static inline void *
 sys_mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
 {
+#if defined(__SANITIZE_THREAD__)
+  /* The sanitizer takes a mapping for a write; what a file is mapped over has the same bytes, or
+   * nobody else knows of. */
+  if (fd >= 0 && (flags & MAP_FIXED) && (flags & MAP_PRIVATE))
+    return (void *)syscall(SYS_mmap, at, len, protection, flags, fd, offset);
+#endif
   return mmap(at, len, protection, flags, fd, offset);
 }
 
