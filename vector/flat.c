@@ -11,7 +11,6 @@
  * unlinked.c). */
 #include "vector/flat.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "base/poison.h"
@@ -102,7 +101,9 @@ look_at(vec_flat *f, atom_id vector, quoin_error *err)
   quoin_status st =
       vec_of_id(&values, &dimension, s->snapshot, s->request->terms, vector, &s->arena, err);
   if (st) return st;
-  assert(dimension == s->request->index->dimension);
+  if (!values || dimension != s->request->index->dimension) /* a graph may say anything */
+    return base_fail(err, QUOIN_ERR_CORRUPT, "a node of the graph has no vector of %u dimensions",
+                     (unsigned)s->request->index->dimension);
   double distance = vec_distance_to(s, values);
   if (!(distance <= s->top.limit)) return QUOIN_OK;
   f->lookups++;
