@@ -31,10 +31,11 @@ note_change(vec_indexes *ix, const vec_index_set *set, const quad *q, bool added
 {
   quoin_status st = QUOIN_OK;
   uint64_t number = atom_id_payload(q->term[QUAD_O]);
-  if (atom_id_kind(q->term[QUAD_O]) != ATOM_VECTOR) return QUOIN_OK;
   for (size_t k = 0; !st && k < set->n; k++) {
     vec_index *index = set->index[k];
     if (!atom_id_equal(index->declared.predicate, q->term[QUAD_P])) continue;
+    if (added) atomic_store(&index->changed, version);
+    if (atom_id_kind(q->term[QUAD_O]) != ATOM_VECTOR) continue;
     if (atomic_load(&index->broken)) continue; /* nobody would ever take it */
     if (!added) atomic_store(&index->removed, version);
     if (!added && number < UINT32_MAX) {
@@ -79,8 +80,10 @@ judge(vec_indexes *ix, const quad_snapshot *next, const quad_delta *delta, quoin
   /* A load that fails after this leaves its mark: the next judgement, of the same version, is of
    * something else, and no snapshot until then is of that version. */
   bool loading = !st && !delta->added && !delta->removed;
-  for (size_t i = 0; set && i < set->n; i++)
+  for (size_t i = 0; set && i < set->n; i++) {
     atomic_store(&set->index[i]->loading, loading ? quad_snapshot_version(next) : 0);
+    if (loading) atomic_store(&set->index[i]->changed, quad_snapshot_version(next));
+  }
   return st ? st
             : note_changes(ix, set, delta, quad_snapshot_version(next), quad_snapshot_orders(next),
                            err);
@@ -148,6 +151,8 @@ note_published(vec_indexes *ix, const quad_snapshot *snapshot)
     atomic_store(&index->published, atomic_load(&index->added));
     added += atomic_load(&index->added);
     atomic_store(&index->late.published, atomic_load(&index->late.count));
+    if (snapshot && atomic_load(&index->changed) == UINT64_MAX)
+      atomic_store(&index->changed, quad_snapshot_version(snapshot));
     bool unsure = atomic_exchange(&index->unsure, false);
     /* A process that only reads is not told what the log brought. */
     if (!unsure && !atomic_load(&index->loading) && !ix->read_only) continue;

@@ -70,6 +70,15 @@ typedef struct vec_fresh {
   uint64_t verify, horizon, low, upto;
 } vec_fresh;
 
+/* How far the search for a subject that has several vectors has come (least.c): those before `next`
+ * have one each at `version`. The two are of whoever has set `busy`. */
+typedef struct vec_census {
+  atomic_bool busy;
+  uint64_t version;
+  atom_id next;
+  _Atomic uint64_t all; /* one more than a version where all subjects have one; 0: not known */
+} vec_census;
+
 typedef struct vec_index {
   vec_declaration declared;
   uint64_t id; /* of the graph's files */
@@ -84,6 +93,8 @@ typedef struct vec_index {
   /* One more than the version of which a search found nothing beside the graph, by the scope of its
    * graphs: the mark only grows, so those that follow need not look. */
   _Atomic uint64_t bare[QUAD_ANY + 1];
+  vec_census census[QUAD_ANY + 1];
+  _Atomic uint64_t changed; /* the last version that added a quad; UINT64_MAX: it is not known */
   _Atomic uint64_t removed; /* the last version that took a vector from anything */
   _Atomic uint64_t horizon; /* the graph lacks vectors of versions before this one: only grows */
   /* Vectors since the open, some of them more than once until the thread has counted: the

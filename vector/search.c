@@ -239,7 +239,9 @@ vec_search_planned(vec_found **out, size_t *n, vec_report *report, const vec_pla
   report->candidates += request->subjects ? request->n_subjects : plan->vectors;
   quoin_status st = search_by(&way, &s, plan, mem, err);
   report->choice = way;
-  report->approximate |= way == VEC_CHOICE_GRAPH || way == VEC_CHOICE_CANDIDATES;
+  const bool approximate = way == VEC_CHOICE_GRAPH || way == VEC_CHOICE_CANDIDATES;
+  if (!st && approximate) st = vec_least(&s, plan, err);
+  report->approximate |= approximate;
   if (!st) st = vec_top_take(out, n, &s.top, err);
   vec_sieve_clear(&s);
   vec_top_clear(&s.top);

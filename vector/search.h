@@ -118,6 +118,8 @@ quoin_status vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quo
 /* By the codes of all vectors, exactly; *done is false when too many were looked up: what was found
  * until then is right. */
 quoin_status vec_search_codes(bool *done, searcher *s, const vec_plan *plan, quoin_error *err);
+/* What was found by the nodes of the graph, of each subject at its least distance. */
+quoin_status vec_least(searcher *s, const vec_plan *plan, quoin_error *err);
 /* Among the candidates of the plan. */
 quoin_status vec_search_candidates(searcher *s, const vec_plan *plan, quoin_error *err);
 

@@ -123,6 +123,7 @@ index_new(vec_index **out, vec_indexes *ix, const vec_declaration *declared,
   const atom_store *atoms = quad_snapshot_atoms(snapshot);
   quoin_status st = index_make(&index, ix, declared, atoms, atom_store_generation(atoms), err);
   if (st) return st;
+  atomic_store(&index->changed, quad_snapshot_version(snapshot));
   if ((st = index_open(index, ix, snapshot, section, said, err))) {
     index_free(index, ix->mem);
     return st;
@@ -410,6 +411,7 @@ index_renew(vec_index **out, vec_indexes *ix, const vec_index *lost, quoin_error
     return st;
   }
   atomic_store(&index->unsure, true);
+  atomic_store(&index->changed, UINT64_MAX); /* until the next commit */
   *out = index;
   return QUOIN_OK;
 }

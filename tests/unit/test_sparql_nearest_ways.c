@@ -317,20 +317,6 @@ distance_of(const model *m, const near_to *near, const subject *s, unsigned grap
   return least;
 }
 
-/* May a search that is not exact say so? It may miss the nearer one of two vectors. */
-static bool
-is_a_distance(const model *m, const near_to *near, const subject *s, unsigned graphs, double d)
-{
-  subject one = *s;
-  bool is = false;
-  for (unsigned v = 0; v < 2; v++) {
-    for (unsigned g = 0; g < GRAPHS; g++)
-      one.in[g] = s->in[g] & 1u << v;
-    is = is || distance_of(m, near, &one, graphs) == d;
-  }
-  return is;
-}
-
 /* The k nearest of the members, in these graphs together. */
 static void
 nearest_of(hits *out, const model *m, const near_to *near, const bool *member, unsigned graphs,
@@ -559,9 +545,7 @@ compare(tally *t, const model *m, const asked *a, const hits *got, bool exact, c
     near_to near = {.vector = {a->literal}, .n = 1};
     if (q->kind == SEVERAL || q->kind == RESOURCE)
       near = vectors_of(&m->subjects[q->kind == SEVERAL ? h->asks : a->resource[0]], graphs);
-    if (!passes(s, q->filter, q->limit) ||
-        (exact ? distance_of(m, &near, s, graphs) != h->distance
-               : !is_a_distance(m, &near, s, graphs, h->distance)))
+    if (!passes(s, q->filter, q->limit) || distance_of(m, &near, s, graphs) != h->distance)
       fail_msg("seed %llu: %s: s%u is at %.17g", (unsigned long long)m->seed, text, h->subject,
                h->distance);
     for (size_t j = 0; j < a->expected.n; j++) {
