@@ -232,7 +232,7 @@ main(int argc, char **argv)
 {
   static const unsigned quads[] = {1, 10, 1000}, threads[] = {1, 16};
   options o = {.seconds = 2, .durability = -1};
-  const char *under = ".";
+  const char *under = NULL;
   scratch dir;
 
   if (!parse(&o, &under, argc, argv)) {

@@ -1,14 +1,14 @@
 /* bench/mixed.c - how long readers and writers wait for one another: promise N2.
  *
- *   quoin-bench-mixed [--threads N] [--reads SHARE] [--seconds S] [--dir DIR]
+ *   quoin-bench-mixed [--threads N] [--reads SHARE] [--seconds S] [--only lock|store] [--dir DIR]
  *
  * N threads (16) draw at each step whether they read (0.9) or write. Twice: on the fair lock alone,
  * held for about a microsecond; and on a store, where a read takes a snapshot, looks a subject up
  * and lets go, and a write commits one quad without a sync. Each beside a run in which every thread
  * has a lock, or a store, of its own: there the lock is idle, and what remains is the scheduler,
  * with as many threads on the same cores. N2: the longest wait of each side is at most 10 ms above
- * that. Between the two, what the C library has in its place: its reader/writer lock with readers
- * first and with writers first, and its mutex. */
+ * that. Between the two, unless one alone is asked for, what the C library has in the lock's place:
+ * its reader/writer lock with readers first and with writers first, and its mutex. */
 #include "quadstore/quadstore.h"
 
 #include "bench/scratch.h"
@@ -23,7 +23,8 @@
 enum { THREADS_MAX = 64, QUADS = 20000, HOLD = 400 };
 
 static const char usage[] =
-    "usage: quoin-bench-mixed [--threads N] [--reads SHARE] [--seconds S] [--dir DIR]\n"
+    "usage: quoin-bench-mixed [--threads N] [--reads SHARE] [--seconds S] [--only lock|store]\n"
+    "                         [--dir DIR]\n"
     "waits of readers and writers of one lock and of one store, beside idle ones\n";
 
 /* What may stand in the place of the fair lock. */
@@ -282,7 +283,7 @@ main(int argc, char **argv)
 {
   static times idle[2], one[2];
   double threads = 16, reads = 0.9, seconds = 5;
-  const char *dir = ".";
+  const char *dir = NULL, *only = NULL;
 
   for (int i = 1; i < argc; i++) {
     if (value_of(&threads, "--threads", argc, argv, &i) ||
@@ -293,6 +294,10 @@ main(int argc, char **argv)
       dir = argv[++i];
       continue;
     }
+    if (!strcmp(argv[i], "--only") && i + 1 < argc) {
+      only = argv[++i];
+      if (!strcmp(only, "lock") || !strcmp(only, "store")) continue;
+    }
     bool help = !strcmp(argv[i], "--help");
     (void)fputs(usage, help ? stdout : stderr);
     return help ? 0 : 2;
@@ -301,12 +306,13 @@ main(int argc, char **argv)
   (void)printf("%.0f threads, reads %.2f, %.0f s each\n%-28s %12s %10s %10s %12s %10s\n", threads,
                reads, seconds, "waits", "a second", "p50 us", "p99 us", "p99.99 us", "longest ms");
   for (unsigned whole = 0; whole < 2; whole++) {
+    if (only && strcmp(only, whole ? "store" : "lock") != 0) continue;
     measure(idle, (unsigned)threads, FAIR, whole, false, reads, seconds, dir);
     measure(one, (unsigned)threads, FAIR, whole, true, reads, seconds, dir);
     (void)printf("%s: longest above idle: read %+.2f ms, write %+.2f ms\n",
                  whole ? "store" : "lock", ((double)one[0].max - (double)idle[0].max) * 1e-6,
                  ((double)one[1].max - (double)idle[1].max) * 1e-6);
-    for (primitive kind = READERS_FIRST; !whole && kind < PRIMITIVES; kind++)
+    for (primitive kind = READERS_FIRST; !whole && !only && kind < PRIMITIVES; kind++)
       measure(one, (unsigned)threads, kind, whole, true, reads, seconds, dir);
   }
   return 0;

@@ -221,7 +221,7 @@ measure_first_answer(const char *path)
 int
 main(int argc, char **argv)
 {
-  const char *under = ".";
+  const char *under = NULL;
   uint64_t commits = 1000000;
   unsigned quads = 1;
   scratch dir;
