@@ -4,7 +4,8 @@
  * them begins with their codes, the next makes those that are still missing, and from then on a
  * search reads the codes alone, one behind the other, and asks the quads of the few that are near
  * enough (unlinked.c). When nothing waits any more the thread that links lets go of all codes;
- * searches that hold them go on.
+ * searches that hold them go on. Their room is small at first, since little waits while inserts
+ * come more slowly than they are linked, and larger each time when most of it waits.
  *
  * That all have codes is known as it is of the graph's mark: atoms are numbered in the order of
  * commits, and what becomes a vector of the predicate with a number from before came late. So who
@@ -14,7 +15,7 @@
 
 #include "base/poison.h"
 
-enum { LEAST_ROOM = 1024, FRESH_MOST = 128 << 20 /* bytes of codes */ };
+enum { LEAST_ROOM = 1024, MORE_ROOM = 4, FRESH_MOST = 128 << 20 /* bytes of codes */ };
 
 static void
 release(vec_fresh *f)
@@ -26,13 +27,29 @@ release(vec_fresh *f)
   base_release(mem, f, 1, sizeof(*f));
 }
 
+static size_t
+stride_of(const vec_index *index)
+{
+  const vec_declaration *d = &index->declared;
+  return ((size_t)vec_code_bytes(d->code, d->dimension) + 8 + 63) / 64 * 64;
+}
+
+/* Codes there may be at most. */
+static uint64_t
+most_room(const vec_index *index)
+{
+  uint64_t room = index->fresh_most > LEAST_ROOM ? index->fresh_most : LEAST_ROOM;
+  uint64_t bound = FRESH_MOST / (stride_of(index) + 8);
+  return room < bound ? room : bound;
+}
+
 static vec_fresh *
 fresh_new(const vec_index *index, const base_alloc *mem)
 {
-  const vec_declaration *d = &index->declared;
-  size_t stride = ((size_t)vec_code_bytes(d->code, d->dimension) + 8 + 63) / 64 * 64;
+  size_t stride = stride_of(index);
+  uint64_t most = most_room(index);
   uint64_t room = index->fresh_room > LEAST_ROOM ? index->fresh_room : LEAST_ROOM;
-  if (room > FRESH_MOST / (stride + 8)) room = FRESH_MOST / (stride + 8);
+  if (room > most) room = most;
   size_t codes = (size_t)room * stride, bytes = codes + (size_t)room * sizeof(uint64_t) + 64;
   vec_fresh *f = base_new_zero(mem, 1, sizeof(*f));
   if (!f) return NULL;
@@ -70,14 +87,23 @@ vec_fresh_leave(vec_fresh *f)
   if (f) release(f);
 }
 
-void
-vec_fresh_drop(vec_index *index)
+/* Of these codes, or of whatever there is (`only` NULL). */
+static void
+drop(vec_index *index, const vec_fresh *only, uint64_t room)
 {
   base_mutex_lock(&index->fresh_lock);
   vec_fresh *f = index->fresh;
-  index->fresh = NULL;
+  if (only && f != only) f = NULL;
+  if (f) index->fresh = NULL;
+  if (f || !only) index->fresh_room = room;
   base_mutex_unlock(&index->fresh_lock);
   if (f) release(f);
+}
+
+void
+vec_fresh_drop(vec_index *index)
+{
+  drop(index, NULL, 0);
 }
 
 bool
@@ -156,7 +182,8 @@ cover_note(const cover *c, vec_fresh *f, vec_index *index, uint64_t upto)
   base_mutex_unlock(&index->fresh_lock);
 }
 
-/* When most of the room is taken by what was linked since, codes begin anew. */
+/* There is no room. When most of it is taken by what was linked since, codes begin anew; else with
+ * more room, up to the most. */
 static void
 give_room(vec_fresh *f, vec_index *index, uint64_t mark)
 {
@@ -164,7 +191,10 @@ give_room(vec_fresh *f, vec_index *index, uint64_t mark)
   if (atomic_load(&f->count) < f->room) return;
   for (uint64_t i = 0; i < f->room; i++)
     waiting += atomic_load_explicit(&f->numbers[i], memory_order_relaxed) > mark;
-  if (waiting < f->room / 2) vec_fresh_drop(index);
+  if (waiting < f->room / 2)
+    drop(index, f, f->room);
+  else if (f->room < most_room(index))
+    drop(index, f, MORE_ROOM * f->room);
 }
 
 /* Has a code, or gets one. Any other vector of the predicate is none of the index. */

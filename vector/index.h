@@ -125,7 +125,8 @@ typedef struct vec_index {
   vec_parsed parsed;
   base_mutex fresh_lock; /* of the pointer, and of what the codes are said to cover */
   vec_fresh *fresh;
-  uint64_t fresh_room; /* codes: vectors that may wait */
+  uint64_t fresh_room; /* of the next codes; under the lock */
+  uint64_t fresh_most; /* codes: vectors that may wait */
   _Atomic(hnsw_searcher *) idle[VEC_SEARCHERS];
   struct vec_index *next; /* of those that wait to be freed */
 } vec_index;

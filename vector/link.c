@@ -10,8 +10,9 @@
 #include "base/poison.h"
 
 enum {
-  LINK_PIECE = 256,       /* vectors linked before the lock is given up: a tenth of a second */
-  LINK_MANY = 4096,       /* so many that wait are linked by all threads, in larger pieces */
+  LINK_PIECE = 64,        /* vectors linked before searches and a checkpoint learn of it */
+  LINK_FEW = 256,         /* where more wait than that, all threads link them, in larger pieces: */
+  LINK_MANY = 4096,       /* at most of so many */
   AGAIN_NS = 50 * 1000000 /* until it is tried again: memory was short, something is still used */
 };
 
@@ -102,7 +103,7 @@ link_piece(vec_indexes *ix, vec_index *index, const vec_piece *p, _Atomic uint64
   }
   base_mutex_lock(&ix->graphs);
   uint64_t begun = base_clock_ns(); /* without the wait for a checkpoint */
-  quoin_status st = hnsw_build(index->graph, p->item, p->n, p->n > LINK_PIECE ? ix->threads : 1,
+  quoin_status st = hnsw_build(index->graph, p->item, p->n, p->n > LINK_FEW ? ix->threads : 1,
                                &vectors, &cancel, &index->linked, err);
   index->unsaved = true;
   /* Pairs with the acquire of searches: what the mark covers is in the graph. */
@@ -145,7 +146,7 @@ link_fresh(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
     if (vec_burst_goes_on(&ix->burst, base_clock_ns())) room = LINK_PIECE;
     if ((st = gather(p, room, index, snapshot, mark, err))) break;
     if ((st = link_piece(ix, index, p, &index->mark, p->last, err))) break;
-    room = p->n == room ? LINK_MANY : LINK_PIECE;
+    room = vec_index_waiting(index) > LINK_FEW ? LINK_MANY : LINK_PIECE;
     mark = p->last;
   }
   if (!st && vec_goes_on(ix, index)) vec_fresh_drop(index);

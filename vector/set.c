@@ -31,7 +31,7 @@ index_make(vec_index **out, const vec_indexes *ix, const vec_declaration *declar
     return st;
   }
   index->declared = *declared;
-  index->fresh_room = ix->bound;
+  index->fresh_most = ix->bound;
   index->parsed.mem = ix->mem;
   index->walk_always = ix->walk_always;
   index->atoms = atoms;

@@ -13,7 +13,7 @@
 enum {
   SIEVE_ROOM = 256,
   FIRST = 16,
-  FRESH_MANY = 1024 /* vectors without a node: from here on their codes are kept */
+  FRESH_MANY = 64 /* vectors without a node: from here on their codes are kept */
 };
 
 /* A distance that was not computed, a bound that says nothing. */

@@ -135,6 +135,7 @@ test_fresh__is_bounded(void **state)
   for (size_t i = 0; i < 3; i++) {
     vec_index index = {.declared = {.dimension = dims[i], .metric = VEC_L2, .code = VEC_F16},
                        .fresh_room = 100000,
+                       .fresh_most = 100000,
                        .parsed = {.mem = base_alloc_default()}};
     float *values = calloc(dims[i], sizeof(*values));
     uint32_t place;
