@@ -158,8 +158,8 @@ parse_one(options *o, const char *name, const char *value)
   } else if (!strcmp(name, "--dir")) {
     o->dir = value;
   } else if (!strcmp(name, "--durability")) {
-    for (o->durability = 2;
-         o->durability >= 0 && strcmp(value, durability_name(o->durability)) != 0;)
+    for (o->durability = 2; o->durability >= 0 &&
+                            strcmp(value, durability_name((quoin_durability)o->durability)) != 0;)
       o->durability--;
     return o->durability >= 0;
   } else {

@@ -111,7 +111,7 @@ durability_of(const input *in)
 }
 
 const char *
-durability_name(int durability)
+durability_name(quoin_durability durability)
 {
   return names[durability];
 }

@@ -71,7 +71,7 @@ void check(quoin_status st, const quoin_error *err);
 void make_rows(input *in);
 /* How the commits of a run are synced, and its name. */
 quoin_durability durability_of(const input *in);
-const char *durability_name(int durability);
+const char *durability_name(quoin_durability durability);
 
 /* A store of its own, with an index of no vectors. */
 void run_open(run *r, const input *in, quoin_durability durability);
