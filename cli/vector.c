@@ -374,6 +374,7 @@ put_iri(vector_text *to, const char *name)
                         : vector_put_iri(to, name, strlen(name));
   to->failed = to->failed || whole.failed;
   free(whole.data);
+  if (!good) cli_complain("a text needs --embed-command COMMAND, which makes a vector of it");
   return good ? EXIT_DONE : EXIT_USAGE;
 }
 
@@ -509,7 +510,10 @@ check_usage(vector_verb verb, const cli_args *args)
   }
   if ((args->n_operands == 2) != verbs[verb].operand) {
     cli_complain("vector %s %s", name,
-                 verbs[verb].operand ? "needs one more argument" : "takes no more arguments");
+                 args->n_operands > (verbs[verb].operand ? 2 : 1) ? "takes no more arguments"
+                 : verb == IMPORT
+                     ? "needs a FILE"
+                     : "needs what to be near to: an IRI, numbers, or a text for --embed-command");
     return EXIT_USAGE;
   }
   return EXIT_DONE;

@@ -72,6 +72,7 @@ typedef struct vector_child {
   long pid;
   char *line; /* what was read and not taken yet: len of cap, of malloc */
   size_t len, cap;
+  bool ended, told; /* it gave no more answers; it was complained of that it gives too many */
 } vector_child;
 int vector_child_open(vector_child *child, const char *command); /* complains */
 /* One text in, `n` numbers out; complains. */

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 enum { READ_SIZE = 65536, POLL_MS = 250, ANSWER_MAX = 16 << 20 };
-#define UNASKED "gave a line that it was not asked for"
 
 static int
 fail_child(const char *what)
@@ -25,6 +24,15 @@ fail_plain(const char *what)
 {
   errno = 0;
   return fail_child(what);
+}
+
+/* Once. */
+static int
+fail_unasked(vector_child *child)
+{
+  if (child->told) return EXIT_DATA;
+  child->told = true;
+  return fail_plain("gave a line that it was not asked for");
 }
 
 /* In the child: the pipes become standard input and output. */
@@ -111,7 +119,10 @@ read_answer(vector_child *child, size_t *len)
     if (cli_stopped()) return cli_exit_status(QUOIN_ERR_CANCELLED);
     const int got = read_some(child, POLL_MS);
     if (got == -2) return fail_child("cannot be read");
-    if (got == 0 && looked == 0) return fail_plain("ended without an answer");
+    if (got == 0 && looked == 0) {
+      child->ended = true;
+      return fail_plain("ended without an answer");
+    }
     if (got == 0) {
       *len = looked; /* a last line without its end */
       return EXIT_DONE;
@@ -146,7 +157,7 @@ is_ahead(vector_child *child, int ms)
 int
 vector_child_rest(vector_child *child)
 {
-  return is_ahead(child, POLL_MS) ? fail_plain(UNASKED) : EXIT_DONE;
+  return is_ahead(child, POLL_MS) ? fail_unasked(child) : EXIT_DONE;
 }
 
 int
@@ -154,12 +165,15 @@ vector_child_ask(vector_child *child, const char *text, size_t len, float *out, 
 {
   size_t answer = 0;
 
-  if (is_ahead(child, 0)) return fail_plain(UNASKED);
+  if (is_ahead(child, 0)) return fail_unasked(child);
   child->len = 0;
   errno = 0;
   for (size_t i = 0; i < len; i++)
     fputc(text[i] == '\n' || text[i] == '\r' ? ' ' : text[i], child->to);
-  if (fputc('\n', child->to) == EOF || fflush(child->to)) return fail_child("takes no more text");
+  if (fputc('\n', child->to) == EOF || fflush(child->to)) {
+    child->ended = true;
+    return fail_child("takes no more text");
+  }
   int status = read_answer(child, &answer);
   const size_t found = status ? 0 : vector_numbers(out, n, child->line, answer);
   if (!status && found == SIZE_MAX) {
@@ -178,6 +192,15 @@ vector_child_ask(vector_child *child, const char *text, size_t len, float *out, 
   return EXIT_DONE;
 }
 
+static int
+fail_ended(int how)
+{
+  const bool killed = WIFSIGNALED(how);
+  fprintf(stderr, "--embed-command: error: ended with a failure: %s %d\n",
+          killed ? "signal" : "exit status", killed ? WTERMSIG(how) : WEXITSTATUS(how));
+  return EXIT_DATA;
+}
+
 int
 vector_child_end(vector_child *child)
 {
@@ -189,7 +212,7 @@ vector_child_end(vector_child *child)
   while (child->from >= 0 && !cli_stopped() && is_blank(child->line, child->len) &&
          ((got = read_some(child, POLL_MS)) == 1 || got == -1))
     if (got == 1 && child->len > ANSWER_MAX) child->len = 0;
-  if (!is_blank(child->line, child->len)) status = fail_plain(UNASKED);
+  if (!is_blank(child->line, child->len)) status = fail_unasked(child);
   if (child->from >= 0) close(child->from);
   child->from = -1;
   child->len = 0;
@@ -199,7 +222,7 @@ vector_child_end(vector_child *child)
       ;
   const bool failed = child->pid > 0 && how != 0 && !cli_stopped();
   child->pid = -1;
-  return failed && !status ? fail_plain("ended with a failure") : status;
+  return failed && !status ? fail_ended(how) : status;
 }
 
 int

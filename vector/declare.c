@@ -89,6 +89,12 @@ read_code(const reading *r, const rdf_term *value, const char *what, quoin_error
   return st;
 }
 
+static int
+shown(const rdf_term *value)
+{
+  return (int)(value->value.len < 60 ? value->value.len : 60);
+}
+
 /* What is said with one of the words; the same again says nothing new. */
 static quoin_status
 read_word(reading *r, word w, const rdf_term *value, atom_id object, quoin_error *err)
@@ -101,7 +107,10 @@ read_word(reading *r, word w, const rdf_term *value, atom_id object, quoin_error
       [EF] = "vec:efConstruction is said once at most",
       [MODEL] = "vec:model is one string"};
   if (r->said[w].kind != RDF_NONE && rdf_term_equal(&r->said[w], value)) return QUOIN_OK;
-  if (r->said[w].kind != RDF_NONE) return fail(r, err, what[w]);
+  if (r->said[w].kind != RDF_NONE)
+    return base_fail(err, QUOIN_ERR_CONSTRAINT, "vector index <%s>: %s, found '%.*s' and '%.*s'",
+                     r->name, what[w], shown(&r->said[w]), r->said[w].value.ptr, shown(value),
+                     value->value.ptr);
   r->said[w] = *value;
   switch (w) {
   case DIMENSION:

@@ -83,7 +83,7 @@ take_count(uint64_t *out, sparql_parser *p, const sparql_node *node, const char 
     *out = *out * 10 + digit;
   }
   if (good && *out >= 1 && *out <= UINT32_MAX) return true;
-  return fail_option(p, at, name, "a whole number of at least 1");
+  return fail_option(p, at, name, "a whole number from 1 to 4294967295");
 }
 
 static bool

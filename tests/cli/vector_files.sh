@@ -219,18 +219,13 @@ program() # LINES OF A SHELL LOOP'S BODY
 fresh cosine
 run 0 update --store S 'INSERT DATA { <http://x/1> <http://x/t> "a\nb" . <http://x/2> <http://x/t> "three" . <http://x/3> <http://x/t> "é" }'
 embed="vector embed $on --predicate http://x/t --embed-command ./model"
-program '[ $n = 2 ] && exit 3; echo "[$n,1]"'
-run 1 $embed
-err_has '^--embed-command: error: ended without an answer'
 program 'echo "[$n,1]"; [ $n = 3 ] && sleep 0.3 && echo "[9,9]"'
 run 1 $embed
 err_has '^--embed-command: error: gave a line that it was not asked for'
 program 'echo "[$n,1]"; [ $n = 3 ] && exit 7'
 run 1 $embed
-err_has '^--embed-command: error: ended with a failure'
-program 'echo "[$n,1]"; exit 0'
-run 1 $embed
-err_has '^--embed-command: error: '
+err_has '^--embed-command: error: ended with a failure: exit status 7'
+err_has '^0 vectors made.*; 3 texts are left, and the same command goes on with them'
 program 'echo "[$n,1]"; echo "[9,9]"'
 run 1 $embed
 err_has '^--embed-command: error: gave a line that it was not asked for'
@@ -257,6 +252,32 @@ program 'echo "[${#line},1]"'
 run 0 $embed
 err_has '^1 vectors made'
 count_is 3
+run 0 vector embed $on --predicate http://x/t --embed-command 'exit 1'
+err_has '^0 vectors made: what has one of the 3 texts has a vector already$'
+
+# A program that is gone, or Ctrl-C: what was made by then is there, of whole subjects, and the same
+# command goes on.
+fresh cosine
+run 0 update --store S 'INSERT DATA { <http://x/1> <http://x/t> "a" . <http://x/2> <http://x/t> "b", "c" . <http://x/3> <http://x/t> "d" }'
+program '[ $n = 2 ] && kill -9 $$; echo "[$n,1]"'
+run 1 $embed
+err_has '^--embed-command: error: ended without an answer'
+err_has '^--embed-command: error: ended with a failure: '
+err_has '^1 vectors made.*; 3 texts are left'
+count_is 1
+program '[ $n = 2 ] && exit 3; echo "[$n,1]"'
+run 1 $embed
+err_has '^0 vectors made.*; 3 texts are left'
+program '[ $n = 3 ] && kill -INT $(cat pid) && sleep 10; echo "[$n,1]"'
+got=0
+sh -c 'echo $$ >pid; exec "$@"' - "$quoin" $embed >out 2>err || got=$?
+[ $got = 130 ]; note $? "embed was to be interrupted, and gave $got"
+err_has '^2 vectors made.*; 1 texts are left'
+count_is 3
+program 'echo "[$n,1]"; exit 0'
+run 0 $embed
+err_has '^1 vectors made in [0-9.]* s$'
+count_is 4
 
 # Killed in the middle, it goes on where it was: every text has one vector in the end.
 fresh cosine
