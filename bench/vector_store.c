@@ -11,6 +11,9 @@
  *                     answered; subjects and distances read; on one thread
  *   reopen            close the store and open it again
  *   exact             every vector looked at
+ *   txn N...          as sparql, in a transaction that has added N vectors, near to the others, and
+ * removed 1,000 (0: that has changed nothing); the first two queries, which make codes of them, are
+ * printed apart; right is what vec:exact finds there
  *   unlinked N        N vectors more, near to the others, which nothing links any more: by a store
  * that only reads, until the last command; a search by default. The first two queries make codes of
  * them: they are printed apart Each prints lines of tab-separated name, effort, recall@10, queries
@@ -37,6 +40,7 @@ typedef struct bench {
   scratch dir;
   quoin_store *store;
   quoin_vectors *vectors;
+  quoin_txn *txn; /* that the queries are asked in; NULL: none */
   quoin_error err;
 } bench;
 
@@ -120,13 +124,20 @@ reopen(bench *b)
   printf("reopen\t%.3f ms\n", 1e3 * (seconds(CLOCK_MONOTONIC) - start));
 }
 
+static int32_t
+row_of(quoin_span subject)
+{
+  int32_t row = 0; /* the text is not terminated */
+  for (size_t c = sizeof SUBJECT - 1; c < subject.len; c++)
+    row = 10 * row + subject.ptr[c] - '0';
+  return row;
+}
+
 /* Is the subject one of the K nearest? */
 static bool
 is_right(quoin_span subject, const int32_t *truth)
 {
-  long row = 0; /* the text is not terminated */
-  for (size_t c = sizeof SUBJECT - 1; c < subject.len; c++)
-    row = 10 * row + subject.ptr[c] - '0';
+  const int32_t row = row_of(subject);
   for (size_t j = 0; j < K; j++)
     if (truth[j] == row) return true;
   return false;
@@ -194,8 +205,9 @@ base64(char *out, const float *values, size_t n)
   return len;
 }
 
+/* The rows that are found, too, unless `rows` is NULL. */
 static size_t
-by_sparql(bench *b, const manner *how, size_t q)
+by_sparql(bench *b, const manner *how, size_t q, int32_t *rows)
 {
   const size_t columns = b->query.columns;
   char *query = npy_room(600 + columns * 6, 1), effort[40] = "";
@@ -208,15 +220,20 @@ by_sparql(bench *b, const manner *how, size_t q)
                     "?distance) vec:nearest (<" PREDICATE "> \"b64:");
   at += (int)base64(query + at, b->query.f + q * columns, columns);
   if (how->ef) (void)snprintf(effort, sizeof effort, " vec:ef %zu", how->ef);
+  if (how->exact) (void)snprintf(effort, sizeof effort, " vec:exact true");
   (void)snprintf(query + at, 200, "\"^^vec:f32 %d%s) }", K, effort);
   options.threads = how->threads;
-  must(b, quoin_query(&cursor, b->store, text(query), &options, &b->err));
+  must(b, b->txn ? quoin_txn_query(&cursor, b->txn, text(query), &options, &b->err)
+                 : quoin_query(&cursor, b->store, text(query), &options, &b->err));
   while (!(st = quoin_cursor_next(cursor, &b->err))) {
     quoin_term subject;
     double distance;
     must(b, quoin_cursor_term(&subject, cursor, 0, &b->err));
     if (!quoin_cursor_double(&distance, cursor, 1)) stop("distance", "none");
-    found += is_right(subject.value, b->truth.i + q * b->truth.columns);
+    if (rows)
+      *rows++ = row_of(subject.value);
+    else
+      found += is_right(subject.value, b->truth.i + q * b->truth.columns);
   }
   must(b, st);
   quoin_cursor_close(cursor);
@@ -247,7 +264,7 @@ ask(bench *b, const manner *how)
     for (size_t q = 0; q < queries; q += n) {
       const double begin = seconds(CLOCK_MONOTONIC);
       const size_t some = queries - q < n ? queries - q : n;
-      found += how->sparql ? by_sparql(b, how, q) : by_call(b, how, q, some);
+      found += how->sparql ? by_sparql(b, how, q, NULL) : by_call(b, how, q, some);
       times[q / n] = seconds(CLOCK_MONOTONIC) - begin;
     }
     const double took = seconds(clock) - start;
@@ -264,31 +281,78 @@ ask(bench *b, const manner *how)
   free(times);
 }
 
-/* `n` vectors that differ from those there are in each number. */
+/* Vectors from..to-1 beyond those there are, which differ from them in each number. */
 static void
-add_near(bench *b, size_t n)
+add_some(bench *b, quoin_txn *txn, size_t from, size_t to, uint32_t *random)
 {
   const size_t columns = b->base.columns;
   float *values = npy_room(columns, sizeof(float));
-  uint32_t random = 1;
   char name[100];
-  for (size_t i = 0; i < n;) {
-    quoin_txn *txn;
-    must(b, quoin_txn_begin(&txn, b->store, &b->err));
-    for (size_t end = i + BATCH; i < end && i < n; i++) {
-      quoin_term subject = {.kind = QUOIN_TERM_IRI};
-      const float *from = b->base.f + i % b->base.rows * columns;
-      for (size_t c = 0; c < columns; c++) {
-        random = random * 1664525u + 1013904223u;
-        values[c] = from[c] * (0.75F + (float)(random >> 8) * 0x1p-25F);
-      }
-      (void)snprintf(name, sizeof name, SUBJECT "%zu", b->base.rows + i);
-      subject.value = text(name);
-      must(b, quoin_txn_add_vector(txn, &subject, text(PREDICATE), NULL, values, columns, &b->err));
+  for (size_t i = from; i < to; i++) {
+    quoin_term subject = {.kind = QUOIN_TERM_IRI};
+    const float *like = b->base.f + i % b->base.rows * columns;
+    for (size_t c = 0; c < columns; c++) {
+      *random = *random * 1664525u + 1013904223u;
+      values[c] = like[c] * (0.75F + (float)(*random >> 8) * 0x1p-25F);
     }
-    must(b, quoin_txn_commit(NULL, NULL, txn, &b->err));
+    (void)snprintf(name, sizeof name, SUBJECT "%zu", b->base.rows + i);
+    subject.value = text(name);
+    must(b, quoin_txn_add_vector(txn, &subject, text(PREDICATE), NULL, values, columns, &b->err));
   }
   free(values);
+}
+
+static void
+add_near(bench *b, size_t n)
+{
+  uint32_t random = 1;
+  for (size_t i = 0; i < n; i += BATCH) {
+    quoin_txn *txn;
+    must(b, quoin_txn_begin(&txn, b->store, &b->err));
+    add_some(b, txn, i, n - i < BATCH ? n : i + BATCH, &random);
+    must(b, quoin_txn_commit(NULL, NULL, txn, &b->err));
+  }
+}
+
+/* Every so-th of those there are. */
+static void
+remove_some(bench *b, size_t n)
+{
+  char line[200];
+  for (size_t i = 0; i < n; i++) {
+    (void)snprintf(line, sizeof line, "DELETE WHERE { <" SUBJECT "%zu> <" PREDICATE "> ?v }",
+                   i * (b->base.rows / n));
+    must(b, quoin_txn_update(b->txn, text(line), NULL, &b->err));
+  }
+}
+
+static void
+in_transaction(bench *b, size_t n)
+{
+  enum { REMOVED = 1000 };
+  const manner how = {.name = "txn", .threads = 1, .sparql = true};
+  const manner exactly = {.threads = 1, .exact = true};
+  const npy truth = b->truth;
+  uint32_t random = 1;
+  must(b, quoin_txn_begin(&b->txn, b->store, &b->err));
+  if (n) remove_some(b, REMOVED);
+  add_some(b, b->txn, 0, n, &random);
+  printf("txn\t%zu added, %d removed; first queries", n, n ? REMOVED : 0);
+  for (size_t q = 0; q < 3; q++) {
+    const double start = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    (void)by_sparql(b, &how, q, NULL);
+    printf("\t%.3f ms", 1e3 * (seconds(CLOCK_PROCESS_CPUTIME_ID) - start));
+  }
+  printf("\n");
+  b->truth.columns = K;
+  b->truth.i = npy_room(b->query.rows * K, sizeof(int32_t));
+  for (size_t q = 0; q < b->query.rows; q++)
+    (void)by_sparql(b, &exactly, q, b->truth.i + q * K);
+  ask(b, &how);
+  free(b->truth.i);
+  b->truth = truth;
+  quoin_txn_abort(b->txn);
+  b->txn = NULL;
 }
 
 /* What is waiting when the store closes is not linked: a store that only reads leaves it so. */
@@ -346,6 +410,9 @@ main(int argc, char **argv)
                           .ef = strtoul(argv[i], NULL, 10),
                           .n = b.query.rows,
                           .threads = threads});
+    } else if (!strcmp(command, "txn")) {
+      for (; is_number(argv[i]); i++)
+        in_transaction(&b, strtoul(argv[i], NULL, 10));
     } else if (!strcmp(command, "reopen")) {
       reopen(&b);
     } else if (!strcmp(command, "unlinked") && is_number(argv[i])) {

@@ -1,5 +1,5 @@
 /* quadstore/participant.c - the participant of a store: attaching it, asking it. */
-#include "quadstore/changes.h"
+#include "quadstore/txn.h"
 
 #include <assert.h>
 
@@ -16,6 +16,18 @@ void *
 quad_snapshot_participant(const quad_snapshot *snapshot)
 {
   return snapshot->store ? snapshot->store->participant.self : NULL;
+}
+
+const quad_snapshot *
+quad_snapshot_begun(const quad_snapshot *snapshot)
+{
+  return snapshot->txn ? snapshot->txn->snapshot : snapshot;
+}
+
+void *
+quad_snapshot_view(const quad_snapshot *snapshot)
+{
+  return snapshot->txn && snapshot->txn->own == snapshot ? snapshot->txn->view : NULL;
 }
 
 quoin_span

@@ -43,6 +43,15 @@ typedef struct quad_participant {
   bool (*is_unsaved)(void *self);
   /* A file of the directory: is it the participant's, and named by no section since the attach? */
   bool (*is_stale)(void *self, const char *name);
+  /* A transaction that began with `begun` has changes to show: *out is what is kept of them, NULL:
+   * nothing. May be NULL, with the two that follow. Any thread. */
+  quoin_status (*view_new)(void **out, void *self, const struct quad_snapshot *begun,
+                           quoin_error *err);
+  /* Its view is about to have the quad, or not to have it any more; after a failure it may be said
+   * again. By the transaction's thread, before it is in the snapshots. */
+  quoin_status (*view_note)(void *view, const struct quad *q, bool removed, quoin_error *err);
+  /* The transaction ends; it has no snapshots any more. */
+  void (*view_free)(void *view);
   /* The store closes: end all threads. The last checkpoint is still to come. */
   void (*stop)(void *self);
   void (*close)(void *self); /* free all */

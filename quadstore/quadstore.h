@@ -311,5 +311,9 @@ quoin_span quad_store_section(const quad_store *store);
 void quad_store_say(const quad_store *store, const char *fmt, ...) QUOIN_PRINTF(2, 3);
 /* Its `self`; NULL when there is none, and for snapshots of transactions. */
 void *quad_snapshot_participant(const quad_snapshot *snapshot);
+/* Of a transaction's snapshot with changes: the one of its begin; else itself. */
+const quad_snapshot *quad_snapshot_begun(const quad_snapshot *snapshot);
+/* What the participant keeps of these changes; NULL: nothing, or they were shown again since. */
+void *quad_snapshot_view(const quad_snapshot *snapshot);
 
 #endif /* QUOIN_QUADSTORE_QUADSTORE_H */

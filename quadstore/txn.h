@@ -28,6 +28,7 @@ struct quad_txn {
                               NULL: none was asked for */
   quad_run *own_file[QUAD_DISK_RUNS + 1]; /* of the runs of `own`, those that were written here */
   size_t n_own_files;
+  void *view; /* of the participant: what it keeps of the changes in `own`; NULL: nothing */
   atom_local *local;
   base_disk_memory local_memory;    /* where it lies ... */
   char local_file[QUAD_SPILL_NAME]; /* ... and its file; empty: none */
@@ -53,7 +54,7 @@ bool quad_txn_is_large(const quad_txn *txn);
  * transaction has it, and given back. */
 quoin_status quad_txn_adopt(uint64_t *added, uint64_t *removed, quad_txn *txn, quoin_error *err);
 
-/* view.c: drop the files of `own`, once nobody reads it. */
+/* view.c: drop the files of `own` and what the participant has of it, once nobody reads it. */
 void quad_txn_drop_view(quad_txn *txn);
 
 /* commit.c: *out in stored ids; ids[i] is that of local number i + 1, 0 while unknown. False when a

@@ -57,6 +57,7 @@ struct quad_snapshot {
   const base_alloc *mem;
   quad_version *version; /* its atoms are pinned */
   quad_store *store;     /* NULL: of a transaction, or not a version of any */
+  const quad_txn *txn;   /* whose changes it shows: that ends later; NULL: none */
 };
 
 /* Takes over the caller's reference to `version` and pins the atoms. On failure too. */

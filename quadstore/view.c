@@ -18,6 +18,7 @@ take_view(quad_txn *txn, quad_version *v, quoin_error *err)
   quoin_status st = quad_snapshot_make(&next, v, txn->mem, err);
 
   if (st) return st;
+  next->txn = txn;
   quad_snapshot_release(txn->own);
   txn->own = next;
   return QUOIN_OK;
@@ -27,11 +28,13 @@ take_view(quad_txn *txn, quad_version *v, quoin_error *err)
 static quoin_status
 begin_view(quad_txn *txn, quoin_error *err)
 {
+  const quad_participant *p = &txn->store->participant;
   const quad_version *base = txn->snapshot->version;
   quad_version *v;
-  quoin_status st = quad_version_like(&v, base, base->n_runs, txn->mem, err);
+  quoin_status st = QUOIN_OK;
 
-  if (st) return st;
+  if (p->view_new && !txn->view) st = p->view_new(&txn->view, p->self, txn->snapshot, err);
+  if (st || (st = quad_version_like(&v, base, base->n_runs, txn->mem, err))) return st;
   for (size_t i = 0; i < base->n_runs; i++)
     quad_version_push(v, base->runs[i]);
   v->frozen = v->n_runs - quad_version_disk(v);
@@ -92,6 +95,26 @@ settle(quad_txn *txn, quoin_error *err)
   return write_tail(txn, txn->own->version->n_runs - (n - from), n - from, err);
 }
 
+/* The participant is told of net changes that are about to be shown. */
+static quoin_status
+tell(quad_txn *txn, const quad_changes *changes, quoin_error *err)
+{
+  const quad_participant *p = &txn->store->participant;
+  quoin_status st = QUOIN_OK;
+
+  for (unsigned part = 0; txn->view && part < QUAD_PARTS; part++) {
+    const quad_records *r = &changes->part[part];
+    for (size_t i = 0; !st && i < r->n; i++) {
+      const uint64_t *rec = r->data + i * r->stride;
+      quad q = {0};
+      for (unsigned k = 0; k < r->keys; k++)
+        q.term[k].bits = rec[k];
+      st = p->view_note(txn->view, &q, rec[r->keys] != 0, err);
+    }
+  }
+  return st;
+}
+
 /* Words on quads, each once, are shown. They are used up. */
 static quoin_status
 show(quad_txn *txn, quad_changes *changes, quoin_error *err)
@@ -105,6 +128,7 @@ show(quad_txn *txn, quad_changes *changes, quoin_error *err)
   if (!added && !removed) return QUOIN_OK;
   if (txn->own == txn->snapshot && (st = begin_view(txn, err))) return st;
   now = txn->own->version;
+  if ((st = tell(txn, changes, err))) return st;
   st = quad_version_add_changes(&v, now, changes, txn->mem, err);
   if (!st) st = take_view(txn, v, err);
   return st ? st : settle(txn, err);
@@ -174,6 +198,8 @@ quad_txn_drop_view(quad_txn *txn)
 {
   while (txn->n_own_files)
     quad_spill_drop(txn->store, txn->own_file[--txn->n_own_files]);
+  if (txn->view) txn->store->participant.view_free(txn->view);
+  txn->view = NULL;
 }
 
 quoin_status

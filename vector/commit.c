@@ -313,6 +313,9 @@ vec_participant(vec_indexes *ix)
                             .check = participant_check,
                             .is_unsaved = participant_is_unsaved,
                             .is_stale = participant_is_stale,
+                            .view_new = vec_view_new,
+                            .view_note = vec_view_note,
+                            .view_free = vec_view_free,
                             .stop = participant_stop,
                             .close = participant_close};
 }

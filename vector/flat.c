@@ -45,6 +45,13 @@ struct vec_flat {
 quoin_status
 vec_flat_new(vec_flat **out, searcher *s, vec_owners *owners, uint64_t budget, quoin_error *err)
 {
+  return vec_flat_new_of(out, s, owners, s->index->declared.code, budget, err);
+}
+
+quoin_status
+vec_flat_new_of(vec_flat **out, searcher *s, vec_owners *owners, vec_code code, uint64_t budget,
+                quoin_error *err)
+{
   const vec_request *r = s->request;
   const base_alloc *mem = s->top.mem;
   *out = NULL;
@@ -55,8 +62,8 @@ vec_flat_new(vec_flat **out, searcher *s, vec_owners *owners, uint64_t budget, q
   f->budget = budget;
   f->full = r->k > SIZE_MAX / 2 ? SIZE_MAX : 2 * r->k;
   if (f->full < FLAT_GATHERED) f->full = FLAT_GATHERED;
-  quoin_status st = vec_bounds_init(&f->bounds, r->index->metric, s->index->declared.code, r->near,
-                                    r->n_near, r->index->dimension, mem, err);
+  quoin_status st = vec_bounds_init(&f->bounds, r->index->metric, code, r->near, r->n_near,
+                                    r->index->dimension, mem, err);
   if (st) {
     base_release(mem, f, 1, sizeof(*f));
     return st;
@@ -124,7 +131,8 @@ vec_flat_flush(vec_flat *f, quoin_error *err)
   qsort(f->items, n, sizeof(*f->items), by_lower);
   for (size_t i = 0; !st && i < n && !(f->items[i].lower > s->top.limit); i++) {
     for (; asked < n && asked < i + FLAT_AHEAD; asked++)
-      atom_vector_ask(atoms, f->items[asked].vector);
+      if (atom_id_kind(f->items[asked].vector) == ATOM_VECTOR)
+        atom_vector_ask(atoms, f->items[asked].vector);
     if (vec_flat_gave_up(f)) break;
     st = look_at(f, f->items[i].vector, err);
   }
@@ -218,6 +226,31 @@ vec_flat_fresh(vec_flat *f, const vec_fresh *fresh, uint64_t low, uint64_t high,
   return st;
 }
 
+quoin_status
+vec_flat_rows(vec_flat *f, const char *codes, size_t stride, const atom_id *vectors, size_t n,
+              quoin_error *err)
+{
+  searcher *s = f->s;
+  const vec_bound *near = &f->bounds.near[0];
+  vec_walk *walk = vec_kernels_walk(near->kernels, near->metric, near->code);
+  quoin_status st = QUOIN_OK;
+  for (size_t from = 0, to; !st && from < n && !vec_flat_gave_up(f); from = to) {
+    to = n - from > FLAT_ROWS ? from + FLAT_ROWS : n;
+    if (s->request->cancel && (st = base_cancel_check(s->request->cancel, err))) break;
+    vec_rows rows = {.base = codes + (codes ? from * stride : 0), .stride = stride, .n = to - from};
+    for (size_t i = 0; codes && i < rows.n; i++) { /* no asking ahead */
+      const vec_rows row = {.base = rows.base + i * stride, .n = 1};
+      walk(&f->walked[i], &near->coded, &row);
+    }
+    if (codes) bound(f, &rows);
+    for (size_t i = 0; !st && i < rows.n; i++) {
+      double lower = codes ? f->lower[i] : -HUGE_VAL;
+      if (!(lower > s->top.limit)) st = gather(f, lower, vectors[from + i], err);
+    }
+  }
+  return st;
+}
+
 /* ---- all of the index -------------------------------------------------------------------------
  */
 
@@ -234,6 +267,7 @@ vec_search_codes(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
   if (!st) st = vec_flat_nodes(f, index->graph, err);
   if (!st && !vec_flat_gave_up(f)) st = vec_search_unlinked(s, plan, f, &owners, &linked, err);
   *done = !st && !vec_flat_gave_up(f);
+  if (*done) st = vec_search_own(done, s, plan, &owners, err);
   hnsw_leave(index->graph, epoch);
   vec_flat_free(f);
   quad_scan_close(owners.scan);

@@ -10,6 +10,9 @@ typedef struct vec_flat vec_flat;
  * vectors than `budget` have been looked up in the quads. */
 quoin_status vec_flat_new(vec_flat **out, searcher *s, vec_owners *owners, uint64_t budget,
                           quoin_error *err);
+/* The same for codes of another kind. */
+quoin_status vec_flat_new_of(vec_flat **out, searcher *s, vec_owners *owners, vec_code code,
+                             uint64_t budget, quoin_error *err);
 void vec_flat_free(vec_flat *flat); /* NULL is fine */
 bool vec_flat_gave_up(const vec_flat *flat);
 /* All nodes there are; the caller has entered the graph. */
@@ -17,6 +20,9 @@ quoin_status vec_flat_nodes(vec_flat *flat, const hnsw *graph, quoin_error *err)
 /* Those numbered above `low` and up to `high`. */
 quoin_status vec_flat_fresh(vec_flat *flat, const vec_fresh *fresh, uint64_t low, uint64_t high,
                             quoin_error *err);
+/* `n` vectors whose codes lie one behind the other; NULL: there are none. */
+quoin_status vec_flat_rows(vec_flat *flat, const char *codes, size_t stride, const atom_id *vectors,
+                           size_t n, quoin_error *err);
 /* What may be near is looked at: until then it waits. */
 quoin_status vec_flat_flush(vec_flat *flat, quoin_error *err);
 

@@ -97,8 +97,10 @@ index_for(vec_indexes *ix, const quad_snapshot *snapshot, const vec_declaration 
 vec_index *
 vec_index_enter(uint64_t *entered, const quad_snapshot *snapshot, const vec_declaration *declared)
 {
-  vec_indexes *ix = quad_snapshot_participant(snapshot);
-  if (!ix) return NULL;
+  const quad_snapshot *begun = quad_snapshot_begun(snapshot);
+  vec_indexes *ix = quad_snapshot_participant(begun);
+  vec_own *own;
+  if (!ix || (begun != snapshot && !vec_own_of(&own, snapshot, declared))) return NULL;
   *entered = vec_epoch_enter(&ix->users);
   vec_index *index = index_for(ix, snapshot, declared);
   if (index && !atomic_load(&index->broken)) return index;
@@ -109,7 +111,8 @@ vec_index_enter(uint64_t *entered, const quad_snapshot *snapshot, const vec_decl
 void
 vec_index_leave(const quad_snapshot *snapshot, uint64_t entered)
 {
-  vec_epoch_leave(&((vec_indexes *)quad_snapshot_participant(snapshot))->users, entered);
+  vec_indexes *ix = quad_snapshot_participant(quad_snapshot_begun(snapshot));
+  vec_epoch_leave(&ix->users, entered);
 }
 
 bool
@@ -226,7 +229,7 @@ bool
 vec_index_lost(vec_index *index, const quad_snapshot *snapshot, const quoin_error *why)
 {
   if (!vec_is_damage(why)) return false;
-  vec_index_give_up(quad_snapshot_participant(snapshot), index, why);
+  vec_index_give_up(quad_snapshot_participant(quad_snapshot_begun(snapshot)), index, why);
   return true;
 }
 

@@ -238,6 +238,24 @@ quoin_status vec_fresh_cover(uint64_t *upto, vec_fresh *fresh, vec_index *index,
                              const quad_snapshot *snapshot, uint64_t mark, base_cancel *cancel,
                              quoin_error *err);
 
+/* ---- own.c: the vectors that a transaction has added. By its thread. ---- */
+
+/* quad_participant.view_new, view_note, view_free. */
+quoin_status vec_view_new(void **out, void *indexes, const quad_snapshot *begun, quoin_error *err);
+quoin_status vec_view_note(void *view, const quad *q, bool removed, quoin_error *err);
+void vec_view_free(void *view);
+/* Has the transaction of the snapshot, for all that is known, changed what is declared? */
+bool vec_view_declares(const quad_snapshot *snapshot);
+
+typedef struct vec_own vec_own;
+/* Those of the index's predicate in a snapshot of a transaction, as far as the begin of it did not
+ * have them (NULL: none); false: they are not known, or it is no such snapshot. */
+bool vec_own_of(vec_own **out, const quad_snapshot *snapshot, const vec_declaration *declared);
+uint64_t vec_own_count(const vec_own *own);
+/* All of them have codes, or their place: for searches of the snapshot. */
+quoin_status vec_own_cover(vec_own *own, const quad_snapshot *snapshot, const vec_request *request,
+                           quoin_error *err);
+
 /* ---- set.c ---- */
 
 /* The indexes as the store's last version declares them. */

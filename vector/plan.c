@@ -44,7 +44,8 @@ estimate(const vec_plan *p, size_t queries)
   if (visits > nodes) visits = nodes;
   bool find_by_lookup = r->subjects && subjects * LOOKUP_NS < rows;
   double find = find_by_lookup ? subjects * LOOKUP_NS : rows;
-  double all = nodes + (p->index ? (double)vec_index_waiting(p->index) : 0);
+  double all = nodes + (p->index ? (double)vec_index_waiting(p->index) : 0) +
+               (p->own ? (double)vec_own_count(p->own) : 0);
   double some = n * code < visits * code ? n * code : visits * code;
   return (costs){.walk = near * (1.5 * visits * code + k / (share > 0 ? share : 1) * LOOKUP_NS),
                  .candidates =
@@ -129,6 +130,7 @@ begin(vec_plan *out, const quad_snapshot *snapshot, const vec_request *r, size_t
   if (st) return st;
   if (quad_snapshot_orders(snapshot) >> QUAD_POS & 1)
     out->index = vec_index_enter(&out->entered, snapshot, r->index);
+  if (out->index) (void)vec_own_of(&out->own, snapshot, r->index);
   choose(out, queries);
   return QUOIN_OK;
 }
@@ -138,6 +140,8 @@ vec_plan_init(vec_plan *out, const quad_snapshot *snapshot, const vec_request *r
               const base_alloc *mem, quoin_error *err)
 {
   quoin_status st = begin(out, snapshot, r, queries, mem, err);
+  if (!st && out->own && (out->way == VEC_CHOICE_GRAPH || out->way == VEC_CHOICE_CODES))
+    st = vec_own_cover(out->own, snapshot, r, err);
   if (st || out->way != VEC_CHOICE_CANDIDATES) return st;
   quoin_error why = QUOIN_ERROR_INIT;
   if (!(st = vec_plan_candidates(out, &why))) return QUOIN_OK;

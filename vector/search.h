@@ -42,6 +42,7 @@ typedef struct vec_plan {
   uint64_t vectors; /* quads of the predicate in the active graph */
   uint64_t budget;  /* of a walk: nodes looked up before another way would have been cheaper */
   vec_index *index; /* NULL: none serves */
+  vec_own *own;     /* what a transaction has beside the index; NULL: nothing */
   uint64_t entered, epoch;
   bool find_by_lookup, found;
   vec_candidates candidates; /* once they are found */
@@ -120,6 +121,9 @@ quoin_status vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quo
 quoin_status vec_search_codes(bool *done, searcher *s, const vec_plan *plan, quoin_error *err);
 /* What was found by the nodes of the graph, of each subject at its least distance. */
 quoin_status vec_least(searcher *s, const vec_plan *plan, quoin_error *err);
+/* What a transaction has added, beside all else; *done as in vec_search_codes. */
+quoin_status vec_search_own(bool *done, searcher *s, const vec_plan *plan, vec_owners *owners,
+                            quoin_error *err);
 /* Among the candidates of the plan. */
 quoin_status vec_search_candidates(searcher *s, const vec_plan *plan, quoin_error *err);
 

@@ -339,10 +339,11 @@ vec_set_refresh(vec_indexes *ix, const quad_snapshot *snapshot, quoin_span secti
 bool
 vec_set_declares(vec_declaration *out, const quad_snapshot *snapshot, atom_id predicate)
 {
-  vec_indexes *ix = quad_snapshot_participant(snapshot);
+  const quad_snapshot *begun = quad_snapshot_begun(snapshot);
+  vec_indexes *ix = quad_snapshot_participant(begun);
   uint64_t version = quad_snapshot_version(snapshot);
   bool found = false;
-  if (!ix) return false;
+  if (!ix || (begun != snapshot && vec_view_declares(snapshot))) return false;
   uint64_t entered = vec_epoch_enter(&ix->users);
   vec_index_set *set = atomic_load_explicit(&ix->set, memory_order_acquire);
   if (set && version >= set->from && version < atomic_load(&set->until))

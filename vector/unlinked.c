@@ -46,7 +46,9 @@ search_fresh(uint64_t *upto, searcher *s, const vec_plan *plan, vec_flat *flat, 
   uint64_t count = atomic_load(&fresh->count);
   /* Where the active graph has few vectors, its quads are sooner read. */
   if (plan->vectors < count / 4) goto done;
-  if ((st = vec_fresh_cover(&covered, fresh, s->index, s->snapshot, mark, s->request->cancel, err)))
+  /* Of what was committed: a transaction may have taken some of it from its own view. */
+  if ((st = vec_fresh_cover(&covered, fresh, s->index, quad_snapshot_begun(s->snapshot), mark,
+                            s->request->cancel, err)))
     goto done;
   if (covered <= mark) goto done;
   if (!flat) {
@@ -88,7 +90,9 @@ scan_beside(searcher *s, vec_index *index, uint64_t mark, uint64_t upto, quoin_e
   quoin_status st = scan_range(s, ATOM_VECTOR, upto + 1, quad_snapshot_atom_mark(s->snapshot), err);
   if (!st) st = scan_range(s, ATOM_TYPED, 0, ((uint64_t)1 << 58) - 1, err);
   if (st) return st;
-  if (!s->rows && upto == mark && scope != QUAD_NAMED) /* one graph says nothing of the others */
+  /* One graph says nothing of the others, nor what a transaction sees of what others do. */
+  if (!s->rows && upto == mark && scope != QUAD_NAMED &&
+      quad_snapshot_begun(s->snapshot) == s->snapshot)
     atomic_store(&index->bare[scope], quad_snapshot_version(s->snapshot) + 1);
   return vec_sieve_flush(s, err);
 }

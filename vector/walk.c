@@ -176,9 +176,10 @@ vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
     if (r->n_near > 1) st = take_back(s, all, st, err);
   }
   if (!st && !given_up) st = vec_search_unlinked(s, plan, NULL, &o, &linked, err);
+  *done = !st && !given_up;
+  if (*done) st = vec_search_own(done, s, plan, &o, err);
   vec_index_searcher_done(index, memory);
   quad_scan_close(o.scan);
-  *done = !st && !given_up;
   return st;
 }
 
