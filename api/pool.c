@@ -60,7 +60,8 @@ quoin_pool_open(quoin_pool **out, const char *path, const quoin_pool_options *op
                                 .store = {.durability = (quad_durability)o.durability,
                                           .memory_bytes = o.memory_bytes,
                                           .log = o.log,
-                                          .log_user = o.log_user}};
+                                          .log_user = o.log_user},
+                                .vectors = {.unlinked = o.unlinked_vectors, .threads = o.threads}};
   if ((st = pool_open(&self->pool, path, &options, &mem, err)))
     base_release(&mem, self, 1, sizeof(*self));
   else

@@ -332,6 +332,7 @@ open_in_pool(quoin_store **out, const cli_args *args, quoin_mode mode)
   options.durability = (quoin_durability)args->option[OPT_DURABILITY].number;
   options.log = log_line;
   options.threads = (unsigned)args->option[OPT_THREADS].number;
+  options.unlinked_vectors = args->option[OPT_UNLINKED].number;
   if (quoin_pool_open(&pool, path, &options, &err)) return cli_report(&err, path);
   const quoin_status st = quoin_pool_store(out, pool, args->option[OPT_NAME].text, &err);
   quoin_pool_close(pool);

@@ -9,7 +9,7 @@
 #ifndef QUOIN_POOL_POOL_H
 #define QUOIN_POOL_POOL_H
 
-#include "quadstore/quadstore.h"
+#include "vector/vector.h"
 
 typedef struct pool pool;
 /* A store as a pool hands it out: counted. */
@@ -26,6 +26,7 @@ typedef struct pool_options {
   uint64_t budget;    /* bytes on disk of all stores; 0: as the pool says (a new one: no bound) */
   unsigned lent_most; /* lent stores at a time; 0: twice the cores */
   quad_store_options store; /* how stores are opened: durability, memory_bytes, log */
+  vec_options vectors;      /* and their indexes: unlinked, threads */
 } pool_options;
 
 /* Errors: NOT_FOUND, EXISTS (POOL_CREATE_NEW, or foreign files), CORRUPT, VERSION, IO, NO_SPACE,

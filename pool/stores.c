@@ -81,7 +81,9 @@ pool_store_open(pool_store *s, bool create, quoin_error *err)
   options.quota = &s->quota;
   if (create) options.durability = QUAD_SYNC_OFF; /* nothing of it outlives the process */
   if (!st) st = quad_store_open(&quads, path, &options, p->mem, err);
-  const vec_options vectors = {.read_only = options.read_only, .mem = p->mem};
+  vec_options vectors = p->options.vectors;
+  vectors.read_only = options.read_only;
+  vectors.mem = p->mem;
   if (!st && (st = vec_attach(quads, &vectors, err))) {
     (void)quad_store_close(quads, NULL);
     quads = NULL;

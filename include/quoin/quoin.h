@@ -332,11 +332,12 @@ typedef struct quoin_pool_options {
   const quoin_alloc *alloc;
   quoin_line_fn log;
   void *log_user;
+  uint64_t unlinked_vectors; /**< As quoin_open_options, each of these. */
 } quoin_pool_options;
 #define QUOIN_POOL_OPTIONS_INIT                                                                    \
   {                                                                                                \
     sizeof(quoin_pool_options), QUOIN_READ_WRITE, false, 0, 0, QUOIN_DURABILITY_FULL, 0, 0, NULL,  \
-        NULL, NULL                                                                                 \
+        NULL, NULL, 0                                                                              \
   }
 
 /** Open the pool in directory `path`. Errors: NOT_FOUND, EXISTS (QUOIN_CREATE_NEW, or foreign

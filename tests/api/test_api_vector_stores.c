@@ -2,6 +2,7 @@
  * updates that make vectors of texts. */
 #include "vectors.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -269,6 +270,66 @@ test_vector_stores__an_empty_answer_is_explained(void **state)
   }
 }
 
+/* ---- threads ---------------------------------------------------------------------------------
+ */
+
+/* Of this process. */
+static unsigned
+count_threads(void)
+{
+  unsigned n = 0;
+  DIR *tasks = opendir("/proc/self/task");
+  if (!tasks) return 0;
+  while (readdir(tasks))
+    n++;
+  (void)closedir(tasks);
+  return n;
+}
+
+/* The most that there are until all is linked, beyond those before. */
+static unsigned
+threads_that_link(quoin_store *store, unsigned n)
+{
+  declare(store);
+  const unsigned before = count_threads();
+  unsigned most = before;
+  add_many(store, 0, n);
+  while (count(store).linked < n) {
+    const unsigned now = count_threads();
+    if (now > most) most = now;
+  }
+  return most - before;
+}
+
+/* A store is linked by as many threads as it says, opened by itself or from a pool: with one, by
+ * the one that waits for vectors. */
+static void
+test_vector_stores__one_thread_links_where_it_is_to_be_one(void **state)
+{
+  fixture *f = *state;
+  quoin_open_options alone = QUOIN_OPEN_OPTIONS_INIT;
+  quoin_pool_options pooled = QUOIN_POOL_OPTIONS_INIT;
+  quoin_store *store;
+  quoin_pool *pool;
+  quoin_error err = QUOIN_ERROR_INIT;
+  char path[96];
+  alone.mode = QUOIN_CREATE;
+  alone.threads = 1;
+  (void)snprintf(path, sizeof(path), "%s/alone", f->dir);
+  good(quoin_open(&store, path, &alone, &err), &err);
+  assert_int_equal(threads_that_link(store, MANY), 0);
+  quoin_close(store);
+  pooled.mode = QUOIN_CREATE;
+  pooled.threads = 1;
+  (void)snprintf(path, sizeof(path), "%s/pool", f->dir);
+  good(quoin_pool_open(&pool, path, &pooled, &err), &err);
+  good(quoin_pool_create(pool, "one", 0, &err), &err);
+  good(quoin_pool_store(&store, pool, "one", &err), &err);
+  assert_int_equal(threads_that_link(store, MANY), 0);
+  quoin_close(store);
+  quoin_pool_close(pool);
+}
+
 int
 main(void)
 {
@@ -280,6 +341,7 @@ main(void)
       TEST(a_reader_moves_on),
       TEST(an_update_embeds),
       TEST(an_empty_answer_is_explained),
+      TEST(one_thread_links_where_it_is_to_be_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
