@@ -136,18 +136,23 @@ begin(vec_plan *out, const quad_snapshot *snapshot, const vec_request *r, size_t
 }
 
 quoin_status
+vec_plan_share(vec_plan *p, quoin_error *err)
+{
+  quoin_error why = QUOIN_ERROR_INIT;
+  if (!vec_plan_candidates(p, &why)) return QUOIN_OK;
+  if (!vec_index_lost(p->index, p->snapshot, &why)) return vec_fail_as(&why, err);
+  vec_plan_exact(p);
+  return QUOIN_OK;
+}
+
+quoin_status
 vec_plan_init(vec_plan *out, const quad_snapshot *snapshot, const vec_request *r, size_t queries,
               const base_alloc *mem, quoin_error *err)
 {
   quoin_status st = begin(out, snapshot, r, queries, mem, err);
   if (!st && out->own && (out->way == VEC_CHOICE_GRAPH || out->way == VEC_CHOICE_CODES))
     st = vec_own_cover(out->own, snapshot, r, err);
-  if (st || out->way != VEC_CHOICE_CANDIDATES) return st;
-  quoin_error why = QUOIN_ERROR_INIT;
-  if (!(st = vec_plan_candidates(out, &why))) return QUOIN_OK;
-  if (!vec_index_lost(out->index, snapshot, &why)) return vec_fail_as(&why, err);
-  vec_plan_exact(out);
-  return QUOIN_OK;
+  return st || out->way != VEC_CHOICE_CANDIDATES ? st : vec_plan_share(out, err);
 }
 
 void
@@ -163,10 +168,10 @@ vec_plan_clear(vec_plan *p)
 
 quoin_status
 vec_search_choice(vec_choice *out, const quad_snapshot *snapshot, const vec_request *request,
-                  quoin_error *err)
+                  size_t queries, quoin_error *err)
 {
   vec_plan plan;
-  quoin_status st = begin(&plan, snapshot, request, 1, NULL, err);
+  quoin_status st = begin(&plan, snapshot, request, queries, NULL, err);
   *out = plan.way;
   vec_plan_clear(&plan);
   return st;

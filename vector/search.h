@@ -28,6 +28,10 @@ void vec_candidates_clear(vec_candidates *c);
 /* The first of ids[0..n) that is not less than `id`, looked for from `at` on: near by where the ids
  * asked for ascend. */
 size_t vec_ids_seek(const atom_id *ids, size_t n, size_t at, atom_id id);
+/* Of the rows of a batch those whose subject is one of ids[0..n): their places into out[], how
+ * many. *at goes along the ids as the rows do: quickly where both ascend. */
+size_t vec_rows_among(uint16_t *out, const atom_id *subject, size_t rows, const atom_id *ids,
+                      size_t n, size_t *at);
 /* The quads of the predicate, by subject where the store has such an order: they ascend as the
  * candidates do. */
 quoin_status vec_open_by_subject(quad_scan **out, const quad_snapshot *snapshot,
@@ -59,6 +63,9 @@ quoin_status vec_search_planned(vec_found **out, size_t *n, vec_report *report,
 /* Another way, after a walk was given up, or the graph cannot be relied on. */
 quoin_status vec_plan_candidates(vec_plan *plan, quoin_error *err);
 void vec_plan_exact(vec_plan *plan);
+/* The plan goes by its candidates, for all searches to come; or exactly, where the graph is lost.
+ */
+quoin_status vec_plan_share(vec_plan *plan, quoin_error *err);
 
 typedef struct vec_sieve vec_sieve;
 

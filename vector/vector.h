@@ -175,10 +175,10 @@ quoin_status vec_search(vec_found **out, size_t *n, vec_report *report,
                         const quad_snapshot *snapshot, const vec_request *request,
                         const base_alloc *mem, quoin_error *err);
 
-/* By which way a search would begin, found without searching: of request->subjects and ->near it
- * matters alone whether there are any, and how many. */
+/* By which way `queries` searches in turn would begin, found without searching: of
+ * request->subjects and ->near it matters alone whether there are any, and how many. */
 quoin_status vec_search_choice(vec_choice *out, const quad_snapshot *snapshot,
-                               const vec_request *request, quoin_error *err);
+                               const vec_request *request, size_t queries, quoin_error *err);
 
 /* The same for `n` queries of the index's dimension, one behind the other, in place of
  * request->near: found[i] and counts[i] of each, by up to `threads` threads (0: all processors).
@@ -187,6 +187,19 @@ quoin_status vec_search_many(vec_found **found, size_t *counts, vec_report *repo
                              const quad_snapshot *snapshot, const vec_request *request,
                              const float *queries, size_t n, unsigned threads,
                              const base_alloc *mem, quoin_error *err);
+
+/* The same in turn, where each may be near to several vectors: what they share is found once, for
+ * about `queries` of them. Of the request, which is borrowed with all that it points to, what it is
+ * near to is not looked at. *out is NULL on failure. */
+typedef struct vec_searches vec_searches;
+quoin_status vec_searches_open(vec_searches **out, const quad_snapshot *snapshot,
+                               const vec_request *request, size_t queries, const base_alloc *mem,
+                               quoin_error *err);
+/* As vec_search; report->choice is of this search, the rest is added to. */
+quoin_status vec_searches_next(vec_found **out, size_t *n, vec_report *report,
+                               vec_searches *searches, const float *const *near, size_t n_near,
+                               quoin_error *err);
+void vec_searches_close(vec_searches *searches); /* NULL is fine */
 
 /* ---- the indexes of a store ------------------------------------------------------------------
  */
