@@ -30,6 +30,53 @@ vec_ids_seek(const atom_id *ids, size_t n, size_t at, atom_id id)
   return low;
 }
 
+static bool
+ascends(const atom_id *ids, size_t n)
+{
+  uint64_t falls = 0;
+  for (size_t i = 1; i < n; i++)
+    falls |= ids[i].bits < ids[i - 1].bits;
+  return !falls;
+}
+
+size_t
+vec_rows_among(uint16_t *out, const atom_id *subject, size_t rows, const atom_id *ids, size_t n,
+               size_t *at)
+{
+  size_t found = 0, i = 0;
+  if (!rows) return 0;
+  if (!ascends(subject, rows)) {
+    for (; i < rows; i++) {
+      *at = vec_ids_seek(ids, n, *at, subject[i]);
+      out[found] = (uint16_t)i;
+      found += *at < n && atom_id_equal(ids[*at], subject[i]);
+    }
+    return found;
+  }
+  size_t j = vec_ids_seek(ids, n, *at, subject[0]), end = j;
+  while (end < n && end - j <= rows / 8 && ids[end].bits <= subject[rows - 1].bits)
+    end++;
+  if (end - j <= rows / 8) { /* few: each is looked for */
+    for (; j < end; j++) {
+      i = vec_ids_seek(subject, rows, i, ids[j]);
+      while (i < rows && atom_id_equal(subject[i], ids[j]))
+        out[found++] = (uint16_t)i++;
+    }
+    *at = j ? j - 1 : 0; /* the last may go on in the next batch */
+    return found;
+  }
+  /* No branch on what is less: it would be guessed wrong each other time. */
+  while (i < rows && j < n) {
+    uint64_t a = subject[i].bits, b = ids[j].bits;
+    out[found] = (uint16_t)i;
+    found += a == b;
+    i += a <= b;
+    j += b < a;
+  }
+  *at = j;
+  return found;
+}
+
 static quoin_status
 add_loose(vec_candidates *c, atom_id vector, atom_id subject, quoin_error *err)
 {
@@ -43,27 +90,29 @@ static quoin_status
 take_rows(vec_candidates *c, const vec_request *r, const vec_index *index, quad_scan *scan,
           quoin_error *err)
 {
+  uint16_t place[QUAD_BATCH];
   quad_batch rows;
   quoin_status st;
   size_t at = 0;
   bool merge = vec_graphs_merge(r->graphs);
   while (!(st = quad_scan_next(&rows, scan, err))) {
     if (r->cancel && (st = base_cancel_check(r->cancel, err))) return st;
-    for (size_t i = 0; i < rows.rows; i++) {
-      atom_id subject = rows.column[QUAD_S][i], vector = rows.column[QUAD_O][i];
+    const atom_id *subject = rows.column[QUAD_S];
+    size_t n = r->subjects
+                   ? vec_rows_among(place, subject, rows.rows, r->subjects, r->n_subjects, &at)
+                   : rows.rows;
+    for (size_t k = 0; k < n; k++) {
+      size_t i = r->subjects ? place[k] : k;
+      atom_id vector = rows.column[QUAD_O][i];
       uint32_t slot = HNSW_NONE;
       if (merge && !vec_graphs_have(r->graphs, rows.column[QUAD_G][i])) continue;
-      if (r->subjects) {
-        at = vec_ids_seek(r->subjects, r->n_subjects, at, subject);
-        if (at == r->n_subjects || !atom_id_equal(r->subjects[at], subject)) continue;
-      }
       uint64_t number = atom_id_payload(vector);
       if (atom_id_kind(vector) == ATOM_VECTOR && number < UINT32_MAX &&
           (st = hnsw_find(&slot, index->graph, (uint32_t)number, err)))
         return st;
       if (slot < c->nodes.bits)
         vec_bitmap_add(&c->nodes, slot);
-      else if ((st = add_loose(c, vector, subject, err)))
+      else if ((st = add_loose(c, vector, subject[i], err)))
         return st;
     }
   }

@@ -105,14 +105,21 @@ quoin_status
 vec_take_rows(searcher *s, quad_scan *scan, quoin_error *err)
 {
   const vec_request *r = s->request;
+  uint16_t place[QUAD_BATCH];
   quad_batch rows;
   quoin_status st;
+  bool merge = vec_graphs_merge(r->graphs);
   while (!(st = quad_scan_next(&rows, scan, err))) {
     if (r->cancel && (st = base_cancel_check(r->cancel, err))) return st;
     s->rows += rows.rows;
-    for (size_t i = 0; i < rows.rows; i++) {
-      if (!vec_row_counts(s, &rows, i)) continue;
-      if ((st = vec_sieve_add(s, rows.column[QUAD_S][i], rows.column[QUAD_O][i], err))) return st;
+    const atom_id *subject = rows.column[QUAD_S];
+    size_t n = r->subjects
+                   ? vec_rows_among(place, subject, rows.rows, r->subjects, r->n_subjects, &s->at)
+                   : rows.rows;
+    for (size_t k = 0; k < n; k++) {
+      size_t i = r->subjects ? place[k] : k;
+      if (merge && !vec_graphs_have(r->graphs, rows.column[QUAD_G][i])) continue;
+      if ((st = vec_sieve_add(s, subject[i], rows.column[QUAD_O][i], err))) return st;
     }
   }
   return st == QUOIN_DONE ? QUOIN_OK : st;
