@@ -9,6 +9,10 @@
  *   batch N EF...     all queries in one call, by N threads
  *   sparql EF...      each query as the text of a SPARQL query with vec:nearest, read, planned and
  *                     answered; subjects and distances read; on one thread
+ *   filter BITS.npy RIGHT.npy N...
+ *                     vectors whose byte is not 0 get a class, and SPARQL asks for the nearest of
+ *                     that class: N queries in a text, bound by VALUES. RIGHT has the rows of the
+ *                     nearest allowed ones. In place of the effort N is printed
  *   reopen            close the store and open it again
  *   exact             every vector looked at
  *   txn N...          as sparql, in a transaction that has added N vectors, near to the others, and
@@ -248,6 +252,122 @@ by_size(const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
+/* ---- filters ----------------------------------------------------------------------------------
+ */
+
+/* The class of the allowed ones. */
+typedef struct filter {
+  char class[64];
+  npy right; /* a row a query; -1: there are no more */
+  size_t n;  /* queries in a text */
+} filter;
+
+static void
+allow(bench *b, filter *f, const char *bits_file)
+{
+  static const char type[] = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
+  npy bits = npy_load(bits_file);
+  quoin_txn *txn;
+  char name[100];
+  quoin_statement said = {.subject.kind = QUOIN_TERM_IRI,
+                          .predicate = {.kind = QUOIN_TERM_IRI, .value = text(type)},
+                          .object = {.kind = QUOIN_TERM_IRI, .value = text(f->class)}};
+  if (!bits.b || bits.rows * bits.columns != b->base.rows) stop(bits_file, "not a byte a vector");
+  must(b, quoin_txn_begin(&txn, b->store, &b->err));
+  for (size_t i = 0; i < b->base.rows; i++) {
+    if (!bits.b[i]) continue;
+    (void)snprintf(name, sizeof name, SUBJECT "%zu", i);
+    said.subject.value = text(name);
+    must(b, quoin_txn_add(txn, &said, &b->err));
+  }
+  must(b, quoin_txn_commit(NULL, NULL, txn, &b->err));
+  npy_free(&bits);
+}
+
+/* The queries [q, q + some), whose numbers come back with each row. */
+static quoin_span
+filter_text(char *out, const bench *b, const filter *f, size_t q, size_t some)
+{
+  const size_t columns = b->query.columns;
+  size_t at = (size_t)snprintf(out, 400,
+                               "PREFIX vec: <urn:x-quoin:vec#> SELECT ?n ?text ?distance "
+                               "WHERE { VALUES (?n ?q) { ");
+  for (size_t i = q; i < q + some; i++) {
+    at += (size_t)snprintf(out + at, 60, "(%zu \"b64:", i);
+    at += base64(out + at, b->query.f + i * columns, columns);
+    at += (size_t)snprintf(out + at, 60, "\"^^vec:f32) ");
+  }
+  at += (size_t)snprintf(out + at, 400,
+                         "} ?text a <%s> . (?text ?distance) vec:nearest (<" PREDICATE "> ?q %d) }",
+                         f->class, K);
+  return (quoin_span){out, at};
+}
+
+/* How many of the rows are right. */
+static size_t
+filter_call(bench *b, const filter *f, quoin_span query)
+{
+  quoin_query_options options = QUOIN_QUERY_OPTIONS_INIT;
+  quoin_cursor *cursor;
+  quoin_status st;
+  size_t found = 0;
+  options.threads = 1;
+  must(b, quoin_query(&cursor, b->store, query, &options, &b->err));
+  while (!(st = quoin_cursor_next(cursor, &b->err))) {
+    quoin_term subject;
+    double distance;
+    int64_t n;
+    must(b, quoin_cursor_term(&subject, cursor, 1, &b->err));
+    if (!quoin_cursor_integer(&n, cursor, 0) || !quoin_cursor_double(&distance, cursor, 2))
+      stop("row", "without its numbers");
+    found += is_right(subject.value, f->right.i + (size_t)n * f->right.columns);
+  }
+  must(b, st);
+  quoin_cursor_close(cursor);
+  return found;
+}
+
+static size_t
+count_right(const filter *f, size_t queries)
+{
+  size_t n = 0;
+  for (size_t q = 0; q < queries; q++)
+    for (size_t i = 0; i < K; i++)
+      n += f->right.i[q * f->right.columns + i] >= 0;
+  return n;
+}
+
+static void
+ask_filtered(bench *b, const filter *f)
+{
+  const size_t queries = b->query.rows, calls = (queries + f->n - 1) / f->n;
+  char *query = npy_room(1000 + f->n * (200 + b->query.columns * 6), 1);
+  double *times = npy_room(calls, sizeof(double)), best = 0, p50 = 0, p99 = 0;
+  size_t found = 0;
+  for (int pass = 0; pass < PASSES; pass++) {
+    const double start = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    found = 0;
+    for (size_t q = 0; q < queries; q += f->n) {
+      const double begin = seconds(CLOCK_MONOTONIC);
+      const size_t some = queries - q < f->n ? queries - q : f->n;
+      found += filter_call(b, f, filter_text(query, b, f, q, some));
+      times[q / f->n] = seconds(CLOCK_MONOTONIC) - begin;
+    }
+    const double took = seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
+    if (pass && took >= best) continue;
+    qsort(times, calls, sizeof(double), by_size);
+    p50 = 1e6 * times[calls / 2];
+    p99 = 1e6 * times[calls * 99 / 100];
+    best = took;
+  }
+  printf("filter\t%zu\t%.5f\t%.0f\t%.0f\t%.0f\t%.1f\n", f->n,
+         (double)found / (double)count_right(f, queries), (double)queries / best, p50, p99,
+         1e3 * best);
+  (void)fflush(stdout);
+  free(times);
+  free(query);
+}
+
 /* The best of some passes over the queries: others share the machine. */
 static void
 ask(bench *b, const manner *how)
@@ -413,6 +533,16 @@ main(int argc, char **argv)
     } else if (!strcmp(command, "txn")) {
       for (; is_number(argv[i]); i++)
         in_transaction(&b, strtoul(argv[i], NULL, 10));
+    } else if (!strcmp(command, "filter") && argv[i] && argv[i + 1]) {
+      filter f = {.right = npy_load(argv[i + 1])};
+      if (!f.right.i || f.right.rows != b.query.rows) stop(argv[i + 1], "not a row a query");
+      (void)snprintf(f.class, sizeof f.class, "http://example.org/Allowed/%d", i);
+      allow(&b, &f, argv[i]);
+      for (i += 2; is_number(argv[i]); i++) {
+        if ((f.n = strtoul(argv[i], NULL, 10)) < 1) stop(argv[i], "no queries");
+        ask_filtered(&b, &f);
+      }
+      npy_free(&f.right);
     } else if (!strcmp(command, "reopen")) {
       reopen(&b);
     } else if (!strcmp(command, "unlinked") && is_number(argv[i])) {
