@@ -13,8 +13,9 @@ explain_plan(base_buffer *out, const nearest_operator *op)
   sparql_context *ctx = op->head.ctx;
   const sparql_nearest *said = op->options.node->nearest;
   const sparql_active_graph *active = op->options.graph;
-  bool any = op->free_item || said->whole_index, some = true;
-  double rows = op->head.child[0]->rows;
+  bool some = true, each = !nearest_has_constant_query(op) && !nearest_is_split(op);
+  const sparql_operator *queries = op->head.child[1];
+  double rows = op->head.child[0]->rows, asked = queries ? queries->rows : 1;
   uint64_t vectors = op->options.vectors, about = rows < 1 ? 1 : (uint64_t)rows;
   const float *near = NULL;
   atom_id subject = ATOM_NONE_ID;
@@ -30,21 +31,23 @@ explain_plan(base_buffer *out, const nearest_operator *op)
                                .k = said->k,
                                .ef = said->ef < UINT32_MAX ? (uint32_t)said->ef : UINT32_MAX,
                                .exact = said->exact,
-                               .subjects = any ? NULL : &subject,
+                               .subjects = op->any ? NULL : &subject,
                                .n_subjects = about};
   base_buffer_printf(out, "; of %" PRIu64 " vectors, among ", vectors);
-  if (any)
+  if (op->any)
     base_buffer_text(out, "all");
   else
     base_buffer_printf(out, "those of the group, about %" PRIu64, about);
-  if (op->options.node->object.var != SPARQL_NO_VAR) {
+  if (queries) base_buffer_printf(out, ", for about %.0f queries", asked < 1 ? 1 : asked);
+  if (each) {
     base_buffer_text(out, "; a way for each query");
   } else if (active->scope == QUAD_NAMED && active->graph.var != SPARQL_NO_VAR) {
     base_buffer_text(out, "; a way for each graph");
   } else if (!sparql_vec_graphs(&graphs, ctx, active, ATOM_NONE_ID, &ignored) &&
              !vec_graphs_any(&some, ctx->snapshot, &graphs, op->options.index.predicate,
                              &ignored) &&
-             !vec_search_choice(&choice, ctx->snapshot, &request, &ignored)) {
+             !vec_search_choice(&choice, ctx->snapshot, &request, asked < 1 ? 1 : (size_t)asked,
+                                &ignored)) {
     base_buffer_printf(out, "; %s", vec_choice_name(choice));
     if (!some) base_buffer_text(out, ": no vectors in the active graph");
   }

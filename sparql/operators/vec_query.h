@@ -24,10 +24,14 @@ typedef struct nearest_options {
   const sparql_frame *frame;
   vec_declaration index;
   uint64_t vectors; /* quads of the predicate, for EXPLAIN */
+  bool not_itself;  /* a query that is a resource is no candidate: of a split group alone */
 } nearest_options;
 
-/* The rows of `child` that vec:nearest keeps, with their distances. */
+/* The rows of `child` that vec:nearest keeps, with their distances. With `queries` (may be NULL)
+ * the group is the product of both: they have no variable in common but parameters, the query is
+ * one of `queries`, the item one of `child`. */
 quoin_status sparql_nearest_make(sparql_operator **out, sparql_context *ctx, sparql_operator *child,
-                                 const nearest_options *options, quoin_error *err);
+                                 sparql_operator *queries, const nearest_options *options,
+                                 quoin_error *err);
 
 #endif /* QUOIN_SPARQL_OPERATORS_VEC_QUERY_H */

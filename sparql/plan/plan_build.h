@@ -207,6 +207,16 @@ quoin_status plan_group_gather(plan_group *g, planner *p, const sparql_algebra *
                                const sparql_active_graph *graph, const bool *need, uint64_t limit,
                                sparql_operator *seed, sparql_expr *const *pushed, size_t n_pushed,
                                quoin_error *err);
+/* The operators of what was gathered. */
+quoin_status plan_group_build(sparql_operator **out, plan_group *g, const bool *need,
+                              quoin_error *err);
+/* The group of a vec:nearest whose `item` and `query` are variables (plan_split.c): *items alone,
+ * or where the two have nothing to do with each other the product of *items, which binds the item,
+ * and *queries. *not_itself: rows where they are the same are still to be dropped. */
+quoin_status plan_group_split(sparql_operator **items, sparql_operator **queries, bool *not_itself,
+                              planner *p, const sparql_algebra *node,
+                              const sparql_active_graph *graph, const bool *need, sparql_var item,
+                              sparql_var query, quoin_error *err);
 
 /* ---- members, order, joins --------------------------------------------------------------------
  */

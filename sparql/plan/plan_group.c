@@ -480,6 +480,15 @@ plan_group_gather(plan_group *g, planner *p, const sparql_algebra *node,
 }
 
 quoin_status
+plan_group_build(sparql_operator **out, plan_group *g, const bool *need, quoin_error *err)
+{
+  quoin_status st = join_members(out, g, err);
+  if (!st) st = plan_apply_filters(out, g, 0, true, err);
+  if (!st) st = plan_apply_steps(out, g, need, err);
+  return st ? st : plan_apply_filters(out, g, g->n_steps, false, err);
+}
+
+quoin_status
 plan_group_node(sparql_operator **out, planner *p, const sparql_algebra *node,
                 const sparql_active_graph *graph, const bool *need, uint64_t limit,
                 sparql_operator *seed, sparql_expr *const *pushed, size_t n_pushed,
@@ -487,9 +496,5 @@ plan_group_node(sparql_operator **out, planner *p, const sparql_algebra *node,
 {
   plan_group g;
   quoin_status st = plan_group_gather(&g, p, node, graph, need, limit, seed, pushed, n_pushed, err);
-  if (st) return st;
-  if ((st = join_members(out, &g, err))) return st;
-  if ((st = plan_apply_filters(out, &g, 0, true, err))) return st;
-  if ((st = plan_apply_steps(out, &g, need, err))) return st;
-  return plan_apply_filters(out, &g, g.n_steps, false, err);
+  return st ? st : plan_group_build(out, &g, need, err);
 }

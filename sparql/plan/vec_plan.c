@@ -188,24 +188,47 @@ check_item(planner *p, const sparql_algebra *node, quoin_error *err)
                        (int)(name.len < 80 ? name.len : 80), name.ptr);
 }
 
+/* Nodes that become a group of the planner. */
+static bool
+is_group(const sparql_algebra *node)
+{
+  return node->op == ALGEBRA_JOIN || node->op == ALGEBRA_BGP || node->op == ALGEBRA_FILTER ||
+         node->op == ALGEBRA_EXTEND || node->op == ALGEBRA_LEFT_JOIN || node->op == ALGEBRA_MINUS;
+}
+
+/* The rows of the group: *queries is NULL unless they are the product of both. */
+static quoin_status
+plan_rows(sparql_operator **items, sparql_operator **queries, bool *not_itself, planner *p,
+          const sparql_algebra *node, const sparql_active_graph *graph, const bool *need,
+          quoin_error *err)
+{
+  sparql_var item = node->subject.var, query = node->object.var;
+  *queries = NULL;
+  *not_itself = false;
+  if (p->plain || item == SPARQL_NO_VAR || query == SPARQL_NO_VAR || !is_group(node->left) ||
+      sparql_frame_find(p->frame, item) || sparql_frame_find(p->frame, query))
+    return plan_node(items, p, node->left, graph, need, UINT64_MAX, err);
+  return plan_group_split(items, queries, not_itself, p, node->left, graph, need, item, query, err);
+}
+
 quoin_status
 plan_nearest(sparql_operator **out, planner *p, const sparql_algebra *node,
              const sparql_active_graph *graph, const bool *need, quoin_error *err)
 {
   nearest_options options = {.node = node, .graph = graph, .frame = p->frame};
-  sparql_operator *child;
+  sparql_operator *child, *queries;
   bool *below;
   quoin_status st = sparql_vec_index(&options.index, p->ctx, node, err);
   if (!st) st = check_item(p, node, err);
   if (st || (st = plan_need_copy(&below, p, need, err))) return st;
   if (!is_const(&node->subject)) below[node->subject.var] = true;
   if (!is_const(&node->object)) below[node->object.var] = true;
-  if ((st = plan_node(&child, p, node->left, graph, below, UINT64_MAX, err))) return st;
-  if ((st = check_query(node, p->ctx, child, err))) return st;
+  st = plan_rows(&child, &queries, &options.not_itself, p, node, graph, below, err);
+  if (st || (st = check_query(node, p->ctx, queries ? queries : child, err))) return st;
   quad_pattern all = {.scope = QUAD_ANY};
   all.match.term[QUAD_P] = options.index.predicate;
   if ((st = sparql_reads(p->ctx, &all, err))) return st;
   if ((st = quad_count(&options.vectors, p->ctx->snapshot, &all, err))) return st;
-  st = sparql_nearest_make(out, p->ctx, child, &options, err);
+  st = sparql_nearest_make(out, p->ctx, child, queries, &options, err);
   return plan_made(p, st, *out, err);
 }
