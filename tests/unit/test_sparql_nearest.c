@@ -265,9 +265,9 @@ test_nearest__errors(void **state)
   SYNTAX("(?p ?d) vec:nearest (:v " ZERO ")", "(index query k)");
   SYNTAX("(?p ?d) vec:nearest :v", "(index query k)");
   SYNTAX("(?p ?d) vec:nearest (?v " ZERO " 1)", "index");
-  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 0)", "at least 1");
-  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " -1)", "at least 1");
-  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " ?k)", "at least 1");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 0)", "from 1 to");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " -1)", "from 1 to");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " ?k)", "from 1 to");
   SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1 vec:ef)", "(index query k)");
   SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1 vec:foo 3)", "vec:ef");
   SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 1 vec:exact 3)", "true or false");
