@@ -15,7 +15,7 @@ typedef struct reading {
   base_arena arena;
   char name[160];   /* of the predicate, for messages */
   char unknown[80]; /* the first of our words that is none of a declaration; "" */
-  bool is_index;
+  bool is_index, is_blank; /* what is declared; its name is a blank node */
   rdf_term said[WORDS]; /* RDF_NONE: nothing */
 } reading;
 
@@ -203,6 +203,7 @@ begin_reading(reading *r, vec_declaration *to, atom_id predicate, const base_all
 static void
 name_reading(reading *r, const rdf_term *predicate)
 {
+  r->is_blank = predicate->kind == RDF_BLANK;
   size_t n =
       predicate->value.len < sizeof(r->name) - 1 ? predicate->value.len : sizeof(r->name) - 1;
   if (n) memcpy(r->name, predicate->value.ptr, n);
@@ -239,6 +240,7 @@ check(const reading *r, quoin_error *err)
                        said[M].kind || said[EF].kind))
     return fail(r, err, "it has options but is not said to be a vec:Index");
   if (!r->is_index) return QUOIN_OK;
+  if (r->is_blank) return fail(r, err, "its name is a blank node, expected the IRI of a predicate");
   if (!said[DIMENSION].kind) return fail(r, err, "vec:dimension is missing");
   options.m = options.ef_construction = 0; /* of the graph alone */
   return hnsw_options_check(&options, &why) ? fail(r, err, why.message) : QUOIN_OK;

@@ -122,6 +122,9 @@ check_query(const sparql_algebra *node, sparql_context *ctx, const sparql_operat
 {
   if (is_const(&node->object) || child->maybe[node->object.var]) return QUOIN_OK;
   quoin_span name = ctx->query->vars[node->object.var];
+  if (!name.len)
+    return base_fail_pos(err, QUOIN_ERR_SYNTAX, NULL, node->line, node->column,
+                         "vec:nearest to a blank node that nothing in its group binds");
   return base_fail_pos(err, QUOIN_ERR_SYNTAX, NULL, node->line, node->column,
                        "vec:nearest to ?%.*s: nothing in its group binds the variable; what "
                        "binds it belongs into the same braces (of SERVICE vec:search: its own)",

@@ -293,5 +293,10 @@ parse_function(sparql_parser *p, quoin_span iri, const sparql_token *at)
     parse_expected(p, "an expression");
     return NULL;
   }
+  if (e->distinct && iri.len > sizeof(RDF_VEC) - 1 &&
+      memcmp(iri.ptr, RDF_VEC, sizeof(RDF_VEC) - 1) == 0) {
+    parse_fail_at(p, at->line, at->column, "found DISTINCT in a function, expected no such word");
+    return NULL;
+  }
   return parse_arguments(p, e, &cap) && parse_close_expr(p, e) ? e : NULL;
 }

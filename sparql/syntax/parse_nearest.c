@@ -283,13 +283,14 @@ parse_emit_search(sparql_parser *p, parse_triples *to, const sparql_token *at)
   if (!node) return false;
   node->subject.var = node->object.var = node->node.var = node->var = SPARQL_NO_VAR;
   if (!to->n) return true;
+  for (size_t i = 0; i < to->n && about == SPARQL_NO_VAR; i++)
+    if (word_of(&to->items[i].predicate) < WORDS) about = to->items[i].subject.var;
   for (size_t i = 0; i < to->n;) {
     sparql_triple t = to->items[i];
-    if (word_of(&t.predicate) == WORDS) {
+    if (word_of(&t.predicate) == WORDS && (about == SPARQL_NO_VAR || t.subject.var != about)) {
       i++;
       continue;
     }
-    if (about == SPARQL_NO_VAR) about = t.subject.var;
     if (t.subject.var == SPARQL_NO_VAR || t.subject.var != about || p->query->vars[about].len)
       return fail_option(p, at, "search", "one blank node that all of it is said of");
     if (!say_once(p, &said, &t.predicate, at) || !take_word(p, node, options, &t, at)) return false;

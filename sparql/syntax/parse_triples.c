@@ -174,6 +174,15 @@ typedef struct verb {
   sparql_token at;
 } verb;
 
+/* A search is no step of a path: nothing has such a predicate, and the answer would be empty. */
+static bool
+has_nearest(const sparql_path *path)
+{
+  const sparql_node iri = {.var = SPARQL_NO_VAR, .term = path->iri};
+  if (path->op == PATH_IRI) return parse_is_nearest(&iri);
+  return (path->a && has_nearest(path->a)) || (path->b && has_nearest(path->b));
+}
+
 static bool
 take_verb(sparql_parser *p, const parse_triples *to, verb *out)
 {
@@ -185,6 +194,9 @@ take_verb(sparql_parser *p, const parse_triples *to, verb *out)
     if (!path) return false;
     if (path->op == PATH_IRI)
       out->node.term = path->iri;
+    else if (to->group && has_nearest(path))
+      return parse_fail_at(p, out->at.line, out->at.column,
+                           "found vec:nearest in a property path, expected it alone");
     else
       out->path = path;
     return true;

@@ -9,7 +9,7 @@ run 1 vector search $on '[1,2]'
 err_has 'no vector index is declared'
 run 0 vector create $on --dimension 2 --metric l2
 run 1 vector create $on --dimension 3
-err_has 'vec:dimension is said once'
+err_has "vec:dimension is said once, found '2' and '3'"
 run 2 vector create $on
 run 2 vector frobnicate $on
 run 2 vector import $on

@@ -295,6 +295,18 @@ test_nearest__errors(void **state)
   SEARCH("vec:query :a ; vec:k 1 ; vec:item ?p ; vec:distance ?d ; vec:on :c");
   SEARCH("vec:query :a ; vec:k 1 ; vec:item ?p ; vec:distance ?d ; vec:ef 2 ; vec:ef 2");
 #undef SEARCH
+  /* A word that no search has is no triple of the candidates. */
+  SYNTAX("SERVICE vec:search { [] vec:on :v ; vec:query :a ; vec:k 1 ; vec:item ?p ; "
+         "vec:distance ?d ; vec:efx 3 }",
+         "bad option");
+  SYNTAX("SERVICE vec:search { [] :n 3 ; vec:on :v ; vec:query :a ; vec:k 1 ; vec:item ?p ; "
+         "vec:distance ?d }",
+         "bad option");
+  SYNTAX("(?p ?d) vec:nearest/:n (:v " ZERO " 1)", "property path");
+  SYNTAX("(:v " ZERO " 1) ^vec:nearest (?p ?d)", "property path");
+  SYNTAX("(?p ?d) :n|(:n/vec:nearest*) (:v " ZERO " 1)", "property path");
+  SYNTAX("(?p ?d) vec:nearest (:v " ZERO " 10000000000)", "to 4294967295");
+  SYNTAX("FILTER(vec:dim(DISTINCT ?p))", "DISTINCT");
   SYNTAX("SERVICE SILENT vec:search { ?p a :T }", "SILENT");
 #undef SYNTAX
 #define BAD(pattern, status, message)                                                              \
@@ -307,6 +319,7 @@ test_nearest__errors(void **state)
   BAD("(?p ?d) vec:nearest (:v :e 1)", NOT_FOUND, "without a vector");
   BAD("(?p ?d) vec:nearest (:v :nobody 1)", NOT_FOUND, "without a vector");
   BAD("(?p ?d) vec:nearest (:v ?x 1)", SYNTAX, "nothing in its group binds");
+  BAD("(?p ?d) vec:nearest (:v [] 1)", SYNTAX, "blank node");
   BAD("?p :n ?n . (?p ?d) vec:nearest (:v ?n 1)", CONSTRAINT, "not a vector");
 #undef BAD
   answer a = world_run(&w, "SELECT * {\n   (?p ?d) vec:nearest (:none " ZERO " 1) }", NULL);

@@ -23,7 +23,7 @@ test_index__declarations_are_judged_at_commit(void **state)
   refused(declare(&w, P, "0", NULL), "expected an integer");
   refused(declare(&w, P, "2", RDF_VEC "manhattan"), "vec:metric");
   good(declare(&w, P, "2", NULL));
-  refused(declare(&w, P, "3", NULL), "vec:dimension is said once");
+  refused(declare(&w, P, "3", NULL), "vec:dimension is said once, found '2' and '3'");
   refused(change(&w, true, iri(P), RDF_VEC "metric", number("1"), VEC_SYSTEM_GRAPH), "vec:metric");
   refused(change(&w, false, iri(P), RDF_NS "type", iri(RDF_VEC "Index"), VEC_SYSTEM_GRAPH),
           "not said to be a vec:Index");
@@ -31,6 +31,10 @@ test_index__declarations_are_judged_at_commit(void **state)
   good(change(&w, true, iri("http://x/a"), "http://x/u", vector_text("[1,2,3]"), NULL));
   refused(declare(&w, "http://x/u", "2", NULL), "another dimension");
   good(declare(&w, "http://x/u", "3", NULL));
+  /* A blank node is the predicate of nothing. */
+  const rdf_term blank = {.kind = RDF_BLANK, .value = base_span("b")};
+  refused(change(&w, true, blank, RDF_NS "type", iri(RDF_VEC "Index"), VEC_SYSTEM_GRAPH),
+          "blank node");
   end(&w);
 }
 
