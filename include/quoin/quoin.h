@@ -822,8 +822,17 @@ QUOIN_API QUOIN_NODISCARD quoin_status quoin_cursor_explain(quoin_span *out, quo
 /** @{ */
 
 /** A vector index: the vectors that one predicate gives to subjects, as declared in the graph
- * <urn:x-quoin:system>. A handle has looked its name up and may be shared between threads; when the
- * declaration goes, its searches fail with NOT_FOUND. In SPARQL: vec:nearest. */
+ * <urn:x-quoin:system>, by quoin_update() or in a file that is loaded:
+ *
+ *     PREFIX vec: <urn:x-quoin:vec#>
+ *     INSERT DATA { GRAPH <urn:x-quoin:system> {
+ *       <http://example.org/embedding> a vec:Index ; vec:dimension 384 } }
+ *
+ * also vec:metric (vec:cosineMetric if not said, vec:dotMetric, vec:l2Metric), vec:storage
+ * (vec:f32Code, vec:f16Code, vec:i8Code, vec:b1Code), vec:m, vec:efConstruction, vec:model. Vectors
+ * are added by quoin_txn_add_vector(), by updates and by loads. A handle has looked its name up and
+ * may be shared between threads; when the declaration goes, its searches fail with NOT_FOUND. In
+ * SPARQL: vec:nearest. A whole program: examples/search.c. */
 typedef struct quoin_vectors quoin_vectors;
 /** @param predicate  IRI. @param[out] out  To be closed with quoin_vectors_close(); keeps the
  * store. Errors: NOT_FOUND (no such index). */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the build into a temporary prefix, and builds and runs examples/embed.c from outside: with
+# Installs the build into a temporary prefix, and builds and runs examples/embed.c and search.c from outside: with
 # pkg-config and with find_package, as C and as C++, against the shared and the static library.
 # Also: each public header compiles alone, strictly, as C11, C17 and C++; libquoin exports quoin_ names only.
 set -eu
@@ -70,6 +70,17 @@ if [ -n "$cxx" ]; then
     fail "C++ by pkg-config"
   try "$tmp/cxx"
 fi
+
+# The example of vectors: twice, for what is there already is not added again.
+cp "$source/examples/search.c" "$tmp/search.c"
+"$cc" -std=c11 $flags $strict -o "$tmp/search" "$tmp/search.c" $(pkg-config --cflags --libs quoin) || fail "search.c as C"
+for i in 1 2; do
+  out=$("$tmp/search" "$tmp/colours") || fail "search gave $?: $out"
+  [ "$(echo $out)" = "0.500 http://example.org/red 0.532 http://example.org/orange <http://example.org/red> <http://example.org/orange>" ] ||
+    fail "search printed: $out"
+done
+[ -z "$cxx" ] || "$cxx" -x c++ $flags -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags quoin) "$tmp/search.c" ||
+  fail "search.c as C++"
 
 cat >"$tmp/CMakeLists.txt" <<'EOT'
 cmake_minimum_required(VERSION 3.25)
