@@ -1,383 +1,10 @@
 /* Searches inside transactions that have written: against brute force over what the transaction
  * sees, by every way a search goes. */
-#include "unit/vector_index_world.h"
+#include "unit/vector_txn_model.h"
 
-#include "base/base.h"
+#include "support/memory.h"
 
-#include <string.h>
-
-enum { BASE = 1800, SPARE = 40, ROOM = 6000, GRAPHS = 4, CHURN = 1500 };
-#define OTHER "http://x/other"
-
-/* A quad of the predicate as the transaction should see it. */
-typedef struct said {
-  int subject, vector, graph; /* graph 0: the default one */
-} said;
-
-typedef struct model {
-  world w;
-  quad_txn *txn;
-  quad_snapshot *view;
-  float (*values)[DIM];
-  bool *as_json; /* how the vector is written */
-  int n_values;
-  said *said;
-  int n;
-  size_t asked, there, found; /* of approximate searches */
-  int ways[VEC_CHOICE_CANDIDATES + 1];
-} model;
-
-static int
-pick(model *m, int n)
-{
-  return (int)(chance(&m->w) * n);
-}
-
-/* ---- terms ------------------------------------------------------------------------------------
- */
-
-static rdf_term
-graph_term(char room[32], int graph)
-{
-  if (!graph) return (rdf_term){.kind = RDF_NONE};
-  (void)snprintf(room, 32, "http://x/g%d", graph);
-  return iri(room);
-}
-
-static rdf_term
-vector_term(const model *m, char *room, size_t size, int vector)
-{
-  const float *values = m->values[vector];
-  if (!m->as_json[vector]) return rdf_vector(values, DIM);
-  size_t at = 0;
-  for (int i = 0; i < DIM; i++)
-    at += (size_t)snprintf(room + at, size - at, "%s%.9g", i ? "," : "[", (double)values[i]);
-  (void)snprintf(room + at, size - at, "]");
-  return (rdf_term){
-      .kind = RDF_LITERAL, .value = base_span(room), .datatype = base_span(RDF_NS "JSON")};
-}
-
-static quoin_status
-find_term(atom_id *out, void *user, const rdf_term *term, quoin_error *e)
-{
-  const model *m = user;
-  const quad_snapshot *begun = quad_txn_begun(m->txn);
-  quoin_status st =
-      atom_find(out, quad_snapshot_atoms(begun), term, quad_snapshot_atom_mark(begun), e);
-  return st || out->bits ? st : atom_local_intern(out, quad_txn_local(m->txn), term, e);
-}
-
-static quoin_status
-read_term(rdf_term *out, void *user, atom_id id, base_arena *arena, quoin_error *e)
-{
-  const model *m = user;
-  if (atom_id_kind(id) == ATOM_LOCAL)
-    return atom_local_term(out, quad_txn_local(m->txn), id, arena, e);
-  return atom_read(out, quad_snapshot_atoms(quad_txn_begun(m->txn)), id, arena, e);
-}
-
-static bool
-local_vector(const float **out, uint32_t *dimension, void *user, atom_id id)
-{
-  const model *m = user;
-  return atom_local_vector(out, dimension, quad_txn_local(m->txn), id);
-}
-
-static vec_terms
-terms_of(model *m)
-{
-  if (!m->txn) return vec_store_terms(m->w.snapshot);
-  return (vec_terms){.user = m, .find = find_term, .read = read_term, .vector = local_vector};
-}
-
-static atom_id
-id_of(model *m, rdf_term term)
-{
-  const vec_terms terms = terms_of(m);
-  atom_id id;
-  good(terms.find(&id, terms.user, &term, &err));
-  return id;
-}
-
-/* ---- changes ----------------------------------------------------------------------------------
- */
-
-static void
-say(model *m, bool add, const char *predicate, const said *what)
-{
-  char name[32], graph[32], text[DIM * 20];
-  (void)snprintf(name, sizeof(name), "http://x/s%d", what->subject);
-  const rdf_term terms[4] = {iri(name), iri(predicate),
-                             vector_term(m, text, sizeof(text), what->vector),
-                             graph_term(graph, what->graph)};
-  good(add ? quad_txn_add(m->txn, terms, &err) : quad_txn_remove(m->txn, terms, &err));
-}
-
-static void
-add(model *m, said what)
-{
-  for (int i = 0; i < m->n; i++)
-    if (!memcmp(&m->said[i], &what, sizeof(what))) return;
-  assert_true(m->n < ROOM);
-  m->said[m->n++] = what;
-  say(m, true, P, &what);
-}
-
-static void
-drop(model *m, int at)
-{
-  say(m, false, P, &m->said[at]);
-  m->said[at] = m->said[--m->n];
-}
-
-static int
-new_vector(model *m)
-{
-  assert_true(m->n_values < ROOM);
-  random_vector(&m->w, m->values[m->n_values]);
-  m->as_json[m->n_values] = chance(&m->w) < 0.1;
-  return m->n_values++;
-}
-
-static void
-clear_graph(model *m, int graph)
-{
-  for (int i = m->n; i-- > 0;)
-    if (m->said[i].graph == graph) drop(m, i);
-}
-
-/* One change of a transaction. */
-static void
-step(model *m)
-{
-  double kind = chance(&m->w);
-  if (kind < 0.4) /* a new vector, of a new subject or another one */
-    add(m, (said){pick(m, ROOM), new_vector(m), pick(m, GRAPHS)});
-  else if (kind < 0.6) /* one that is in use, or was, or was another predicate's, for more */
-    add(m, (said){pick(m, ROOM), pick(m, m->n_values), pick(m, GRAPHS)});
-  else if (kind < 0.985 && m->n)
-    drop(m, chance(&m->w) < 0.5 ? pick(m, m->n) : m->n - 1);
-  else
-    clear_graph(m, pick(m, GRAPHS - 1) + 1);
-}
-
-/* ---- what a search should find ----------------------------------------------------------------
- */
-
-static int
-by_distance(const void *x, const void *y)
-{
-  const vec_found *a = x, *b = y;
-  if (a->distance != b->distance) return a->distance < b->distance ? -1 : 1;
-  return a->subject.bits < b->subject.bits ? -1 : a->subject.bits > b->subject.bits;
-}
-
-static int
-by_subject(const void *x, const void *y)
-{
-  const vec_found *a = x, *b = y;
-  if (a->subject.bits == b->subject.bits) return by_distance(x, y);
-  return a->subject.bits < b->subject.bits ? -1 : 1;
-}
-
-static atom_id
-subject_id(model *m, int subject)
-{
-  char name[32];
-  (void)snprintf(name, sizeof(name), "http://x/s%d", subject);
-  return id_of(m, iri(name));
-}
-
-/* Is the graph active? -1: all of them. */
-static bool
-is_active(int active, int graph)
-{
-  return active < 0 || active == graph;
-}
-
-static size_t
-brute(vec_found *out, model *m, const vec_request *r, int active)
-{
-  size_t n = 0, kept = 0;
-  for (int i = 0; i < m->n; i++) {
-    const said *s = &m->said[i];
-    if (!is_active(active, s->graph)) continue;
-    atom_id id = subject_id(m, s->subject);
-    bool asked = !r->subjects;
-    for (size_t k = 0; k < r->n_subjects && !asked; k++)
-      asked = atom_id_equal(r->subjects[k], id);
-    if (!asked) continue;
-    double least = HUGE_VAL;
-    for (size_t k = 0; k < r->n_near; k++) {
-      double d = vec_distance(r->index->metric, r->near[k], m->values[s->vector], DIM);
-      if (d < least) least = d;
-    }
-    out[n++] = (vec_found){least, id};
-  }
-  qsort(out, n, sizeof(*out), by_subject);
-  for (size_t i = 0; i < n; i++)
-    if (!kept || !atom_id_equal(out[kept - 1].subject, out[i].subject)) out[kept++] = out[i];
-  qsort(out, kept, sizeof(*out), by_distance);
-  return kept < r->k ? kept : r->k;
-}
-
-static void
-expect_found(model *m, const vec_request *r, const quad_snapshot *snapshot, const vec_found *right,
-             size_t n_right)
-{
-  vec_found *found;
-  size_t n;
-  vec_report report = {0};
-  good(vec_search(&found, &n, &report, snapshot, r, base_alloc_default(), &err));
-  m->ways[report.choice]++;
-  assert_int_equal(n, n_right);
-  if (r->exact) {
-    assert_false(report.approximate);
-    for (size_t i = 0; i < n; i++) {
-      assert_true(found[i].distance == right[i].distance);
-      assert_true(atom_id_equal(found[i].subject, right[i].subject));
-    }
-  } else {
-    m->asked++;
-    m->there += n;
-    for (size_t i = 0; i < n; i++)
-      for (size_t k = 0; k < n; k++)
-        if (atom_id_equal(found[i].subject, right[k].subject)) {
-          assert_true(found[i].distance == right[k].distance);
-          m->found++;
-        }
-  }
-  base_release(base_alloc_default(), found, n, sizeof(*found));
-}
-
-static int
-by_id(const void *x, const void *y)
-{
-  const atom_id *a = x, *b = y;
-  return a->bits < b->bits ? -1 : a->bits > b->bits;
-}
-
-static size_t
-some_subjects(atom_id *out, model *m)
-{
-  size_t n = 0, kept = 0, most = chance(&m->w) < 0.5 ? 20 : 600;
-  while (n < most)
-    out[n++] = subject_id(m, pick(m, ROOM));
-  qsort(out, n, sizeof(*out), by_id);
-  for (size_t i = 0; i < n; i++)
-    if (out[i].bits && (!kept || !atom_id_equal(out[kept - 1], out[i]))) out[kept++] = out[i];
-  return kept;
-}
-
-/* Some searches, each exactly and not. */
-static void
-look_around(model *m, int searches)
-{
-  static vec_found right[ROOM];
-  static atom_id subjects[600];
-  const quad_snapshot *snapshot = m->txn ? m->view : m->w.snapshot;
-  const vec_terms terms = terms_of(m);
-  vec_declaration d;
-  bool declared;
-  atom_id p = id_of(m, iri(P)), system = id_of(m, iri(VEC_SYSTEM_GRAPH));
-  good(vec_declaration_find(&d, &declared, snapshot, &terms, p, base_alloc_default(), &err));
-  assert_true(declared);
-  for (int i = 0; i < searches; i++) {
-    float near[2][DIM];
-    const float *const both[2] = {near[0], near[1]};
-    char name[32];
-    int active = chance(&m->w) < 0.5 ? -1 : pick(m, GRAPHS);
-    vec_graphs graphs = {.scope = active < 0 ? QUAD_ANY : active ? QUAD_NAMED : QUAD_DEFAULT};
-    if (active < 0) graphs.skip = system;
-    if (active > 0) graphs.graph = id_of(m, graph_term(name, active));
-    graphs.empty = active > 0 && !graphs.graph.bits;
-    for (int k = 0; k < 2; k++) {
-      random_vector(&m->w, near[k]);
-      if (chance(&m->w) < 0.5 && m->n_values)
-        memcpy(near[k], m->values[pick(m, m->n_values)], sizeof(near[k]));
-    }
-    vec_request r = {.index = &d,
-                     .graphs = &graphs,
-                     .terms = &terms,
-                     .near = both,
-                     .n_near = chance(&m->w) < 0.8 ? 1 : 2,
-                     .k = K,
-                     .max_distance = HUGE_VAL};
-    if (chance(&m->w) < 0.3) {
-      r.subjects = subjects;
-      r.n_subjects = some_subjects(subjects, m);
-    }
-    size_t n = brute(right, m, &r, active);
-    for (int exact = 0; exact < 2; exact++) {
-      r.exact = exact;
-      expect_found(m, &r, snapshot, right, n);
-    }
-  }
-}
-
-/* ---- the store --------------------------------------------------------------------------------
- */
-
-static void
-show(model *m)
-{
-  quad_snapshot_release(m->view);
-  m->view = NULL;
-  good(quad_txn_snapshot(&m->view, m->txn, &err));
-}
-
-static void
-start(model *m)
-{
-  good(quad_txn_begin(&m->txn, m->w.store, &err));
-}
-
-static void
-finish(model *m, bool commit)
-{
-  quad_snapshot_release(m->view);
-  m->view = NULL;
-  if (commit)
-    good(quad_txn_commit(NULL, NULL, m->txn, &err));
-  else
-    quad_txn_abort(m->txn);
-  m->txn = NULL;
-  look(&m->w);
-}
-
-static void
-begin_model(model *m, bool walk_always)
-{
-  *m = (model){.n = 0};
-  begin(&m->w);
-  close_store(&m->w);
-  const quad_store_options options = {.txn_bytes = chance(&m->w) < 0.5 ? 1 << 16 : 0};
-  const vec_options vectors = {.walk_always = walk_always};
-  good(quad_store_open(&m->w.store, m->w.path, &options, NULL, &err));
-  good(vec_attach(m->w.store, &vectors, &err));
-  look(&m->w);
-  good(declare(&m->w, P, "16", RDF_VEC "l2Metric"));
-  m->values = calloc(ROOM, sizeof(*m->values));
-  m->as_json = calloc(ROOM, sizeof(*m->as_json));
-  m->said = calloc(ROOM, sizeof(*m->said));
-  assert_true(m->values && m->as_json && m->said);
-  start(m);
-  for (int i = 0; i < BASE; i++)
-    add(m, (said){pick(m, ROOM), new_vector(m), chance(&m->w) < 0.7 ? 0 : pick(m, GRAPHS)});
-  for (int i = 0; i < SPARE; i++) /* a term, and no vector of the index yet */
-    say(m, true, OTHER, &(said){i, new_vector(m), 0});
-  finish(m, true);
-  if (chance(&m->w) < 0.7) good(vec_settle(m->w.snapshot, NULL, &err));
-}
-
-static void
-end_model(model *m)
-{
-  free(m->values);
-  free(m->as_json);
-  free(m->said);
-  end(&m->w);
-}
+#include <pthread.h>
 
 /* ---- tests ------------------------------------------------------------------------------------
  */
@@ -386,7 +13,7 @@ static void
 run(bool walk_always)
 {
   model m;
-  begin_model(&m, walk_always);
+  begin_model(&m, walk_always, NULL);
   for (int round = 0; round < 4; round++) {
     said *before = malloc(ROOM * sizeof(*before));
     int n = m.n;
@@ -433,12 +60,318 @@ test_txn__searches_through_the_graph_see_it_too(void **state)
   run(true);
 }
 
+/* ---- what goes again --------------------------------------------------------------------------
+ */
+
+/* Far more is added and removed than is left at any time. */
+static void
+test_txn__what_was_removed_again_is_forgotten(void **state)
+{
+  (void)state;
+  model m;
+  begin_model(&m, true, NULL);
+  start(&m);
+  while (m.n_values + CHURN < ROOM) {
+    int kept = m.n, values = m.n_values;
+    for (int i = 0; i < CHURN; i++)
+      add(&m, (said){pick(&m, ROOM), new_vector(&m), pick(&m, GRAPHS)});
+    show(&m);
+    look_around(&m, 3);
+    while (m.n > kept + 20)
+      drop(&m, kept + pick(&m, m.n - kept));
+    show(&m);
+    look_around(&m, 3);
+    for (int i = 0; i < 50; i++) /* some that were, and went */
+      add(&m, (said){pick(&m, ROOM), values + pick(&m, m.n_values - values), pick(&m, GRAPHS)});
+    show(&m);
+    look_around(&m, 3);
+  }
+  finish(&m, true);
+  look_around(&m, 3);
+  end_model(&m);
+}
+
+/* ---- views before the newest ------------------------------------------------------------------
+ */
+
+static void
+test_txn__an_older_view_stays_what_it_is(void **state)
+{
+  (void)state;
+  model m;
+  begin_model(&m, true, NULL);
+  said *then = malloc(ROOM * sizeof(*then));
+  assert_non_null(then);
+  start(&m);
+  for (int i = 0; i < 30; i++)
+    step(&m);
+  show(&m);
+  look_around(&m, 2);
+  quad_snapshot *held = quad_snapshot_retain(m.view);
+  memcpy(then, m.said, ROOM * sizeof(*then));
+  int n = m.n;
+  for (int part = 0; part < 4; part++) {
+    for (int i = 0; i < 400; i++)
+      step(&m);
+    show(&m);
+    look_around(&m, 2);
+    model old = m;
+    old.said = then;
+    old.n = n;
+    old.view = held;
+    look_around(&old, 2);
+    m.w.seed = old.w.seed;
+  }
+  quad_snapshot_release(held);
+  free(then);
+  finish(&m, false);
+  end_model(&m);
+}
+
+/* ---- declarations -----------------------------------------------------------------------------
+ */
+
+static bool
+is_declared(vec_declaration *d, model *m, const char *predicate)
+{
+  const vec_terms terms = terms_of(m);
+  bool found;
+  good(vec_declaration_find(d, &found, m->view, &terms, id_of(m, iri(predicate)),
+                            base_alloc_default(), &err));
+  return found;
+}
+
+static void
+say_declared(model *m, bool yes, const char *predicate, const char *dimension)
+{
+  const rdf_term what[3][2] = {{iri(RDF_NS "type"), iri(RDF_VEC "Index")},
+                               {iri(RDF_VEC "dimension"), number(dimension)},
+                               {iri(RDF_VEC "metric"), iri(RDF_VEC "l2Metric")}};
+  for (int i = 0; i < 3; i++) {
+    const rdf_term terms[4] = {iri(predicate), what[i][0], what[i][1], iri(VEC_SYSTEM_GRAPH)};
+    good(yes ? quad_txn_add(m->txn, terms, &err) : quad_txn_remove(m->txn, terms, &err));
+  }
+  show(m);
+}
+
+static void
+test_txn__declarations_are_its_own(void **state)
+{
+  (void)state;
+  model m;
+  vec_declaration d;
+  begin_model(&m, true, NULL);
+  start(&m);
+  add(&m, (said){1, new_vector(&m), 0});
+  show(&m);
+  assert_true(is_declared(&d, &m, P));
+  look_around(&m, 1);
+  say_declared(&m, false, P, "16");
+  assert_false(is_declared(&d, &m, P));
+  say_declared(&m, true, P, "5"); /* a commit would refuse it */
+  assert_true(is_declared(&d, &m, P));
+  assert_int_equal(d.dimension, 5);
+  say_declared(&m, false, P, "5");
+  say_declared(&m, true, P, "16");
+  add(&m, (said){2, new_vector(&m), 0});
+  show(&m);
+  assert_true(is_declared(&d, &m, P));
+  look_around(&m, 3);
+
+  /* Of another predicate: over what was there, and what comes. */
+  assert_false(is_declared(&d, &m, OTHER));
+  say_declared(&m, true, OTHER, "16");
+  assert_true(is_declared(&d, &m, OTHER));
+  say(&m, true, OTHER, &(said){77, new_vector(&m), 0});
+  show(&m);
+  const vec_graphs plain = {.scope = QUAD_DEFAULT};
+  const vec_terms terms = terms_of(&m);
+  const float *near = m.values[m.n_values - 1];
+  vec_request r = {.index = &d,
+                   .graphs = &plain,
+                   .terms = &terms,
+                   .near = &near,
+                   .n_near = 1,
+                   .k = SPARE + 5,
+                   .max_distance = HUGE_VAL};
+  vec_found *found;
+  vec_report report = {0};
+  size_t n;
+  good(vec_search(&found, &n, &report, m.view, &r, base_alloc_default(), &err));
+  assert_int_equal(n, SPARE + 1);
+  assert_true(m.as_json[m.n_values - 1] || found[0].distance == 0);
+  assert_true(atom_id_equal(found[0].subject, subject_id(&m, 77)));
+  base_release(base_alloc_default(), found, n, sizeof(*found));
+  finish(&m, false);
+  look_around(&m, 0);
+  end_model(&m);
+}
+
+/* ---- short of memory --------------------------------------------------------------------------
+ */
+
+/* `at`: the allocation that fails; false: there were not so many. */
+static bool
+without(model *m, support_memory *memory, uint64_t at)
+{
+  said *before = malloc(ROOM * sizeof(*before));
+  int n = m->n, n_values = m->n_values;
+  assert_non_null(before);
+  memcpy(before, m->said, ROOM * sizeof(*before));
+  start(m);
+  for (int i = 0; i < 300; i++)
+    add(m, (said){pick(m, ROOM), chance(&m->w) < 0.9 ? new_vector(m) : pick(m, n), 0});
+  for (int i = 0; i < 20; i++)
+    drop(m, pick(m, m->n));
+  support_memory_fail(memory, at);
+  quoin_status st = quad_txn_snapshot(&m->view, m->txn, &err);
+  assert_true(!st || st == QUOIN_ERR_NOMEM);
+  if (!st) {
+    const vec_terms terms = terms_of(m);
+    const vec_graphs plain = {.scope = QUAD_DEFAULT};
+    const float *near = m->values[0];
+    vec_declaration d;
+    bool declared;
+    vec_found *found = NULL;
+    vec_report report = {0};
+    size_t got = 0;
+    st = vec_declaration_find(&d, &declared, m->view, &terms, id_of(m, iri(P)), m->mem, &err);
+    const vec_request r = {.index = &d,
+                           .graphs = &plain,
+                           .terms = &terms,
+                           .near = &near,
+                           .n_near = 1,
+                           .k = K,
+                           .max_distance = HUGE_VAL};
+    if (!st) st = vec_search(&found, &got, &report, m->view, &r, m->mem, &err);
+    assert_true(!st || st == QUOIN_ERR_NOMEM);
+    if (!st) base_release(m->mem, found, got, sizeof(*found));
+  }
+  bool more = atomic_load(&memory->calls) >= at;
+  support_memory_fail(memory, 0);
+  base_error_clear(&err);
+  show(m); /* it goes on as if nothing had been */
+  look_around(m, 1);
+  memcpy(m->said, before, ROOM * sizeof(*before));
+  m->n = n;
+  m->n_values = n_values;
+  free(before);
+  finish(m, false);
+  return more;
+}
+
+static void
+test_txn__without_memory(void **state)
+{
+  (void)state;
+  support_memory memory = {0};
+  const quoin_alloc mem = support_alloc(&memory);
+  model m;
+  begin_model(&m, true, &mem);
+  uint64_t at = 1, tried = 0;
+  for (; without(&m, &memory, at); at++)
+    tried++;
+  print_message("%llu of %llu allocations failed\n", (unsigned long long)tried,
+                (unsigned long long)at);
+  assert_true(tried > 20);
+  end_model(&m);
+  assert_int_equal(atomic_load(&memory.bytes), 0);
+}
+
+/* ---- beside others ----------------------------------------------------------------------------
+ */
+
+typedef struct others {
+  model *m;
+  pthread_t id;
+  _Atomic bool stop;
+  unsigned searches;
+} others;
+
+/* Searches of what is committed, and commits to a graph that the transactions do not look at. */
+static void *
+go_on(void *user)
+{
+  others *o = user;
+  quoin_error why = QUOIN_ERROR_INIT;
+  world w = {.store = o->m->w.store, .seed = 99};
+  while (!atomic_load(&o->stop)) {
+    const vec_graphs plain = {.scope = QUAD_DEFAULT};
+    const rdf_term name = iri(P);
+    float near[DIM];
+    const float *const at = near;
+    atom_id p;
+    vec_found *found;
+    vec_report report = {0};
+    vec_declaration d;
+    bool declared;
+    size_t n;
+    char subject[32];
+    random_vector(&w, near);
+    assert_false(quad_snapshot_acquire(&w.snapshot, w.store, &why));
+    const vec_terms terms = vec_store_terms(w.snapshot);
+    assert_false(terms.find(&p, terms.user, &name, &why));
+    assert_false(
+        vec_declaration_find(&d, &declared, w.snapshot, &terms, p, base_alloc_default(), &why));
+    const vec_request r = {.index = &d,
+                           .graphs = &plain,
+                           .terms = &terms,
+                           .near = &at,
+                           .n_near = 1,
+                           .k = K,
+                           .max_distance = HUGE_VAL};
+    assert_false(vec_search(&found, &n, &report, w.snapshot, &r, base_alloc_default(), &why));
+    assert_int_equal(n, K);
+    base_release(base_alloc_default(), found, n, sizeof(*found));
+    quad_snapshot_release(w.snapshot);
+    quad_txn *txn;
+    (void)snprintf(subject, sizeof(subject), "http://x/o%u", o->searches++);
+    const rdf_term terms_of_it[4] = {iri(subject), name, rdf_vector(near, DIM),
+                                     iri("http://x/far")};
+    assert_false(quad_txn_begin(&txn, w.store, &why));
+    assert_false(quad_txn_add(txn, terms_of_it, &why));
+    assert_false(quad_txn_commit(NULL, NULL, txn, &why));
+  }
+  return NULL;
+}
+
+static void
+test_txn__beside_commits_and_searches(void **state)
+{
+  (void)state;
+  model m;
+  begin_model(&m, true, NULL);
+  m.one_graph = true;
+  others o = {.m = &m};
+  assert_int_equal(pthread_create(&o.id, NULL, go_on, &o), 0);
+  for (int round = 0; round < 4; round++) {
+    start(&m);
+    for (int part = 0; part < 3; part++) {
+      for (int i = 0; i < 40; i++) /* nothing is removed that others might */
+        add(&m, (said){pick(&m, ROOM), new_vector(&m), pick(&m, GRAPHS)});
+      show(&m);
+      look_around(&m, 4);
+    }
+    finish(&m, true);
+    look_around(&m, 2);
+  }
+  atomic_store(&o.stop, true);
+  assert_int_equal(pthread_join(o.id, NULL), 0);
+  print_message("%u searches beside\n", o.searches);
+  end_model(&m);
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_txn__searches_see_what_it_has_written),
       cmocka_unit_test(test_txn__searches_through_the_graph_see_it_too),
+      cmocka_unit_test(test_txn__what_was_removed_again_is_forgotten),
+      cmocka_unit_test(test_txn__an_older_view_stays_what_it_is),
+      cmocka_unit_test(test_txn__declarations_are_its_own),
+      cmocka_unit_test(test_txn__without_memory),
+      cmocka_unit_test(test_txn__beside_commits_and_searches),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
