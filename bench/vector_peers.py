@@ -26,7 +26,7 @@ EFS = [10, 16, 24, 32, 48, 64, 96, 160, 256]
 SINGLE = 80
 TARGETS = [0.90, 0.95, 0.99, 0.995]
 SHARES = [0.5, 0.1, 0.01, 0.001]
-CODES = ["f32", "f16", "i8"]
+CODES = ["f32", "f16", "i8"]  # --codes
 
 
 def recall(found, truth):
@@ -54,7 +54,7 @@ class Hnswlib:
 
     def build(self, base, metric, threads):
         import hnswlib
-        self.index = hnswlib.Index(space={"cosine": "cosine", "l2": "l2"}[metric], dim=base.shape[1])
+        self.index = hnswlib.Index(space={"cosine": "cosine", "l2": "l2", "dot": "ip"}[metric], dim=base.shape[1])
         self.index.init_index(max_elements=len(base), M=M, ef_construction=EFC, random_seed=7)
         self.index.add_items(base, num_threads=threads)
         self.index.set_num_threads(1)
@@ -64,15 +64,22 @@ class Hnswlib:
         return self.index.knn_query(query, K, num_threads=threads)[0]
 
     def filtered(self, query, ef, allowed):
+        """One by one: a search that finds fewer than K fails, and has found nothing."""
         self.index.set_ef(ef)
-        return self.index.knn_query(query, K, num_threads=1, filter=lambda i: allowed[i])[0]
+        found = np.full((len(query), K), -1)
+        for i, q in enumerate(query):
+            try:
+                found[i] = self.index.knn_query(q, K, num_threads=1, filter=lambda at: allowed[at])[0][0]
+            except RuntimeError:
+                pass
+        return found
 
     def save(self, path):
         self.index.save_index(path)
 
     def load(self, path, metric, dims):
         import hnswlib
-        self.index = hnswlib.Index(space={"cosine": "cosine", "l2": "l2"}[metric], dim=dims)
+        self.index = hnswlib.Index(space={"cosine": "cosine", "l2": "l2", "dot": "ip"}[metric], dim=dims)
         self.index.load_index(path)
         self.index.set_num_threads(1)
 
@@ -89,7 +96,7 @@ class Faiss:
         self.faiss, self.metric = faiss, metric
         faiss.omp_set_num_threads(threads)
         base = self.prepare(base)
-        kind = faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2
+        kind = faiss.METRIC_L2 if metric == "l2" else faiss.METRIC_INNER_PRODUCT
         if self.code == "f32":
             self.index = faiss.IndexHNSWFlat(base.shape[1], M, kind)
         else:
@@ -124,13 +131,52 @@ class Faiss:
         self.index = faiss.read_index(path)
 
 
+class FaissBits:
+    """Signs by Hamming distance; the vectors of the `ef` nearest are then compared in full, all queries at once."""
+    name = "faiss b1"
+
+    def bits(self, x):
+        return np.packbits(x > 0, axis=1)
+
+    def build(self, base, metric, threads):
+        import faiss
+        self.faiss = faiss
+        faiss.omp_set_num_threads(threads)
+        self.index = faiss.IndexBinaryHNSW(base.shape[1], M)
+        self.index.hnsw.efConstruction = EFC
+        self.index.add(self.bits(base))
+        faiss.omp_set_num_threads(1)
+
+    def take(self, base):
+        self.full = base / np.linalg.norm(base, axis=1, keepdims=True)
+
+    def search(self, query, ef, threads=1):
+        self.index.hnsw.efSearch = ef
+        self.faiss.omp_set_num_threads(threads)
+        some = self.index.search(self.bits(query), ef)[1]
+        self.faiss.omp_set_num_threads(1)
+        found = np.empty((len(query), K), some.dtype)
+        for i, q in enumerate(query):
+            found[i] = some[i][np.argpartition(-(self.full[some[i]] @ q), K - 1)[:K]]
+        return found
+
+    def save(self, path):
+        self.faiss.write_index_binary(self.index, path)
+
+    def load(self, path, metric, dims):
+        import faiss
+        self.faiss = faiss
+        faiss.omp_set_num_threads(1)
+        self.index = faiss.read_index_binary(path)
+
+
 class Usearch:
     def __init__(self, code):
         self.code, self.name = code, "usearch " + code
 
     def build(self, base, metric, threads):
         from usearch.index import Index
-        self.index = Index(ndim=base.shape[1], metric={"cosine": "cos", "l2": "l2sq"}[metric], dtype=self.code,
+        self.index = Index(ndim=base.shape[1], metric={"cosine": "cos", "l2": "l2sq", "dot": "ip"}[metric], dtype=self.code,
                            connectivity=M, expansion_add=EFC)
         self.index.add(np.arange(len(base)), base, threads=threads)
 
@@ -223,12 +269,13 @@ def ready(args, folder, peers, base, threads):
         start = time.perf_counter()
         peer.load(path, args.metric, base.shape[1])
         opened = time.perf_counter() - start
+        if hasattr(peer, "take"): peer.take(base)
         rows.append((peer.name, *cells, f"{os.path.getsize(path) / len(base):.0f}", f"{1000 * opened:.1f}"))
     return rows
 
 
 def builds(args, files, folder, base, rows):
-    for code in CODES:
+    for code in args.codes:
         lines = quoin(args, files, code, "build", 2, "build", 1, "open", folder, 64)
         two, one = [l for l in lines if l[0] == "build"]
         opened = next(l for l in lines if l[0] == "open")
@@ -245,9 +292,9 @@ def curves_of(args, files, folder, query, truth, peers):
         for ef in EFS:
             found, seconds = timed(lambda: peer.search(query, ef))
             curves[peer.name].append((recall(found, truth), len(query) / seconds))
-    for code in CODES:
+    for code in args.codes:
         curves["Quoin " + code] = measured(args, files, code, "curve")
-    curves["store i8"] = measured(args, files, "i8", "curve", folder)
+    curves["store " + args.stored] = measured(args, files, args.stored, "curve", folder)
     rows = []
     for target in TARGETS:
         values = {name: at_recall(points, target) for name, points in curves.items()}
@@ -256,7 +303,7 @@ def curves_of(args, files, folder, query, truth, peers):
         ours = max((v for n, v in values.items() if v and n.startswith("Quoin")), default=None)
         rows.append([target, *(number(v) for v in values.values()),
                      f"{ours / best:.2f}" if ours and best else "-",
-                     f"{values['Quoin f32'] / f32:.2f}" if f32 and values["Quoin f32"] else "-"])
+                     f"{values['Quoin f32'] / f32:.2f}" if f32 and values.get("Quoin f32") else "-"])
     table("Queries a second at equal recall@10, one thread",
           ["recall", *curves, "best ours / best peer", "f32 / best f32 peer"], rows)
     if args.curves:
@@ -296,11 +343,11 @@ def singles(args, files, folder, query, truth, peers):
             found.append(peer.search(q[None], SINGLE)[0])
             times.append(1e6 * (time.perf_counter() - start))
         rows.append((peer.name, *cells(recall(found, truth), *np.percentile(times, [50, 99]))))
-    for code in CODES:
+    for code in args.codes:
         line = lines_of(args, files, code, None)["curve", SINGLE]
         rows.append(("Quoin " + code, *cells(*map(float, (line[2], line[5], line[6])))))
-    line = lines_of(args, files, "i8", folder)["curve", SINGLE]
-    rows.append(("store i8", *cells(*map(float, (line[2], line[4], line[5])))))
+    line = lines_of(args, files, args.stored, folder)["curve", SINGLE]
+    rows.append(("store " + args.stored, *cells(*map(float, (line[2], line[4], line[5])))))
     table("Single calls at effort 80, microseconds (peers: with the call from Python, a few microseconds)",
           ["", "recall", "p50", "p99"], rows)
 
@@ -319,9 +366,9 @@ def threads_of(args, files, folder, query, truth, peers):
                 best = max(best, len(many) / (time.perf_counter() - start))
             points.append((recall(found[:len(query)], truth), best))
         row(peer.name, points)
-    for code in CODES:
+    for code in args.codes:
         row("Quoin " + code, measured(args, files, code, "threads"))
-    row("store i8", measured(args, files, "i8", "batch", folder))
+    row("store " + args.stored, measured(args, files, args.stored, "batch", folder))
     table("Queries a second of two threads at recall 0.95", ["", "queries/s"], rows)
 
 
@@ -367,7 +414,7 @@ def scans(args, rows, query):
     start = time.process_time()
     for q in query:
         points = rows()
-        d = points @ q if args.metric == "cosine" else -((points - q) ** 2).sum(1)
+        d = -((points - q) ** 2).sum(1) if args.metric == "l2" else points @ q
         np.argpartition(-d, min(K, len(d) - 1))[:K]
     return len(query) / (time.process_time() - start)
 
@@ -375,19 +422,22 @@ def scans(args, rows, query):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release")
-    parser.add_argument("--metric", default="cosine", choices=["cosine", "l2"])
+    parser.add_argument("--metric", default="cosine", choices=["cosine", "l2", "dot"])
     parser.add_argument("--only", default="build,curve,sparql,single,threads,filter")
-    parser.add_argument("--peers", help="names; hnswlib f32, faiss f32 and SQ8, usearch i8 (l2: f16, its i8 are those of [-1, 1])")
+    parser.add_argument("--peers", help="names, or '' for none; hnswlib f32, faiss f32 and SQ8, usearch i8 (l2 and dot: f16, its i8 are those of [-1, 1]); faiss b1")
+    parser.add_argument("--codes", default=",".join(CODES), help="of Quoin, as f32,f16,i8,b1; the store has i8 where that is named, else the first")
     parser.add_argument("--curves", help="write the curves there, for bench/plot.py")
     parser.add_argument("--kept", help="keep the peers' indexes there, or take those that are there")
     parser.add_argument("data")
     args = parser.parse_args()
+    args.codes = args.codes.split(",")
+    args.stored = "i8" if "i8" in args.codes else args.codes[0]
     files = find(args.data, "base"), find(args.data, "query"), find(args.data, "neighbours100")
     base, query, truth = (np.load(f) for f in files)
     base, query = base.astype(np.float32), query.astype(np.float32)
-    every = [Hnswlib(), *map(Faiss, ("f32", "fp16", "SQ8")), *map(Usearch, ("f32", "f16", "i8"))]
-    usual = "hnswlib f32,faiss f32,faiss SQ8,usearch " + ("f16" if args.metric == "l2" else "i8")
-    peers = [p for p in every if p.name in (args.peers or usual).split(",")]
+    every = [Hnswlib(), FaissBits(), *map(Faiss, ("f32", "fp16", "SQ8")), *map(Usearch, ("f32", "f16", "i8"))]
+    usual = "hnswlib f32,faiss f32,faiss SQ8,usearch " + ("i8" if args.metric == "cosine" else "f16")
+    peers = [p for p in every if p.name in (usual if args.peers is None else args.peers).split(",")]
     with tempfile.TemporaryDirectory(prefix="quoin-vectors-") as folder:
         if args.kept: os.makedirs(args.kept, exist_ok=True)
         rows = ready(args, args.kept or folder, peers, base, 2)
