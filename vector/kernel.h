@@ -1,8 +1,9 @@
 /* vector/kernel.h - distances between vectors, by the best instructions of the processor.
  *
- * Three families. *Scan* kernels tell which rows need an exact distance at all. *Walk* kernels
+ * Four families. *Scan* kernels tell which rows need an exact distance at all. *Walk* kernels
  * order the search: float results over stored codes, one query against many rows with prefetch; i8
  * and b1 give the same bits on every kernel (integer sums), f32 and f16 differ in the last places.
+ * *Cross* kernels are those of four queries at once, for scans that many queries share.
  * *Exact* kernels give what leaves the engine: sums in double over 16 fixed lanes (lane i takes the
  * elements i, i+16, ...) folded by a fixed tree (i += i+8, i+4, i+2, i+1), each product rounded
  * before it is added: the same bits on every kernel and machine.
@@ -55,6 +56,12 @@ vec_row_ask(const char *row, size_t bytes)
  * distance. B1: number of differing bits, for both. */
 typedef void vec_walk(float *out, const vec_query *query, const vec_rows *rows);
 
+/* Cross kernels: VEC_CROSS queries against each row, which is read once. out[j * room + i]: what a
+ * walk kernel says of query j and row i. Not of B1. */
+enum { VEC_CROSS = 4 };
+typedef void vec_cross(float *out, size_t room, const vec_query *const queries[VEC_CROSS],
+                       const vec_rows *rows);
+
 /* Scan kernels, for bounds of exact distances (vector/bound.h): sums of floats over whole vectors
  * at rows[i]. dot: out[2 * i] = query . row and out[2 * i + 1] = row . row. l2: out[i] = the sum of
  * (query - row)^2. Each within (dims + 4) * 2^-24 of the sum of its terms' magnitudes, whatever the
@@ -71,6 +78,7 @@ typedef struct vec_kernels {
   const char *name;
   vec_walk *dot[VEC_CODES];
   vec_walk *l2[VEC_CODES];
+  vec_cross *cross_dot[VEC_CODES], *cross_l2[VEC_CODES]; /* NULL: none */
   vec_scan *scan_dot, *scan_l2;
   vec_sum *exact_dot, *exact_l2;
   vec_sum2 *exact_dot2;
@@ -86,6 +94,12 @@ static inline vec_walk *
 vec_kernels_walk(const vec_kernels *kernels, vec_metric metric, vec_code code)
 {
   return metric == VEC_L2 ? kernels->l2[code] : kernels->dot[code];
+}
+
+static inline vec_cross *
+vec_kernels_cross(const vec_kernels *kernels, vec_metric metric, vec_code code)
+{
+  return metric == VEC_L2 ? kernels->cross_l2[code] : kernels->cross_dot[code];
 }
 
 /* The distance that users see: cosine 1 - cos, dot 1 - dot product, l2 Euclidean. `query_norm` is

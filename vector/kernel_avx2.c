@@ -70,6 +70,40 @@ ROW_SUM(l2_f32, float, _mm256_loadu_ps, tail_f32, square)
 ROW_SUM(dot_f16, uint16_t, load_half, tail_half, _mm256_fmadd_ps)
 ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square)
 
+/* The sums of four queries: each number of the row is read, and widened, once. */
+#define ROW_SUM_FOUR(name, TYPE, LOAD, TAIL, STEP)                                                 \
+  static inline void name(float sums[4], const void *const queries[4], const void *row,            \
+                          size_t dims)                                                             \
+  {                                                                                                \
+    const float *q0 = queries[0], *q1 = queries[1], *q2 = queries[2], *q3 = queries[3];            \
+    const TYPE *r = row;                                                                           \
+    const __m256 zero = _mm256_setzero_ps();                                                       \
+    __m256 s0 = zero, s1 = zero, s2 = zero, s3 = zero;                                             \
+    size_t i = 0;                                                                                  \
+    for (; i + 8 <= dims; i += 8) {                                                                \
+      __m256 x = LOAD(r + i);                                                                      \
+      s0 = STEP(_mm256_loadu_ps(q0 + i), x, s0);                                                   \
+      s1 = STEP(_mm256_loadu_ps(q1 + i), x, s1);                                                   \
+      s2 = STEP(_mm256_loadu_ps(q2 + i), x, s2);                                                   \
+      s3 = STEP(_mm256_loadu_ps(q3 + i), x, s3);                                                   \
+    }                                                                                              \
+    if (i < dims) {                                                                                \
+      __m256 x = TAIL(r + i, dims - i);                                                            \
+      s0 = STEP(tail_f32(q0 + i, dims - i), x, s0);                                                \
+      s1 = STEP(tail_f32(q1 + i, dims - i), x, s1);                                                \
+      s2 = STEP(tail_f32(q2 + i, dims - i), x, s2);                                                \
+      s3 = STEP(tail_f32(q3 + i, dims - i), x, s3);                                                \
+    }                                                                                              \
+    __m256 lanes = _mm256_hadd_ps(_mm256_hadd_ps(s0, s1), _mm256_hadd_ps(s2, s3));                 \
+    _mm_storeu_ps(sums,                                                                            \
+                  _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1)));     \
+  }
+
+ROW_SUM_FOUR(four_dot_f32, float, _mm256_loadu_ps, tail_f32, _mm256_fmadd_ps)
+ROW_SUM_FOUR(four_l2_f32, float, _mm256_loadu_ps, tail_f32, square)
+ROW_SUM_FOUR(four_dot_f16, uint16_t, load_half, tail_half, _mm256_fmadd_ps)
+ROW_SUM_FOUR(four_l2_f16, uint16_t, load_half, tail_half, square)
+
 /* Both sums in one pass over the row. */
 static inline void
 dot2_f32(float sums[2], const float *query, const float *row, size_t dims)
@@ -127,6 +161,31 @@ dot_i8(const void *query, const void *row, size_t dims)
   __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(s0), _mm256_extracti128_si256(s0, 1));
   sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4E));
   return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xB1)));
+}
+
+/* Of four queries: the row is widened once. */
+static inline void
+four_dot_i8(int32_t sums[4], const void *const queries[4], const void *row, size_t dims)
+{
+  const char *r = row;
+  __m256i s[4];
+  size_t i = 0;
+  for (size_t j = 0; j < 4; j++)
+    s[j] = _mm256_setzero_si256();
+  for (; i < dims; i += 16) {
+    char room[5][16] = {{0}};
+    size_t n = dims - i < 16 ? dims - i : 16;
+    const void *at[5] = {(const char *)queries[0] + i, (const char *)queries[1] + i,
+                         (const char *)queries[2] + i, (const char *)queries[3] + i, r + i};
+    for (size_t j = 0; j < 5 && n < 16; j++)
+      at[j] = memcpy(room[j], at[j], n);
+    __m256i x = _mm256_cvtepu8_epi16(load_16(at[4]));
+    for (size_t j = 0; j < 4; j++)
+      s[j] = _mm256_add_epi32(s[j], _mm256_madd_epi16(_mm256_cvtepi8_epi16(load_16(at[j])), x));
+  }
+  __m256i lanes = _mm256_hadd_epi32(_mm256_hadd_epi32(s[0], s[1]), _mm256_hadd_epi32(s[2], s[3]));
+  _mm_storeu_si128((__m128i *)(void *)sums, _mm_add_epi32(_mm256_castsi256_si128(lanes),
+                                                          _mm256_extracti128_si256(lanes, 1)));
 }
 
 static inline uint32_t

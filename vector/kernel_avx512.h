@@ -65,6 +65,50 @@ ROW_SUM(l2_f32, float, _mm512_loadu_ps, tail_f32, square)
 ROW_SUM(dot_f16, uint16_t, load_half, tail_half, _mm512_fmadd_ps)
 ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square)
 
+/* The sums of four registers, one beside the other. */
+static inline __m128
+fold_four(__m512 a, __m512 b, __m512 c, __m512 d)
+{
+  __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+  /* of each lane: a b a b and c d c d */
+  __m512 low = _mm512_shuffle_ps(ab, cd, 0x44), high = _mm512_shuffle_ps(ab, cd, 0xEE);
+  __m512 lanes = _mm512_add_ps(low, high); /* a b c d of each */
+  __m256 two = _mm256_add_ps(_mm512_castps512_ps256(lanes), _mm512_extractf32x8_ps(lanes, 1));
+  return _mm_add_ps(_mm256_castps256_ps128(two), _mm256_extractf128_ps(two, 1));
+}
+
+/* The sums of four queries: each number of the row is read, and widened, once. */
+#define ROW_SUM_FOUR(name, TYPE, LOAD, TAIL, STEP)                                                 \
+  static inline void name(float sums[4], const void *const queries[4], const void *row,            \
+                          size_t dims)                                                             \
+  {                                                                                                \
+    const float *q0 = queries[0], *q1 = queries[1], *q2 = queries[2], *q3 = queries[3];            \
+    const TYPE *r = row;                                                                           \
+    __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;                                    \
+    size_t i = 0;                                                                                  \
+    for (; i + 16 <= dims; i += 16) {                                                              \
+      __m512 x = LOAD(r + i);                                                                      \
+      s0 = STEP(_mm512_loadu_ps(q0 + i), x, s0);                                                   \
+      s1 = STEP(_mm512_loadu_ps(q1 + i), x, s1);                                                   \
+      s2 = STEP(_mm512_loadu_ps(q2 + i), x, s2);                                                   \
+      s3 = STEP(_mm512_loadu_ps(q3 + i), x, s3);                                                   \
+    }                                                                                              \
+    if (i < dims) {                                                                                \
+      __m512 x = TAIL(r + i, dims - i);                                                            \
+      s0 = STEP(tail_f32(q0 + i, dims - i), x, s0);                                                \
+      s1 = STEP(tail_f32(q1 + i, dims - i), x, s1);                                                \
+      s2 = STEP(tail_f32(q2 + i, dims - i), x, s2);                                                \
+      s3 = STEP(tail_f32(q3 + i, dims - i), x, s3);                                                \
+    }                                                                                              \
+    _mm_storeu_ps(sums, fold_four(s0, s1, s2, s3));                                                \
+  }
+
+ROW_SUM_FOUR(four_dot_f32, float, _mm512_loadu_ps, tail_f32, _mm512_fmadd_ps)
+ROW_SUM_FOUR(four_l2_f32, float, _mm512_loadu_ps, tail_f32, square)
+ROW_SUM_FOUR(four_dot_f16, uint16_t, load_half, tail_half, _mm512_fmadd_ps)
+ROW_SUM_FOUR(four_l2_f16, uint16_t, load_half, tail_half, square)
+
 /* Both sums in one pass over the row. */
 static inline void
 dot2_f32(float sums[2], const float *query, const float *row, size_t dims)
@@ -122,6 +166,41 @@ dot_i8(const void *query, const void *row, size_t dims)
     s1 = products(_mm512_maskz_loadu_epi8(mask, q + i), _mm512_maskz_loadu_epi8(mask, r + i), s1);
   }
   return _mm512_reduce_add_epi32(_mm512_add_epi32(s0, s1));
+}
+
+static inline __m128i
+fold_four_i32(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+  __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+  __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+  __m512i lanes = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+  __m256i two =
+      _mm256_add_epi32(_mm512_castsi512_si256(lanes), _mm512_extracti64x4_epi64(lanes, 1));
+  return _mm_add_epi32(_mm256_castsi256_si128(two), _mm256_extracti128_si256(two, 1));
+}
+
+static inline void
+four_dot_i8(int32_t sums[4], const void *const queries[4], const void *row, size_t dims)
+{
+  const char *q0 = queries[0], *q1 = queries[1], *q2 = queries[2], *q3 = queries[3], *r = row;
+  __m512i s0 = _mm512_setzero_si512(), s1 = s0, s2 = s0, s3 = s0;
+  size_t i = 0;
+  for (; i + 64 <= dims; i += 64) {
+    __m512i x = _mm512_loadu_si512(r + i);
+    s0 = products(_mm512_loadu_si512(q0 + i), x, s0);
+    s1 = products(_mm512_loadu_si512(q1 + i), x, s1);
+    s2 = products(_mm512_loadu_si512(q2 + i), x, s2);
+    s3 = products(_mm512_loadu_si512(q3 + i), x, s3);
+  }
+  if (i < dims) {
+    __mmask64 mask = (UINT64_C(1) << (dims - i)) - 1;
+    __m512i x = _mm512_maskz_loadu_epi8(mask, r + i);
+    s0 = products(_mm512_maskz_loadu_epi8(mask, q0 + i), x, s0);
+    s1 = products(_mm512_maskz_loadu_epi8(mask, q1 + i), x, s1);
+    s2 = products(_mm512_maskz_loadu_epi8(mask, q2 + i), x, s2);
+    s3 = products(_mm512_maskz_loadu_epi8(mask, q3 + i), x, s3);
+  }
+  _mm_storeu_si128((__m128i *)(void *)sums, fold_four_i32(s0, s1, s2, s3));
 }
 
 static inline uint32_t

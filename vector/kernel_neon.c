@@ -112,6 +112,12 @@ dot_i8(const void *query, const void *row, size_t dims)
   return sum;
 }
 
+VEC_FOUR(four_dot_f32, float, dot_f32)
+VEC_FOUR(four_l2_f32, float, l2_f32)
+VEC_FOUR(four_dot_f16, float, dot_f16)
+VEC_FOUR(four_l2_f16, float, l2_f16)
+VEC_FOUR(four_dot_i8, int32_t, dot_i8)
+
 static inline uint32_t
 differ(const void *a, const void *b, size_t bytes)
 {

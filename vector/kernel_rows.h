@@ -1,7 +1,8 @@
 /* vector/kernel_rows.h - a table of kernels from the sums over one row. Included by the kernel_*.c
  * files after they have defined, for their instructions,
  *   dot_f32 l2_f32 dot_f16 l2_f16 (query, row, dims), dot2_f32 (sums, query, row, dims), dot_i8
- * (query, row, dims), differ (a, b, bytes) and exact_dot, exact_l2, exact_dot2. VEC_TABLE(name,
+ * (query, row, dims), of these but dot2_f32 a four_ (sums, queries, row, dims), differ (a, b,
+ * bytes) and exact_dot, exact_l2, exact_dot2. VEC_TABLE(name,
  * "text") then defines the table. */
 #ifndef QUOIN_VECTOR_KERNEL_ROWS_H
 #define QUOIN_VECTOR_KERNEL_ROWS_H
@@ -42,14 +43,43 @@ row_float(const char *at)
   static void name(float *out, const vec_query *query, const vec_rows *rows)                       \
   {                                                                                                \
     size_t bytes = query->code_bytes + 8;                                                          \
-    size_t far = 2 + VEC_LINES_FAR / ((bytes + VEC_LINE - 1) / VEC_LINE);                          \
-    size_t asked = rows->slots ? 0 : rows->n;                                                      \
+    size_t asked = rows->slots ? 0 : rows->n, far = 0;                                             \
+    if (rows->slots) far = 2 + VEC_LINES_FAR / ((bytes + VEC_LINE - 1) / VEC_LINE);                \
     for (size_t i = 0; i < rows->n; i++) {                                                         \
       for (; asked < rows->n && asked < i + far; asked++)                                          \
         vec_row_ask(row_at(rows, asked), bytes);                                                   \
       if (i + VEC_ROWS_NEAR < rows->n) row_ask_near(row_at(rows, i + VEC_ROWS_NEAR), bytes);       \
       const char *row = row_at(rows, i);                                                           \
       out[i] = (EXPRESSION);                                                                       \
+    }                                                                                              \
+  }
+
+/* Four sums of TYPE by those of one query: the row is in the nearest cache after the first. */
+#define VEC_FOUR(name, TYPE, one)                                                                  \
+  static inline void name(TYPE sums[4], const void *const queries[4], const void *row,             \
+                          size_t dims)                                                             \
+  {                                                                                                \
+    for (size_t j = 0; j < 4; j++)                                                                 \
+      sums[j] = one(queries[j], row, dims);                                                        \
+  }
+
+/* Defines the kernel `name` of four queries, by the sums SUMS of TYPE, `sum` of `query` being what
+ * EXPRESSION is made of. Nothing is asked for: the rows are near, or follow one another. */
+#define VEC_CROSS_OF(name, TYPE, SUMS, EXPRESSION)                                                 \
+  static void name(float *out, size_t room, const vec_query *const queries[VEC_CROSS],             \
+                   const vec_rows *rows)                                                           \
+  {                                                                                                \
+    const void *const codes[VEC_CROSS] = {queries[0]->code, queries[1]->code, queries[2]->code,    \
+                                          queries[3]->code};                                       \
+    for (size_t i = 0; i < rows->n; i++) {                                                         \
+      const char *row = row_at(rows, i);                                                           \
+      TYPE sums[VEC_CROSS];                                                                        \
+      SUMS(sums, codes, row, queries[0]->dims);                                                    \
+      for (size_t j = 0; j < VEC_CROSS; j++) {                                                     \
+        const vec_query *query = queries[j];                                                       \
+        const TYPE sum = sums[j];                                                                  \
+        out[j * room + i] = (EXPRESSION);                                                          \
+      }                                                                                            \
     }                                                                                              \
   }
 
@@ -93,12 +123,20 @@ i8_product(const vec_query *query, const char *row, int32_t dot)
   VEC_WALK(walk_l2_i8,                                                                             \
            i8_square(query, row, dot_i8(query->code, row, query->dims) - query->shift))            \
   VEC_WALK(walk_b1, (float)differ(query->code, row, query->code_bytes))                            \
+  VEC_CROSS_OF(cross_dot_f32, float, four_dot_f32, ((void)query, 1.0f - sum))                      \
+  VEC_CROSS_OF(cross_l2_f32, float, four_l2_f32, ((void)query, sum))                               \
+  VEC_CROSS_OF(cross_dot_f16, float, four_dot_f16, ((void)query, 1.0f - sum))                      \
+  VEC_CROSS_OF(cross_l2_f16, float, four_l2_f16, ((void)query, sum))                               \
+  VEC_CROSS_OF(cross_dot_i8, int32_t, four_dot_i8, i8_product(query, row, sum - query->shift))     \
+  VEC_CROSS_OF(cross_l2_i8, int32_t, four_dot_i8, i8_square(query, row, sum - query->shift))       \
   VEC_SCAN(scan_dot, dot2_f32(out + 2 * i, query, row, dims))                                      \
   VEC_SCAN(scan_l2, out[i] = l2_f32(query, row, dims))                                             \
   const vec_kernels table = {                                                                      \
       .name = text,                                                                                \
       .dot = {walk_dot_f32, walk_dot_f16, walk_dot_i8, walk_b1},                                   \
       .l2 = {walk_l2_f32, walk_l2_f16, walk_l2_i8, walk_b1},                                       \
+      .cross_dot = {cross_dot_f32, cross_dot_f16, cross_dot_i8},                                   \
+      .cross_l2 = {cross_l2_f32, cross_l2_f16, cross_l2_i8},                                       \
       .scan_dot = scan_dot,                                                                        \
       .scan_l2 = scan_l2,                                                                          \
       .exact_dot = exact_dot,                                                                      \
