@@ -62,6 +62,9 @@ vec_bound_set(vec_bound *out, void *space, vec_metric metric, vec_code code, con
   }
   out->length = sqrt(squares);
   out->coded = unit;
+  /* Halves end at 65504; a scale that is no normal float is rounded by more than its part. */
+  out->norm_most = code == VEC_F16 ? 0x1p31F : (float)MOST;
+  out->scale_least = code == VEC_I8 ? 0x1p-100F : 0;
   out->per_length = (slack(dims) + 4 * UNIT) * out->length; /* of floats: they are rounded, too */
   if (!vec_bound_saves(code)) return;
   void *rest = (char *)space + vec_query_bytes(VEC_F32, dims);
@@ -155,24 +158,44 @@ row_double(const char *at)
 /* 1 - dot product of a code, less what it may be off by. Under cosine the length is about 1, and a
  * root at most the mean of 1 and the square. */
 static double
-bound_dot(const vec_bound *b, double walked, double scale, double norm)
+dot_off(const vec_bound *b, double scale, double norm)
 {
   double length = b->metric == VEC_COSINE ? 0.5 + 0.5 * norm : sqrt(norm);
   double off = b->code == VEC_I8    ? b->per_scale * scale
                : b->code == VEC_F16 ? F16_REST * b->sum
                                     : 0;
-  return walked - off - b->per_length * length - 8 * UNIT * (2 + fabs(walked));
+  return off + b->per_length * length + 16 * UNIT;
 }
 
-/* The same of the square of a Euclidean distance: what the codes leave out is a way, too. */
+static double
+bound_dot(const vec_bound *b, double walked, double scale, double norm)
+{
+  return walked - dot_off(b, scale, norm) - 8 * UNIT * fabs(walked);
+}
+
+/* What the codes leave out is a way, too. */
+static double
+way_of(const vec_bound *b, double scale, double norm)
+{
+  if (b->code == VEC_F32) return 0;
+  double way = b->code == VEC_I8 ? I8_HALF * scale * sqrt((double)b->dims)
+                                 : F16_PART * sqrt(norm) + F16_REST * sqrt((double)b->dims);
+  return (way + b->lost) * (1 + 0x1p-20);
+}
+
+/* What the square of a Euclidean distance may be off by. */
+static double
+square_off(const vec_bound *b, double norm)
+{
+  return b->code == VEC_F32 ? 0 : 64 * UNIT * (b->length * b->length + norm);
+}
+
 static double
 bound_square(const vec_bound *b, double walked, double scale, double norm)
 {
-  if (b->code == VEC_F32) return bound_l2(walked, slack(b->dims));
-  double way = b->code == VEC_I8 ? I8_HALF * scale * sqrt((double)b->dims)
-                                 : F16_PART * sqrt(norm) + F16_REST * sqrt((double)b->dims);
-  double square = walked - 64 * UNIT * (b->length * b->length + norm);
-  return bound_l2(square > 0 ? square : 0, slack(b->dims)) - (way + b->lost) * (1 + 0x1p-20);
+  double square = walked - square_off(b, norm);
+  if (b->code == VEC_F32) return bound_l2(square, slack(b->dims));
+  return bound_l2(square > 0 ? square : 0, slack(b->dims)) - way_of(b, scale, norm);
 }
 
 void
@@ -187,8 +210,7 @@ vec_bound_walked(double *out, const vec_bound *b, const float *room, const vec_r
 {
   assert(vec_bound_has(b->code));
   bool known = may_bound(b);
-  /* Halves end at 65504; a scale that is no normal float is rounded by more than its part. */
-  const double most = b->code == VEC_F16 ? 0x1p31 : MOST, least = b->code == VEC_I8 ? 0x1p-100 : 0;
+  const double most = (double)b->norm_most, least = (double)b->scale_least;
   for (size_t i = 0; i < rows->n; i++) {
     const char *row = rows->base + rows->stride * (rows->slots ? rows->slots[i] : i);
     const char *at = row + b->coded.code_bytes;
@@ -200,4 +222,39 @@ vec_bound_walked(double *out, const vec_bound *b, const float *room, const vec_r
     else
       out[i] = bound_dot(b, walked, scale, norm);
   }
+}
+
+/* ---- all rows of a block at once --------------------------------------------------------------
+ */
+
+vec_ends
+vec_ends_of(const vec_bound *b, const float *ends, size_t n)
+{
+  vec_ends out = {.known = may_bound(b)};
+  for (size_t i = 0; i < n; i++) {
+    float scale = ends[2 * i], norm = ends[2 * i + 1];
+    if (!(norm >= 0 && norm <= b->norm_most && scale >= b->scale_least)) out.known = false;
+    out.scale = scale > out.scale ? scale : out.scale;
+    out.norm = norm > out.norm ? norm : out.norm;
+  }
+  return out;
+}
+
+/* The bounds grow with what the walk kernel says, so that from some value on all are beyond. The
+ * roundings here are of doubles, far below the 4 UNIT that are added. */
+float
+vec_bound_cut(const vec_bound *b, double limit, const vec_ends *ends)
+{
+  if (!ends->known || !(limit < HUGE_VAL)) return HUGE_VALF;
+  double cut, scale = (double)ends->scale, norm = (double)ends->norm;
+  if (b->metric == VEC_L2) {
+    double way = limit + way_of(b, scale, norm) + 0x1p-59;
+    if (way < 0) way = 0;
+    cut = way / (1 - slack(b->dims));
+    cut = cut * cut + square_off(b, norm);
+  } else {
+    cut = limit + dot_off(b, scale, norm);
+    cut += 16 * UNIT * fabs(cut);
+  }
+  return (float)(cut + 4 * UNIT * fabs(cut) + 0x1p-120);
 }

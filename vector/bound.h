@@ -7,7 +7,7 @@
 #ifndef QUOIN_VECTOR_BOUND_H
 #define QUOIN_VECTOR_BOUND_H
 
-#include "vector/code.h"
+#include "vector/crowd.h"
 
 typedef struct vec_bound {
   const vec_kernels *kernels;
@@ -21,6 +21,7 @@ typedef struct vec_bound {
   double lost; /* length of what the code of the query leaves out */
   /* What a dot product with a code may be off by: of its scale, and of its length. */
   double per_scale, per_length;
+  float norm_most, scale_least; /* of codes that can be bounded */
 } vec_bound;
 
 /* Whether codes of this kind give bounds. */
@@ -64,5 +65,33 @@ void vec_bound_codes(double *out, const vec_bound *bound, float *room, const vec
 /* The same where walked[i] is what the walk kernel says of row i and bound->coded. */
 void vec_bound_walked(double *out, const vec_bound *bound, const float *walked,
                       const vec_rows *rows);
+
+/* What the scales and norms of rows are within. */
+typedef struct vec_ends {
+  float scale, norm; /* the largest */
+  bool known;        /* all can be bounded */
+} vec_ends;
+vec_ends vec_ends_of(const vec_bound *bound, const float *ends, size_t n); /* as vec_crowd.ends */
+/* Rows of `ends` for which vec_bound_beyond(walked, cut) holds have a bound beyond `limit`: of
+ * almost all that do. */
+float vec_bound_cut(const vec_bound *bound, double limit, const vec_ends *ends);
+
+#define VEC_WALKED_MOST 0x1p60f
+
+static inline bool
+vec_bound_beyond(float walked, float cut)
+{
+  return (walked > cut) & (walked >= -VEC_WALKED_MOST) & (walked <= VEC_WALKED_MOST);
+}
+
+/* Of almost all blocks all rows are: so that is asked first, without branches. */
+static inline bool
+vec_bound_all_beyond(const float *walked, size_t n, float cut)
+{
+  uint32_t beyond = 0;
+  for (size_t i = 0; i < n; i++)
+    beyond += vec_bound_beyond(walked[i], cut);
+  return beyond == n;
+}
 
 #endif /* QUOIN_VECTOR_BOUND_H */

@@ -1,4 +1,5 @@
-/* vector/flat.h - exact search over codes in the order in which they lie: of one search. */
+/* vector/flat.h - exact search over codes in the order in which they lie: of one search, or of some
+ * that differ in what they are near to, which then share the reading. */
 #ifndef QUOIN_VECTOR_FLAT_H
 #define QUOIN_VECTOR_FLAT_H
 
@@ -6,17 +7,15 @@
 
 typedef struct vec_flat vec_flat;
 
-/* For s->index, whose codes give bounds. What is found goes to s->top. It gives up when more
- * vectors than `budget` have been looked up in the quads. */
-quoin_status vec_flat_new(vec_flat **out, searcher *s, vec_owners *owners, uint64_t budget,
-                          quoin_error *err);
-/* The same for codes of another kind. */
-quoin_status vec_flat_new_of(vec_flat **out, searcher *s, vec_owners *owners, vec_code code,
-                             uint64_t budget, quoin_error *err);
+/* For s[0..n) of one index, over codes that give bounds. What is found goes to their tops. A search
+ * gives up when more vectors than `budget` have been looked up in the quads for it. */
+quoin_status vec_flat_new(vec_flat **out, searcher *s, size_t n, vec_owners *owners, vec_code code,
+                          uint64_t budget, quoin_error *err);
 void vec_flat_free(vec_flat *flat); /* NULL is fine */
-bool vec_flat_gave_up(const vec_flat *flat);
+bool vec_flat_gave_up(const vec_flat *flat, size_t i);
+bool vec_flat_all_gave_up(const vec_flat *flat);
 /* All nodes there are; the caller has entered the graph. */
-quoin_status vec_flat_nodes(vec_flat *flat, const hnsw *graph, quoin_error *err);
+quoin_status vec_flat_nodes(vec_flat *flat, quoin_error *err);
 /* Those numbered above `low` and up to `high`. */
 quoin_status vec_flat_fresh(vec_flat *flat, const vec_fresh *fresh, uint64_t low, uint64_t high,
                             quoin_error *err);
@@ -26,8 +25,9 @@ quoin_status vec_flat_rows(vec_flat *flat, const char *codes, size_t stride, con
 /* What may be near is looked at: until then it waits. */
 quoin_status vec_flat_flush(vec_flat *flat, quoin_error *err);
 
-/* What the graph does not have yet (unlinked.c), and what waits in `flat`, which may be NULL. */
-quoin_status vec_search_unlinked(searcher *s, const vec_plan *plan, vec_flat *flat,
+/* What the graph does not have yet (unlinked.c), for s[0..n), and what waits in their `flat`, which
+ * may be NULL where n is 1. */
+quoin_status vec_search_unlinked(searcher *s, size_t n, const vec_plan *plan, vec_flat *flat,
                                  vec_owners *owners, const vec_linked *linked, quoin_error *err);
 
 #endif /* QUOIN_VECTOR_FLAT_H */

@@ -24,7 +24,7 @@
 #define QUOIN_VECTOR_HNSW_H
 
 #include "vector/bitmap.h"
-#include "vector/code.h"
+#include "vector/crowd.h"
 
 typedef struct hnsw hnsw;
 
@@ -141,11 +141,10 @@ quoin_status hnsw_find(uint32_t *slot, const hnsw *graph, uint32_t row, quoin_er
 quoin_status hnsw_code_slot(uint32_t *slot, const hnsw *graph, uint32_t row, quoin_error *err);
 /* The codes by slot (base and stride). */
 vec_rows hnsw_codes(const hnsw *graph);
-/* Those of the slots from..to, which are there, that have live nodes, *n of them: into `slots`, and
- * into `walked` what the walk kernel says of their codes and `query`. Reads in the order of memory.
- * As hnsw_code_slot, between hnsw_enter and hnsw_leave. */
-quoin_status hnsw_walk_codes(uint32_t *slots, float *walked, size_t *n, const hnsw *graph,
-                             const vec_query *query, uint32_t from, uint32_t to, quoin_error *err);
+/* A block: those of the slots from..to, which are there, that have live nodes. Reads in the order
+ * of memory. As hnsw_code_slot, between hnsw_enter and hnsw_leave. */
+quoin_status hnsw_walk_codes(vec_crowd *crowd, const hnsw *graph, uint32_t from, uint32_t to,
+                             quoin_error *err);
 /* Key and row of a slot; *live false for a deleted or unused one. */
 quoin_status hnsw_node(uint64_t *key, uint32_t *row, bool *live, const hnsw *graph, uint32_t slot,
                        quoin_error *err);

@@ -14,7 +14,7 @@ typedef struct batch {
   const vec_plan *plan;
   const vec_request *request;
   const float *queries;
-  size_t n;
+  size_t n, some; /* that a thread takes at a time */
   const base_alloc *mem;
   _Atomic size_t next;
   _Atomic bool failed;
@@ -29,6 +29,28 @@ typedef struct worker {
   vec_report report;
 } worker;
 
+/* The queries from..to by the plan: those that read all codes do so together. */
+static quoin_status
+search_some(worker *w, size_t from, size_t to, base_cancel *cancel)
+{
+  batch *b = w->batch;
+  vec_request requests[VEC_TOGETHER];
+  const float *near[VEC_TOGETHER];
+  const size_t n = to - from;
+  for (size_t i = 0; i < n; i++) {
+    near[i] = b->queries + (from + i) * b->request->index->dimension;
+    requests[i] = *b->request;
+    requests[i].near = &near[i];
+    requests[i].n_near = 1;
+    requests[i].cancel = cancel;
+  }
+  if (n > 1)
+    return vec_search_together(b->found + from, b->counts + from, &w->report, b->plan, requests, n,
+                               b->mem, &w->err);
+  return vec_search_planned(&b->found[from], &b->counts[from], &w->report, b->plan, requests,
+                            b->mem, &w->err);
+}
+
 /* Queries in turn until none is left, or one of them has failed. */
 static void *
 work(void *user)
@@ -37,20 +59,23 @@ work(void *user)
   batch *b = w->batch;
   base_cancel cancel = b->request->cancel ? *b->request->cancel : (base_cancel){.flag = NULL};
   for (;;) {
-    size_t i = atomic_fetch_add_explicit(&b->next, 1, memory_order_relaxed);
-    if (i >= b->n || atomic_load_explicit(&b->failed, memory_order_relaxed)) return NULL;
-    const float *near = b->queries + i * b->request->index->dimension;
-    vec_request request = *b->request;
-    request.near = &near;
-    request.n_near = 1;
-    request.cancel = &cancel;
-    w->status = vec_search_planned(&b->found[i], &b->counts[i], &w->report, b->plan, &request,
-                                   b->mem, &w->err);
-    if (w->status) {
+    size_t from = atomic_fetch_add_explicit(&b->next, b->some, memory_order_relaxed);
+    if (from >= b->n || atomic_load_explicit(&b->failed, memory_order_relaxed)) return NULL;
+    size_t to = b->n - from > b->some ? from + b->some : b->n;
+    if ((w->status = search_some(w, from, to, &cancel))) {
       atomic_store(&b->failed, true);
       return NULL;
     }
   }
+}
+
+/* Queries that share a reading, but each thread shall have some. */
+static size_t
+together(const vec_plan *plan, size_t n, size_t threads)
+{
+  size_t some = n / threads + (n % threads > 0);
+  if (plan->way != VEC_CHOICE_CODES) return 1;
+  return some > VEC_TOGETHER ? VEC_TOGETHER : some;
 }
 
 quoin_status
@@ -82,6 +107,7 @@ vec_search_many(vec_found **found, size_t *counts, vec_report *report,
   worker *workers = base_new_zero(mem, want, sizeof(*workers));
   if (!workers) return base_fail_nomem(err);
   if ((st = vec_plan_init(&plan, snapshot, &any, n, mem, err))) goto done;
+  b.some = together(&plan, n, want);
   for (size_t i = want; i-- > 0;) {
     workers[i].batch = &b;
     workers[i].err = (quoin_error)QUOIN_ERROR_INIT;

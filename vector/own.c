@@ -401,7 +401,7 @@ vec_search_own(bool *done, searcher *s, const vec_plan *plan, vec_owners *owners
   *done = true;
   if (!own || !own->count) return QUOIN_OK;
   vec_top_trim(&s->top); /* how near the k-th of all else is */
-  quoin_status st = vec_flat_new_of(&flat, s, owners, VEC_I8, plan->budget, err);
+  quoin_status st = vec_flat_new(&flat, s, 1, owners, VEC_I8, plan->budget, err);
   if (st) return st;
   for (uint64_t at = 0, n; !st && at < own->count; at += n) {
     size_t row;
@@ -411,7 +411,7 @@ vec_search_own(bool *done, searcher *s, const vec_plan *plan, vec_owners *owners
     st = vec_flat_rows(flat, part->codes, own->stride, part->vectors, (size_t)n, err);
   }
   if (!st) st = vec_flat_flush(flat, err);
-  *done = !st && !vec_flat_gave_up(flat);
+  *done = !st && !vec_flat_gave_up(flat, 0);
   vec_flat_free(flat);
   return st;
 }

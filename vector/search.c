@@ -6,6 +6,8 @@
  * the distance to a vector is computed once. */
 #include "vector/search.h"
 
+#include <assert.h>
+
 #include "base/poison.h"
 
 enum { NORMS = sizeof(((searcher *)NULL)->norm) / sizeof(double) };
@@ -181,7 +183,7 @@ search_nodes(searcher *s, vec_plan *own, const base_alloc *mem, quoin_error *err
   quoin_status st = QUOIN_OK;
   bool mine = false, done;
   if (own->way == VEC_CHOICE_CODES) {
-    st = vec_search_codes(&done, s, own, err);
+    st = vec_search_codes(&done, s, 1, own, err);
     if (!st && !done) own->way = VEC_CHOICE_SCAN; /* what it found does not harm */
     return st;
   }
@@ -228,31 +230,99 @@ search_by(vec_choice *way, searcher *s, const vec_plan *plan, const base_alloc *
   return st;
 }
 
+static void
+searcher_init(searcher *out, vec_report *report, const vec_plan *plan, const vec_request *r,
+              const base_alloc *mem)
+{
+  const vec_kernels *kernels = vec_kernels_best();
+  *out =
+      (searcher){.snapshot = plan->snapshot, .request = r, .report = report, .index = plan->index};
+  base_arena_init(&out->arena, mem);
+  vec_top_init(&out->top, r->k, r->max_distance, mem);
+  for (size_t i = 0; i < r->n_near && i < NORMS; i++)
+    out->norm[i] = kernels->exact_dot(r->near[i], r->near[i], r->index->dimension);
+}
+
+static void
+searcher_clear(searcher *s)
+{
+  vec_sieve_clear(s);
+  vec_top_clear(&s->top);
+  base_arena_clear(&s->arena);
+}
+
+static quoin_status
+take_answer(vec_found **out, size_t *n, searcher *s, const vec_plan *plan, vec_choice way,
+            quoin_error *err)
+{
+  const vec_request *r = s->request;
+  s->report->candidates += r->subjects ? r->n_subjects : plan->vectors;
+  s->report->choice = way;
+  const bool approximate = way == VEC_CHOICE_GRAPH || way == VEC_CHOICE_CANDIDATES;
+  quoin_status st = approximate ? vec_least(s, plan, err) : QUOIN_OK;
+  s->report->approximate |= approximate;
+  return st ? st : vec_top_take(out, n, &s->top, err);
+}
+
 quoin_status
 vec_search_planned(vec_found **out, size_t *n, vec_report *report, const vec_plan *plan,
                    const vec_request *request, const base_alloc *mem, quoin_error *err)
 {
-  searcher s = {
-      .snapshot = plan->snapshot, .request = request, .report = report, .index = plan->index};
-  const vec_kernels *kernels = vec_kernels_best();
+  searcher s;
   vec_choice way = plan->way;
   *out = NULL;
   *n = 0;
   if (plan->way == VEC_CHOICE_NONE) return QUOIN_OK;
-  base_arena_init(&s.arena, mem);
-  vec_top_init(&s.top, request->k, request->max_distance, mem);
-  for (size_t i = 0; i < request->n_near && i < NORMS; i++)
-    s.norm[i] = kernels->exact_dot(request->near[i], request->near[i], request->index->dimension);
-  report->candidates += request->subjects ? request->n_subjects : plan->vectors;
+  searcher_init(&s, report, plan, request, mem);
   quoin_status st = search_by(&way, &s, plan, mem, err);
-  report->choice = way;
-  const bool approximate = way == VEC_CHOICE_GRAPH || way == VEC_CHOICE_CANDIDATES;
-  if (!st && approximate) st = vec_least(&s, plan, err);
-  report->approximate |= approximate;
-  if (!st) st = vec_top_take(out, n, &s.top, err);
-  vec_sieve_clear(&s);
-  vec_top_clear(&s.top);
-  base_arena_clear(&s.arena);
+  if (!st) st = take_answer(out, n, &s, plan, way, err);
+  searcher_clear(&s);
+  return st;
+}
+
+/* Those that the codes did not answer go by the quads, one after the other. */
+static quoin_status
+search_rest(vec_found **found, size_t *counts, const bool *done, vec_report *report,
+            const vec_plan *plan, const vec_request *requests, size_t n, const base_alloc *mem,
+            quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  vec_plan exact = *plan;
+  exact.request = requests;
+  vec_plan_exact(&exact);
+  for (size_t i = 0; !st && i < n; i++)
+    if (!done[i])
+      st = vec_search_planned(&found[i], &counts[i], report, &exact, &requests[i], mem, err);
+  return st;
+}
+
+quoin_status
+vec_search_together(vec_found **found, size_t *counts, vec_report *report, const vec_plan *plan,
+                    const vec_request *requests, size_t n, const base_alloc *mem, quoin_error *err)
+{
+  searcher s[VEC_TOGETHER];
+  bool done[VEC_TOGETHER];
+  quoin_error why = QUOIN_ERROR_INIT;
+  assert(plan->way == VEC_CHOICE_CODES && n && n <= VEC_TOGETHER);
+  for (size_t i = 0; i < n; i++)
+    searcher_init(&s[i], report, plan, &requests[i], mem);
+  quoin_status st = vec_search_codes(done, s, n, plan, &why);
+  bool lost = st && vec_index_lost(plan->index, plan->snapshot, &why);
+  if (st && !lost) {
+    st = vec_fail_as(&why, err);
+    goto done;
+  }
+  /* As in search_by: asked when all is read. */
+  st = QUOIN_OK;
+  bool recent = !lost && vec_index_is_recent(plan->index, plan->snapshot);
+  for (size_t i = 0; !st && i < n; i++)
+    if ((done[i] = done[i] && recent))
+      st = take_answer(&found[i], &counts[i], &s[i], plan, VEC_CHOICE_CODES, err);
+  if (!st) st = search_rest(found, counts, done, report, plan, requests, n, mem, err);
+
+done:
+  for (size_t i = 0; i < n; i++)
+    searcher_clear(&s[i]);
   return st;
 }
 

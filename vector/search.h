@@ -60,6 +60,12 @@ void vec_plan_clear(vec_plan *plan);
 quoin_status vec_search_planned(vec_found **out, size_t *n, vec_report *report,
                                 const vec_plan *plan, const vec_request *request,
                                 const base_alloc *mem, quoin_error *err);
+/* Several of them by the codes of all vectors, which the plan has chosen, in one reading. On
+ * failure what was found before it is there. */
+enum { VEC_TOGETHER = 32 };
+quoin_status vec_search_together(vec_found **found, size_t *counts, vec_report *report,
+                                 const vec_plan *plan, const vec_request *requests, size_t n,
+                                 const base_alloc *mem, quoin_error *err);
 /* Another way, after a walk was given up, or the graph cannot be relied on. */
 quoin_status vec_plan_candidates(vec_plan *plan, quoin_error *err);
 void vec_plan_exact(vec_plan *plan);
@@ -123,9 +129,10 @@ quad vec_quads_of(const vec_request *request, atom_id subject);
 /* Through the graph of the index; *done is false when too many nodes were looked up: what was found
  * until then may be looked at again. */
 quoin_status vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err);
-/* By the codes of all vectors, exactly; *done is false when too many were looked up: what was found
- * until then is right. */
-quoin_status vec_search_codes(bool *done, searcher *s, const vec_plan *plan, quoin_error *err);
+/* By the codes of all vectors, exactly, for s[0..n), which differ in what they are near to; done[i]
+ * is false when too many were looked up: what was found until then is right. */
+quoin_status vec_search_codes(bool *done, searcher *s, size_t n, const vec_plan *plan,
+                              quoin_error *err);
 /* What was found by the nodes of the graph, of each subject at its least distance. */
 quoin_status vec_least(searcher *s, const vec_plan *plan, quoin_error *err);
 /* What a transaction has added, beside all else; *done as in vec_search_codes. */

@@ -30,7 +30,7 @@ vec_linked_now(vec_index *index, const searcher *s)
  */
 
 /* Those above the mark by their codes; *upto: what is numbered above that is still to be looked
- * at. */
+ * at, but by searches of `flat` that gave up. */
 static quoin_status
 search_fresh(uint64_t *upto, searcher *s, const vec_plan *plan, vec_flat *flat, vec_owners *owners,
              uint64_t mark, quoin_error *err)
@@ -52,12 +52,14 @@ search_fresh(uint64_t *upto, searcher *s, const vec_plan *plan, vec_flat *flat, 
     goto done;
   if (covered <= mark) goto done;
   if (!flat) {
-    if ((st = vec_flat_new(&own, s, owners, 2 * s->request->k + count / LOOKED_UP, err))) goto done;
+    st = vec_flat_new(&own, s, 1, owners, s->index->declared.code,
+                      2 * s->request->k + count / LOOKED_UP, err);
+    if (st) goto done;
     flat = own;
   }
   st = vec_flat_fresh(flat, fresh, mark, covered < high ? covered : high, err);
   if (!st && own) st = vec_flat_flush(own, err);
-  if (!st && !vec_flat_gave_up(flat)) *upto = covered;
+  if (!st && !(own && vec_flat_gave_up(own, 0))) *upto = covered;
 
 done:
   vec_flat_free(own);
@@ -112,14 +114,21 @@ take_late(searcher *s, vec_owners *owners, const vec_index *index, uint64_t done
 }
 
 quoin_status
-vec_search_unlinked(searcher *s, const vec_plan *plan, vec_flat *flat, vec_owners *owners,
+vec_search_unlinked(searcher *s, size_t n, const vec_plan *plan, vec_flat *flat, vec_owners *owners,
                     const vec_linked *linked, quoin_error *err)
 {
   uint64_t upto = linked->mark;
+  bool bare = linked->bare;
   quoin_status st = QUOIN_OK;
-  if (!linked->bare) st = search_fresh(&upto, s, plan, flat, owners, linked->mark, err);
+  if (!bare) st = search_fresh(&upto, s, plan, flat, owners, linked->mark, err);
   if (!st && flat) st = vec_flat_flush(flat, err);
-  if (st || (flat && vec_flat_gave_up(flat))) return st;
-  if (!linked->bare) st = scan_beside(s, plan->index, linked->mark, upto, err);
-  return st ? st : take_late(s, owners, plan->index, linked->late, err);
+  for (size_t i = 0; !st && i < n; i++) {
+    if (flat && vec_flat_gave_up(flat, i)) continue;
+    if (!bare) {
+      st = scan_beside(&s[i], plan->index, linked->mark, upto, err);
+      bare = !s[i].rows; /* the others would look at the same */
+    }
+    if (!st) st = take_late(&s[i], owners, plan->index, linked->late, err);
+  }
+  return st;
 }

@@ -175,7 +175,7 @@ vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
     if (!st && !enough) st = walk(&given_up, s, &o, memory, &ask, plan->budget, err);
     if (r->n_near > 1) st = take_back(s, all, st, err);
   }
-  if (!st && !given_up) st = vec_search_unlinked(s, plan, NULL, &o, &linked, err);
+  if (!st && !given_up) st = vec_search_unlinked(s, 1, plan, NULL, &o, &linked, err);
   *done = !st && !given_up;
   if (*done) st = vec_search_own(done, s, plan, &o, err);
   vec_index_searcher_done(index, memory);

@@ -34,6 +34,35 @@ make(float *values, uint32_t dims, int shape)
 static const float *rows[ROWS];
 static float vectors[ROWS][DIMS], query[DIMS];
 
+/* Whatever the limit: rows beyond the cut have bounds beyond it. */
+static void
+compare_cut(const vec_bound *b, const double *bounds, const float *walked, const vec_rows *coded,
+            bool near)
+{
+  float ends[2 * ROWS];
+  for (size_t i = 0; i < ROWS; i++)
+    memcpy(ends + 2 * i, coded->base + coded->stride * i + b->coded.code_bytes, 8);
+  for (size_t n = 1; n <= ROWS; n++) {
+    const vec_ends all = vec_ends_of(b, ends, n);
+    double limit = bounds[(size_t)(unit_random() * ROWS)];
+    double dice = unit_random();
+    if (dice < 0.3) limit *= 1 + (unit_random() - 0.5) * 1e-6;
+    if (dice > 0.9) limit = dice > 0.95 ? unit_random() * 4 - 2 : HUGE_VAL;
+    const float cut = vec_bound_cut(b, limit, &all);
+    for (size_t i = 0; i < n; i++)
+      if (vec_bound_beyond(walked[i], cut) && !(bounds[i] > limit))
+        fail_msg("metric %d code %d: bound %.17g is not beyond %.17g", b->metric, b->code,
+                 bounds[i], limit);
+      else if (near && !vec_bound_beyond(walked[i], cut) && bounds[i] > limit + 0.03)
+        fail_msg("metric %d code %d: bound %.17g is far beyond %.17g", b->metric, b->code,
+                 bounds[i], limit);
+    bool every = true;
+    for (size_t i = 0; i < n; i++)
+      every = every && vec_bound_beyond(walked[i], cut);
+    assert_int_equal(vec_bound_all_beyond(walked, n, cut), every);
+  }
+}
+
 static void
 compare(const vec_kernels *k, vec_metric metric, vec_code code, uint32_t dims, const double *want)
 {
@@ -53,6 +82,7 @@ compare(const vec_kernels *k, vec_metric metric, vec_code code, uint32_t dims, c
       vec_bound_floats(got, &bound, room, rows, ROWS);
     else
       vec_bound_codes(got, &bound, room, &coded);
+    if (!floats) compare_cut(&bound, got, room, &coded, false);
     for (size_t i = 0; i < ROWS; i++)
       if (!(got[i] <= want[i]))
         fail_msg("%s metric %d code %d dims %u row %zu: bound %.17g of %.17g", k->name, metric,
@@ -117,6 +147,7 @@ test_bound__is_near_the_distance(void **state)
         vec_bound_floats(got, &bound, room, rows, ROWS);
       else
         vec_bound_codes(got, &bound, room, &coded);
+      if (!floats) compare_cut(&bound, got, room, &coded, true);
       for (size_t i = 0; i < ROWS; i++) {
         double want = vec_distance(VEC_COSINE, query, vectors[i], WIDE);
         if (got[i] < want - near[code]) fail_msg("code %d: %g, not %g", code, got[i], want);

@@ -1,6 +1,8 @@
 /* Exact search by the codes of all vectors: bit for bit what a scan over the quads gives, and what
  * every distance one by one gives, for random changes, graphs, subjects and held snapshots, while
- * vectors are linked, removed and brought back, and when memory is short. */
+ * vectors are linked, removed and brought back, and when memory is short. So do many searches that
+ * are made together. */
+#include "vector/hnsw_internal.h"
 #include "vector/search.h"
 
 #include "unit/vector_index_world.h"
@@ -218,6 +220,61 @@ search_as(vec_found **out, size_t *n, const quad_snapshot *snapshot, const vec_r
   return report.choice;
 }
 
+/* Random, or one that there is, or that differs in its last number. */
+static void
+next_query(model *m, float *out)
+{
+  random_vector(&m->w, out);
+  double dice = chance(&m->w);
+  if (dice >= 0.7 || !m->n_vectors) return;
+  memcpy(out, m->vectors[pick(m, m->n_vectors)], sizeof(*m->vectors));
+  if (dice < 0.3) out[DIM - 1] += 0.01F;
+}
+
+/* Many at once: those that share a reading, and all of them by threads. */
+static void
+compare_many(model *m, quad_snapshot *snapshot, const bool *has, size_t n_has, int graph,
+             const vec_request *like, unsigned *ways)
+{
+  enum { MOST = 3 * VEC_TOGETHER };
+  static float queries[MOST][DIM];
+  static const float *near[MOST];
+  static vec_request requests[MOST];
+  static vec_found want[SUBJECTS], *got[MOST];
+  static size_t counts[MOST];
+  const size_t n = 2 + pick(m, chance(&m->w) < 0.1 ? MOST - 1 : 6);
+  vec_report report = {0};
+  vec_plan plan;
+  for (size_t i = 0; i < n; i++) {
+    next_query(m, queries[i]);
+    near[i] = queries[i];
+    requests[i] = *like;
+    requests[i].near = &near[i];
+    requests[i].n_near = 1;
+  }
+  const bool by_threads = n > VEC_TOGETHER || chance(&m->w) < 0.5;
+  if (by_threads) {
+    good(vec_search_many(got, counts, &report, snapshot, like, queries[0], n,
+                         1 + (unsigned)pick(m, 3), base_alloc_default(), &err));
+  } else {
+    good(vec_plan_init(&plan, snapshot, like, n, base_alloc_default(), &err));
+    bool may = plan.way && plan.index && vec_index_has_all(plan.index, snapshot);
+    plan.budget = like->k % 3 ? UINT64_MAX : 20; /* or some of them give up */
+    plan.way = VEC_CHOICE_CODES;
+    if (may)
+      good(vec_search_together(got, counts, &report, &plan, requests, n, base_alloc_default(),
+                               &err));
+    vec_plan_clear(&plan);
+    if (!may) return;
+  }
+  *ways |= 1u << report.choice;
+  for (size_t i = 0; i < n; i++) {
+    size_t n_want = oracle(want, m, has, n_has, graph, &requests[i]);
+    expect_same(got[i], counts[i], want, n_want, "together");
+    base_release(base_alloc_default(), got[i], counts[i], sizeof(**got));
+  }
+}
+
 static void
 compare(model *m, quad_snapshot *snapshot, const bool *has, size_t n_has, unsigned *ways)
 {
@@ -241,10 +298,7 @@ compare(model *m, quad_snapshot *snapshot, const bool *has, size_t n_has, unsign
                    .max_distance = chance(&m->w) < 0.8 ? HUGE_VAL : chance(&m->w),
                    .exact = true};
   for (size_t i = 0; i < 3; i++)
-    if (chance(&m->w) < 0.5 && m->n_vectors)
-      memcpy(queries[i], m->vectors[pick(m, m->n_vectors)], sizeof(queries[i]));
-    else
-      random_vector(&m->w, queries[i]);
+    next_query(m, queries[i]);
   if (chance(&m->w) < 0.3) {
     double share = chance(&m->w);
     for (int i = 0; i < SUBJECTS; i++)
@@ -262,6 +316,7 @@ compare(model *m, quad_snapshot *snapshot, const bool *has, size_t n_has, unsign
     expect_same(got, n, want, n_want, vec_choice_name(went));
     base_release(base_alloc_default(), got, n, sizeof(*got));
   }
+  compare_many(m, snapshot, has, n_has, graph, &r, ways);
 }
 
 static void
@@ -536,6 +591,27 @@ test_flat__without_memory(void **state)
                          .k = 100,
                          .max_distance = HUGE_VAL,
                          .exact = true};
+  /* Alone, and five together. */
+  const vec_request requests[5] = {r, r, r, r, r};
+  for (uint64_t at = 1; !passed; at++) {
+    vec_found *found[5] = {NULL};
+    size_t counts[5];
+    vec_plan plan;
+    memory = (support_memory){.fail_at = at};
+    good(vec_plan_init(&plan, m->w.snapshot, &r, 5, &mem, &err));
+    plan.way = VEC_CHOICE_CODES;
+    plan.budget = UINT64_MAX;
+    quoin_status st = vec_search_together(found, counts, &report, &plan, requests, 5, &mem, &err);
+    vec_plan_clear(&plan);
+    assert_true(st == QUOIN_OK || st == QUOIN_ERR_NOMEM);
+    passed = memory.calls < at;
+    if (passed) good(st);
+    for (size_t i = 0; i < 5; i++)
+      base_release(&mem, found[i], counts[i], sizeof(**found));
+    assert_int_equal(memory.bytes, 0);
+    base_error_clear(&err);
+  }
+  passed = false;
   for (uint64_t at = 1; !passed; at++) {
     vec_found *found = NULL;
     vec_plan plan;
@@ -556,13 +632,103 @@ test_flat__without_memory(void **state)
   free(m);
 }
 
+/* ---- a graph that lies ------------------------------------------------------------------------
+ */
+
+/* Of fewer dimensions, by a predicate without an index. */
+static atom_id
+short_vector(world *w)
+{
+  const float values[4] = {1, 2, 3, 4};
+  const rdf_term vector = rdf_vector(values, 4);
+  atom_id id;
+  good(change(w, true, iri("http://x/short"), "http://x/other", vector, NULL));
+  look(w);
+  vec_terms terms = vec_store_terms(w->snapshot);
+  good(terms.find(&id, terms.user, &vector, &err));
+  assert_true(id.bits);
+  return id;
+}
+
+/* A node whose code is the nearest names a vector of other dimensions, an IRI, or nothing there is:
+ * exact searches, one and some together, say so. */
+static void
+test_flat__a_node_that_names_another_vector(void **state)
+{
+  model *m = calloc(1, sizeof(*m));
+  const vec_graphs plain = {.scope = QUAD_DEFAULT};
+  uint32_t slot = HNSW_NONE, row;
+  uint64_t key;
+  bool live = false;
+  vec_plan plan;
+  (void)state;
+  assert_non_null(m);
+  begin(&m->w);
+  declare_small(&m->w, RDF_VEC "l2Metric", RDF_VEC "i8Code");
+  change_some(m, 2000, 0);
+  const atom_id other = short_vector(&m->w);
+  settle(&m->w);
+  look(&m->w);
+  find_ids(m, m->w.snapshot);
+  assert_true(m->system.bits);
+  vec_declaration d = declared(&m->w);
+  vec_terms terms = vec_store_terms(m->w.snapshot);
+  const float *near[1] = {NULL};
+  const vec_request r = {.index = &d,
+                         .graphs = &plain,
+                         .terms = &terms,
+                         .near = near,
+                         .n_near = 1,
+                         .k = 5,
+                         .max_distance = HUGE_VAL,
+                         .exact = true};
+  near[0] = m->vectors[0];
+  good(vec_plan_init(&plan, m->w.snapshot, &r, 1, base_alloc_default(), &err));
+  assert_non_null(plan.index);
+  for (uint32_t at = 0; !live; at++) {
+    good(hnsw_node(&key, &row, &live, plan.index->graph, at, &err));
+    slot = at;
+  }
+  const float *values;
+  uint32_t dimension;
+  good(atom_vector(&values, &dimension, quad_snapshot_atoms(m->w.snapshot), (atom_id){key}, &err));
+  assert_int_equal(dimension, DIM);
+  const atom_id lies[] = {other, m->system, atom_id_make(ATOM_VECTOR, row + 1000000)};
+  for (size_t i = 0; i < sizeof(lies) / sizeof(*lies); i++) {
+    atomic_store(&hnsw_node_at(plan.index->graph, slot)->key, lies[i].bits);
+    near[0] = values;
+    plan.way = VEC_CHOICE_CODES;
+    plan.budget = UINT64_MAX;
+    for (size_t n = 1; n <= 3; n++) {
+      const vec_request requests[3] = {r, r, r};
+      vec_found *found[3] = {NULL};
+      size_t counts[3] = {0};
+      vec_report report = {0};
+      quoin_status st =
+          n == 1 ? vec_search_planned(found, counts, &report, &plan, &r, base_alloc_default(), &err)
+                 : vec_search_together(found, counts, &report, &plan, requests, n,
+                                       base_alloc_default(), &err);
+      assert_int_equal(st, QUOIN_ERR_CORRUPT);
+      assert_null(found[0]);
+      base_error_clear(&err);
+    }
+  }
+  atomic_store(&hnsw_node_at(plan.index->graph, slot)->key, key);
+  vec_plan_clear(&plan);
+  end(&m->w);
+  free(m);
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_flat__cosine_over_i8), cmocka_unit_test(test_flat__l2_over_f16),
-      cmocka_unit_test(test_flat__dot_over_f32),   cmocka_unit_test(test_flat__beside_a_writer),
+      cmocka_unit_test(test_flat__cosine_over_i8),
+      cmocka_unit_test(test_flat__l2_over_f16),
+      cmocka_unit_test(test_flat__dot_over_f32),
+      cmocka_unit_test(test_flat__beside_a_writer),
       cmocka_unit_test(test_flat__without_memory),
+      cmocka_unit_test(test_flat__a_node_that_names_another_vector),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
