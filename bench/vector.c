@@ -6,7 +6,8 @@
  * METRIC: cosine dot l2. CODE: f32 f16 i8 b1. BASE, QUERY: float32 or float16, TRUTH: int32 rows of
  * neighbours. Commands, run in order:
  *   build THREADS [M EF]   curve EF...   threads N EF...   filter BITS.npy TRUTH.npy EF...
- *   rounds N EF            open DIR      single EF         exact
+ *   rounds N EF            open DIR      single EF         exact      order SEED
+ * `order`: builds and rounds from then on take the vectors in another order, with other levels.
  * Each prints lines of tab-separated name and figures. */
 #include "vector/hnsw.h"
 
@@ -23,10 +24,12 @@ typedef struct bench {
   hnsw_options options;
   hnsw_vectors vectors;
   hnsw *graph;
+  uint64_t seed;   /* of the order; 0: as they lie */
+  uint32_t *order; /* of the rows */
   quoin_error err;
 } bench;
 
-enum { K = 10 };
+enum { K = 10, FIFTH = 5 };
 
 static void
 stop(const char *what, const char *detail)
@@ -139,12 +142,34 @@ print(const bench *b, const char *name, size_t ef, outcome o)
   fflush(stdout);
 }
 
+static void
+order(bench *b, uint64_t seed)
+{
+  b->seed = seed;
+  for (uint32_t i = 0; i < b->base.rows; i++)
+    b->order[i] = i;
+  for (size_t i = b->base.rows; seed && i > 1; i--) {
+    size_t j = base_mix(seed << 32 | i) % i;
+    uint32_t row = b->order[i - 1];
+    b->order[i - 1] = b->order[j];
+    b->order[j] = row;
+  }
+}
+
+/* What is put in i-th. */
+static hnsw_item
+item_at(const bench *b, size_t i)
+{
+  uint32_t row = b->order[i];
+  return (hnsw_item){.key = b->seed * b->base.rows + row + 1, .row = row};
+}
+
 static hnsw_item *
 items_of(const bench *b)
 {
   hnsw_item *items = npy_room(b->base.rows, sizeof(*items));
   for (size_t i = 0; i < b->base.rows; i++)
-    items[i] = (hnsw_item){.key = i + 1, .row = (uint32_t)i};
+    items[i] = item_at(b, i);
   return items;
 }
 
@@ -225,25 +250,35 @@ filtered(bench *b, const char *bits, const char *truth, size_t ef)
   npy_free(&right);
 }
 
-/* Delete a fifth, another one each time, and put it back: recall must stay. */
+/* Delete a fifth, another one each time, and put it back: recall must stay. Times are of the
+ * thread. */
 static void
 rounds(bench *b, size_t n, size_t ef)
 {
-  print(b, "round 0", ef, measure(b, ef, NULL, &b->truth, false));
+  outcome o = measure(b, ef, NULL, &b->truth, false);
+  double fresh = o.recall, worst = 1, sum = 0;
+  print(b, "round 0", ef, o);
   for (size_t round = 0; round < n; round++) {
-    double start = now(), deleted, swept;
-    for (size_t row = round % 5; row < b->base.rows; row += 5)
-      must(b, hnsw_delete(b->graph, (uint32_t)row, &b->err));
-    deleted = now();
+    double start = cpu_now(), deleted, swept, inserted;
+    for (size_t i = round % FIFTH; i < b->base.rows; i += FIFTH)
+      must(b, hnsw_delete(b->graph, item_at(b, i).row, &b->err));
+    deleted = cpu_now();
     must(b, hnsw_sweep(b->graph, NULL, &b->err));
-    swept = now();
-    for (size_t row = round % 5; row < b->base.rows; row += 5)
-      must(b, hnsw_insert(b->graph, row + 1, (uint32_t)row, &b->vectors, &b->err));
+    swept = cpu_now();
+    for (size_t i = round % FIFTH; i < b->base.rows; i += FIFTH) {
+      hnsw_item item = item_at(b, i);
+      must(b, hnsw_insert(b->graph, item.key, item.row, &b->vectors, &b->err));
+    }
+    inserted = cpu_now();
     char name[160];
     snprintf(name, sizeof(name), "round %zu: delete %.3f sweep %.3f insert %.0f/s", round + 1,
-             deleted - start, swept - deleted, (double)(b->base.rows / 5) / (now() - swept));
-    print(b, name, ef, measure(b, ef, NULL, &b->truth, false));
+             deleted - start, swept - deleted, (double)(b->base.rows / FIFTH) / (inserted - swept));
+    o = measure(b, ef, NULL, &b->truth, false);
+    print(b, name, ef, o);
+    if (o.recall < worst) worst = o.recall;
+    sum += o.recall;
   }
+  printf("rounds\t%zu\t%.5f\t%.5f\t%.5f\n", n, fresh, worst, n ? sum / (double)n : fresh);
 }
 
 static void
@@ -298,6 +333,8 @@ main(int argc, char **argv)
     if (!strcmp(argv[5], codes[i])) b.options.code = (vec_code)i;
   b.options.dims = (uint32_t)b.base.columns;
   b.vectors = (hnsw_vectors){.base = (const char *)b.base.f, .stride = b.base.columns * 4};
+  b.order = npy_room(b.base.rows, sizeof(*b.order));
+  order(&b, 0);
   for (int i = 6; i < argc;) {
     const char *command = argv[i++];
     if (!strcmp(command, "build")) {
@@ -322,6 +359,8 @@ main(int argc, char **argv)
     } else if (!strcmp(command, "open")) {
       reopen(&b, argv[i], number(argv[i + 1]));
       i += 2;
+    } else if (!strcmp(command, "order")) {
+      order(&b, number(argv[i++]));
     } else if (!strcmp(command, "exact")) {
       print(&b, "exact", 0, measure(&b, 0, NULL, &b.truth, true));
     } else {
@@ -329,6 +368,7 @@ main(int argc, char **argv)
     }
   }
   hnsw_close(b.graph);
+  free(b.order);
   npy_free(&b.base);
   npy_free(&b.query);
   npy_free(&b.truth);
