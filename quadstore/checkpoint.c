@@ -242,11 +242,10 @@ quad_store_save(quad_store *store, quad_run *extra, quoin_error *err)
   quoin_status st;
 
   if ((st = gather_runs(&next, store, extra, err))) return st;
-  if (extra && (st = quad_store_judge(store, next, NULL, err))) {
-    quad_version_release(next);
-    return st;
-  }
-  if ((st = swap_manifest(store, next, err))) {
+  if (extra) st = quad_store_judge(store, next, NULL, err);
+  if (!st) st = swap_manifest(store, next, err);
+  if (st) {
+    if (extra) quad_store_dropped(store, store->version->number, false);
     quad_version_release(next);
     return st;
   }

@@ -314,6 +314,7 @@ apply(group *g, quad_request *r)
   reset_scratch(store->scratch);
   r->status = st;
   if (st) {
+    if (next) quad_store_dropped(store, g->version->number, g->commits > 0);
     quad_version_release(next);
     atom_rollback(store->atoms, c.terms_before, c.blanks_before);
   } else if (next) {
@@ -386,6 +387,7 @@ quad_store_serve(quad_store *store, quad_request *first)
     apply(&g, r);
   if (g.commits) st = log_group(store, &err);
   if (st) {
+    quad_store_dropped(store, store->version->number, false);
     atom_rollback(store->atoms, g.terms_before, g.blanks_before);
     fail_group(first, st, &err);
   } else if (g.commits) {

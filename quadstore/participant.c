@@ -91,6 +91,13 @@ quad_store_applied(const quad_store *store)
   if (store->participant.applied) store->participant.applied(store->participant.self);
 }
 
+void
+quad_store_dropped(const quad_store *store, uint64_t version, bool pending)
+{
+  const quad_participant *p = &store->participant;
+  if (p->dropped) p->dropped(p->self, version, pending);
+}
+
 quoin_status
 quad_store_take_section(quad_manifest *m, quad_store *store, quoin_error *err)
 {

@@ -23,11 +23,15 @@ typedef struct quad_participant {
   void *self;
   /* May the version that `next` shows be? As the writer, before the log is written or the manifest
    * swapped: readers go on. A status other than OK fails the commit or load. The commit may still
-   * fail afterwards. May be NULL. */
+   * fail afterwards: see `dropped`. May be NULL. */
   quoin_status (*judge)(void *self, const struct quad_snapshot *next, const quad_delta *delta,
                         quoin_error *err);
   /* Versions were published. As the writer, or close to it; should be quick. May be NULL. */
   void (*applied)(void *self);
+  /* What was judged above `version` will not be: the commit or load failed, at the judgement or
+   * after. `pending`: others that were judged before are still to be published, or fail. As the
+   * writer. May be NULL. */
+  void (*dropped)(void *self, uint64_t version, bool pending);
   /* Make durable what there is, and write the section that names it. By the thread that makes the
    * checkpoint, before the manifest. May be NULL: no section. */
   quoin_status (*checkpoint)(base_buffer *section, void *self, quoin_error *err);

@@ -379,6 +379,8 @@ struct quad_changes;
 quoin_status quad_store_judge(quad_store *store, quad_version *next,
                               const struct quad_changes *changes, quoin_error *err);
 void quad_store_applied(const quad_store *store);
+/* What was judged above `version` will not be; `pending`: the rest is still on its way. */
+void quad_store_dropped(const quad_store *store, uint64_t version, bool pending);
 /* The section of the next manifest into `m`. */
 quoin_status quad_store_take_section(quad_manifest *m, quad_store *store, quoin_error *err);
 

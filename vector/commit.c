@@ -72,13 +72,16 @@ judge(vec_indexes *ix, const quad_snapshot *next, const quad_delta *delta, quoin
   vec_index_set *set = atomic_load(&ix->set);
   bool declarations = false;
   ix->judged = quad_snapshot_atom_mark(next);
+  ix->judged_version = quad_snapshot_version(next);
+  for (size_t i = 0; set && i < set->n; i++) {
+    set->index[i]->judged_late = atomic_load(&set->index[i]->late.count);
+    set->index[i]->judged_added = atomic_load(&set->index[i]->added);
+  }
   quoin_status st =
       vec_judge(&declarations, set, ix->declarations, next, ix->known, delta, ix->mem, err);
   if (declarations && set && quad_snapshot_version(next) < atomic_load(&set->until))
     atomic_store(&set->until, quad_snapshot_version(next));
   ix->declarations |= declarations;
-  /* A load that fails after this leaves its mark: the next judgement, of the same version, is of
-   * something else, and no snapshot until then is of that version. */
   bool loading = !st && !delta->added && !delta->removed;
   for (size_t i = 0; set && i < set->n; i++) {
     atomic_store(&set->index[i]->loading, loading ? quad_snapshot_version(next) : 0);
@@ -89,27 +92,61 @@ judge(vec_indexes *ix, const quad_snapshot *next, const quad_delta *delta, quoin
                            err);
 }
 
-/* Nothing is on its way: what made an index unsure was a commit that is refused. */
+/* The thread has something to do. */
 static void
-judged_nothing(vec_indexes *ix)
+wake(vec_indexes *ix)
 {
-  atomic_store(&ix->judging, 0); /* before the set is looked at, as when it is applied */
-  const vec_index_set *set = atomic_load(&ix->set);
-  for (size_t i = 0; set && i < set->n; i++)
-    atomic_store(&set->index[i]->unsure, false);
+  base_mutex_lock(&ix->signal);
+  ix->due = true;
+  base_cond_signal(&ix->work);
+  base_mutex_unlock(&ix->signal);
 }
 
 static quoin_status
 participant_judge(void *self, const quad_snapshot *next, const quad_delta *delta, quoin_error *err)
 {
   vec_indexes *ix = self;
-  /* before the set is looked at: set_is_sure() looks at both */
-  bool before = atomic_exchange(&ix->judging, 1);
+  atomic_store(&ix->judging, 1); /* before the set is looked at: set_is_sure() looks at both */
   uint64_t entered = vec_epoch_enter(&ix->users);
   quoin_status st = judge(ix, next, delta, err);
-  if (st && !before) judged_nothing(ix);
   vec_epoch_leave(&ix->users, entered);
   return st;
+}
+
+/* What was noted for versions above `version` is undone. What was noted as late stays, as it may be
+ * in the graph by now, or was kept there for its sake: it is looked at as if it had gone. */
+static void
+take_back(vec_indexes *ix, vec_index *index, uint64_t version, bool pending)
+{
+  uint64_t count = atomic_load(&index->late.count);
+  uint64_t late = pending ? index->judged_late : atomic_load(&index->late.published);
+  atomic_store(&index->added, pending ? index->judged_added : atomic_load(&index->published));
+  vec_gone_drop(ix, index, version);
+  for (; late < count && !atomic_load(&index->broken); late++) {
+    if (!vec_gone_add(ix, index, vec_late_get(&index->late, late), version, count, NULL)) continue;
+    atomic_fetch_add(&index->verify_wanted, 1); /* then they are looked for */
+    break;
+  }
+  if (pending) return;
+  atomic_store(&index->late.published, count);
+  atomic_store(&index->loading, 0);
+  atomic_store(&index->unsure, false); /* nothing is on its way */
+}
+
+static void
+participant_dropped(void *self, uint64_t version, bool pending)
+{
+  vec_indexes *ix = self;
+  if (ix->judged_version <= version) return; /* it was not asked */
+  ix->judged_version = version;
+  /* before the set is looked at, as when it is applied */
+  if (!pending) atomic_store(&ix->judging, 0);
+  uint64_t entered = vec_epoch_enter(&ix->users);
+  const vec_index_set *set = atomic_load(&ix->set);
+  for (size_t i = 0; set && i < set->n; i++)
+    take_back(ix, set->index[i], version, pending);
+  vec_epoch_leave(&ix->users, entered);
+  wake(ix);
 }
 
 /* Vectors of indexes that are kept up to date and wait to be linked. */
@@ -179,10 +216,7 @@ participant_applied(void *self)
     ix->declarations = !snapshot || vec_set_refresh(ix, snapshot, section, NULL) != QUOIN_OK;
   quad_snapshot_release(snapshot);
   if (!ix->started) (void)vec_retired_settle(ix);
-  base_mutex_lock(&ix->signal);
-  ix->due = true;
-  base_cond_signal(&ix->work);
-  base_mutex_unlock(&ix->signal);
+  wake(ix);
   slow_down(ix);
 }
 
@@ -308,6 +342,7 @@ vec_participant(vec_indexes *ix)
   return (quad_participant){.self = ix,
                             .judge = participant_judge,
                             .applied = participant_applied,
+                            .dropped = participant_dropped,
                             .checkpoint = participant_checkpoint,
                             .backup = vec_backup,
                             .check = participant_check,

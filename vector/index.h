@@ -101,6 +101,7 @@ typedef struct vec_index {
    * difference waits. `published`: of those added. `linked` counts older ones, too, where a graph
    * is made again: up to `link_most` they are of those added. */
   _Atomic uint64_t added, published, linked, link_most;
+  uint64_t judged_late, judged_added; /* the writer's: before what was judged last */
   /* The graph cannot be read or changed, by `damage`: searches are exact. Where its file is damaged
    * the thread puts an index over an empty graph in its place. There may be no graph at all: memory
    * or addresses were short when it was to be made or mapped, which is tried again, or none can be
@@ -114,7 +115,8 @@ typedef struct vec_index {
    * will be from this version on, once a load is published; 0: none is. */
   _Atomic uint64_t verify_wanted, verified;
   _Atomic uint64_t completed; /* where nothing links: up to this version nothing is missing */
-  /* Of this version the thread has seen all: nothing is left to link, to take out or to mend. */
+  /* Of this version the thread has seen all: nothing is left to link, to take out or to mend. Under
+   * the lock `signal`. */
   _Atomic uint64_t tidied;
   bool read_only; /* nothing links */
   _Atomic uint64_t loading;
@@ -169,12 +171,13 @@ typedef struct vec_indexes {
   bool missing_too;    /* the writer's: a graph whose file is gone is given up, too */
   /* The manifest names graphs of versions that a power cut took: the attach replaces it. */
   atomic_bool stale_section;
-  _Atomic uint64_t seen; /* the newest version that anything in a graph is of */
-  uint64_t known;        /* atoms of the version published last: the writer's */
-  uint64_t judged;       /* atoms of the version judged last, likewise */
-  bool declarations;     /* the writer's: a commit on its way changes them */
-  base_mutex graphs;     /* being the writer of the graphs */
-  base_mutex signal;     /* of these */
+  _Atomic uint64_t seen;   /* the newest version that anything in a graph is of */
+  uint64_t known;          /* atoms of the version published last: the writer's */
+  uint64_t judged;         /* atoms of the version judged last, likewise */
+  uint64_t judged_version; /* of the last judgement that stands: likewise */
+  bool declarations;       /* the writer's: a commit on its way changes them */
+  base_mutex graphs;       /* being the writer of the graphs */
+  base_mutex signal;       /* of these */
   base_cond work, rested;
   atomic_uint settling; /* calls that wait for the graphs */
   bool due, stop;
@@ -204,8 +207,10 @@ quoin_status vec_gone_take(vec_gone **out, size_t *n, vec_indexes *ix, vec_index
                            size_t least, uint64_t version, quoin_error *err);
 /* Is one noted, numbered above `number`, of a version up to `version`? */
 bool vec_gone_above(vec_indexes *ix, const vec_index *index, uint64_t number, uint64_t version);
-/* Is any noted, of a version up to `version`? */
-bool vec_gone_any(vec_indexes *ix, const vec_index *index, uint64_t version);
+/* Of this version all is tidied, unless one is noted of it or before. */
+void vec_gone_tidied(vec_indexes *ix, vec_index *index, uint64_t version);
+/* Those of versions above this one will not be. */
+void vec_gone_drop(vec_indexes *ix, vec_index *index, uint64_t version);
 void vec_gone_clear(vec_gone_queue *gone, const base_alloc *mem);
 
 /* ---- parsed.c ---- */

@@ -306,9 +306,7 @@ link_index(vec_indexes *ix, vec_index *index, vec_piece *p, const quad_snapshot 
    * vector. */
   if (!st && !vec_stopping(ix)) atomic_store(&index->linked, before->added);
   if (!st) st = vec_sweep(ix, index, err);
-  uint64_t version = quad_snapshot_version(snapshot);
-  if (!st && !vec_stopping(ix) && !vec_gone_any(ix, index, version))
-    atomic_store(&index->tidied, version);
+  if (!st && !vec_stopping(ix)) vec_gone_tidied(ix, index, quad_snapshot_version(snapshot));
   return st;
 }
 

@@ -62,6 +62,8 @@ vec_gone_add(vec_indexes *ix, vec_index *index, uint32_t number, uint64_t versio
   if (room) {
     q->items[q->n++] = (vec_gone){.version = version, .late = late, .number = number};
     atomic_fetch_add(&index->leaving, 1);
+    if (version && atomic_load(&index->tidied) >= version)
+      atomic_store(&index->tidied, version - 1);
   }
   base_mutex_unlock(&ix->signal);
   return room ? QUOIN_OK : base_fail_nomem(err);
@@ -100,14 +102,25 @@ vec_gone_above(vec_indexes *ix, const vec_index *index, uint64_t number, uint64_
   return found;
 }
 
-bool
-vec_gone_any(vec_indexes *ix, const vec_index *index, uint64_t version)
+void
+vec_gone_tidied(vec_indexes *ix, vec_index *index, uint64_t version)
 {
   const vec_gone_queue *q = &index->gone;
   base_mutex_lock(&ix->signal);
-  bool any = q->n && q->items[0].version <= version;
+  if (!q->n || q->items[0].version > version) atomic_store(&index->tidied, version);
   base_mutex_unlock(&ix->signal);
-  return any;
+}
+
+void
+vec_gone_drop(vec_indexes *ix, vec_index *index, uint64_t version)
+{
+  vec_gone_queue *q = &index->gone;
+  base_mutex_lock(&ix->signal);
+  while (q->n && q->items[q->n - 1].version > version) {
+    q->n--;
+    atomic_fetch_sub(&index->leaving, 1);
+  }
+  base_mutex_unlock(&ix->signal);
 }
 
 void
