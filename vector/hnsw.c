@@ -123,6 +123,7 @@ meta_adopt(hnsw *g, const vec_meta *m, quoin_error *err)
   g->upper_words = m->upper_words;
   g->free_slots = m->free_slots;
   /* no search of this process has seen those that waited: limbo takes them along */
+  g->cut_short = m->sweeping;
   g->limbo = (vec_chain){m->limbo_head, m->limbo_tail};
   g->waiting = (vec_chain){m->waiting_head, m->waiting_tail};
   memcpy(g->free_blocks, m->free_blocks, sizeof(g->free_blocks));
@@ -178,7 +179,8 @@ hnsw_checkpoint(hnsw_root *out, hnsw *g, const base_dir *dir, quoin_error *err)
                 .limbo_head = g->limbo.head,
                 .limbo_tail = g->limbo.tail,
                 .waiting_head = g->waiting.head,
-                .waiting_tail = g->waiting.tail};
+                .waiting_tail = g->waiting.tail,
+                .sweeping = g->sweeping || g->cut_short};
   memcpy(m.free_blocks, g->free_blocks, sizeof(m.free_blocks));
   memcpy(bytes, &m, sizeof(m));
   if (g->pages.limbo || g->pages.waiting) hnsw_slots_settle(g);
@@ -233,9 +235,14 @@ hnsw_revive(bool *done, hnsw *g, uint32_t row, quoin_error *err)
   if (hnsw_flags(g, slot) & NODE_LIVE)
     return base_fail(err, QUOIN_ERR_EXISTS, "row %u has a node already", row);
   if ((hnsw_flags(g, slot) & (NODE_DELETED | NODE_DOOMED)) != NODE_DELETED) return QUOIN_OK;
+  /* A sweep may have taken the last list that named it. */
+  if (!atomic_load_explicit(&hnsw_head(g, slot)->named, memory_order_relaxed) &&
+      (st = hnsw_adopt(g, g->scratch, slot, NULL, err)))
+    return st;
   atomic_fetch_sub(&g->deleted, 1);
   hnsw_change_record(g, slot);
   hnsw_node_publish(g, slot);
+  hnsw_entry_raise(g, slot, atomic_load_explicit(&hnsw_head(g, slot)->level, memory_order_relaxed));
   *done = true;
   return QUOIN_OK;
 }

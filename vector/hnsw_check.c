@@ -104,21 +104,24 @@ spread(hnsw *g, vec_scratch *s, uint32_t start, quoin_error *err)
   return QUOIN_OK;
 }
 
+/* `wanted`: flags of which it has one. */
 static bool
-is_lost(const hnsw *g, const vec_scratch *reached, uint32_t slot)
+is_lost(const hnsw *g, const vec_scratch *reached, uint32_t slot, uint8_t wanted)
 {
-  return (hnsw_flags(g, slot) & NODE_LIVE) && reached->seen[slot] != reached->stamp;
+  uint8_t flags = hnsw_flags(g, slot);
+  return (flags & wanted) && !(flags & NODE_DOOMED) && reached->seen[slot] != reached->stamp;
 }
 
-/* Walk from the entry, and count the live nodes that this does not come to. */
+/* Walk from the entry, and count the nodes that this does not come to. */
 static quoin_status
-count_lost(uint64_t *out, hnsw *g, vec_scratch *reached, uint32_t entry, quoin_error *err)
+count_lost(uint64_t *out, hnsw *g, vec_scratch *reached, uint32_t entry, uint8_t wanted,
+           quoin_error *err)
 {
   quoin_status st = vec_scratch_begin(reached, g, 1, err);
   *out = 0;
   if (!st) st = spread(g, reached, entry, err);
   for (uint32_t slot = 0; !st && slot < g->next_slot; slot++)
-    if (!(st = hnsw_need_record(g, slot, err))) *out += is_lost(g, reached, slot);
+    if (!(st = hnsw_need_record(g, slot, err))) *out += is_lost(g, reached, slot, wanted);
   return st;
 }
 
@@ -130,7 +133,7 @@ link_lost(hnsw *g, vec_scratch *reached, bool adopt, base_cancel *cancel, quoin_
 {
   quoin_status st;
   for (uint32_t slot = 0; slot < g->next_slot; slot++) {
-    if (!is_lost(g, reached, slot)) continue;
+    if (!is_lost(g, reached, slot, NODE_LIVE | NODE_DELETED)) continue;
     if ((st = adopt ? hnsw_adopt(g, g->scratch, slot, reached, err)
                     : hnsw_relink(g, g->scratch, slot, err)) ||
         (st = adopt ? spread(g, reached, slot, err) : QUOIN_OK))
@@ -147,10 +150,12 @@ hnsw_reach(hnsw_check_report *out, hnsw *g, bool repair, base_cancel *cancel, qu
   quoin_status st;
   vec_scratch *reached = NULL;
   uint64_t entry = atomic_load(&g->entry), first = 0;
+  /* a deleted node that no sweep has doomed yet may come back: it is mended with the others */
+  uint8_t wanted = repair ? NODE_LIVE | NODE_DELETED : NODE_LIVE;
   if (entry == UINT64_MAX) return QUOIN_OK;
   if ((st = vec_scratch_new(&reached, g, err))) return st;
   for (unsigned round = 0;; round++) {
-    if ((st = count_lost(&out->unreachable, g, reached, (uint32_t)entry, err))) break;
+    if ((st = count_lost(&out->unreachable, g, reached, (uint32_t)entry, wanted, err))) break;
     if (round == 0) first = out->unreachable;
     if (!repair || !out->unreachable || round == ROUNDS) break;
     if ((st = link_lost(g, reached, round > 0, cancel, err))) break;

@@ -49,6 +49,7 @@ typedef struct vec_meta {
   uint32_t entry, entry_level;
   uint32_t free_slots, limbo_head, limbo_tail, waiting_head, waiting_tail;
   uint32_t free_blocks[LEVELS_MAX];
+  uint32_t sweeping; /* 1: a sweep had begun */
 } vec_meta;
 static_assert(sizeof(vec_meta) <= VEC_META, "part of the file format");
 
@@ -79,7 +80,7 @@ struct hnsw {
   /* writer */
   uint32_t next_slot, upper_words, free_slots;
   vec_chain limbo, waiting;
-  bool sweeping;
+  bool sweeping, cut_short;     /* it goes on; it did when the graph was saved, and begins anew */
   uint32_t sweep_at, sweep_end; /* lists of the slots between are still to be mended */
   uint32_t free_blocks[LEVELS_MAX];
   vec_scratch *scratch;

@@ -238,11 +238,12 @@ choose_level(hnsw *g, vec_scratch *s, choices *c, uint32_t *start, float *distan
   return QUOIN_OK;
 }
 
+/* Deleted nodes are on the way, but do not stay. */
 static bool
 has_room(const hnsw *g, uint32_t slot)
 {
   vec_list list = hnsw_list0(g, slot);
-  return vec_list_count(&list) < list.room;
+  return vec_list_count(&list) < list.room && !(hnsw_flags(g, slot) & NODE_DELETED);
 }
 
 /* From the slots in s->queue on, breadth first, a node whose list has room. */

@@ -1,15 +1,19 @@
 /* vector/hnsw_sweep.c - deleting, and mending what deletions leave behind.
  *
  * A deleted node is still walked through, so that no search loses its way. The sweep then goes over
- * all lists once: one that names deleted nodes is chosen again, by the heuristic, from its other
- * members and the neighbours of the deleted ones (as in FreshDiskANN, Singh et al. 2021, algorithm
- * 4). After that nothing names those that were deleted when it began (the doomed), and their slots
- * are free. It goes in steps, between which the graph may change. */
+ * all lists once: one that names nodes that were deleted when it began (the doomed) is chosen
+ * again, by the heuristic, from its other members, the neighbours of the doomed ones (as in
+ * FreshDiskANN, Singh et al. 2021, algorithm 4) and, at level 0, those of the members: nearly what
+ * a search of the place would find. After that nothing names the doomed, and their slots are free.
+ * It goes in steps, between which the graph may change; it takes no node's last name, so that all
+ * that live can be reached between them. */
 #include "vector/hnsw_internal.h"
 
 #include "base/poison.h"
 
 enum { SWEEP_SHARE = 10 };
+/* Of the candidates for a list of so many links, this many times as many are looked at. */
+enum { MEND_POOL = 4 };
 
 quoin_status
 hnsw_delete(hnsw *g, uint32_t row, quoin_error *err)
@@ -30,7 +34,7 @@ bool
 hnsw_sweep_due(const hnsw *g)
 {
   uint32_t deleted = atomic_load_explicit(&g->deleted, memory_order_relaxed);
-  return g->sweeping || (deleted > 0 && deleted >= hnsw_count(g) / SWEEP_SHARE);
+  return g->sweeping || g->cut_short || (deleted > 0 && deleted >= hnsw_count(g) / SWEEP_SHARE);
 }
 
 static bool
@@ -39,105 +43,210 @@ is_deleted(const hnsw *g, uint32_t slot)
   return !(hnsw_flags(g, slot) & NODE_LIVE);
 }
 
-/* Live members of `list` that were not seen, into s->slots from *n on; deleted ones into `gone`. */
+static bool
+is_doomed(const hnsw *g, uint32_t slot)
+{
+  return hnsw_flags(g, slot) & NODE_DOOMED;
+}
+
+/* ---- mending a list ---------------------------------------------------------------------------
+ */
+
+/* What a list had, by the distance to its node, and of them those that stay whatever is chosen. */
+typedef struct had {
+  uint32_t slots[LINKS_MAX], n;
+  uint32_t gone[LINKS_MAX], n_gone; /* doomed */
+  uint64_t ranked[LINKS_MAX];
+  uint64_t musts[LINKS_MAX];
+  uint32_t n_musts;
+} had;
+
+static bool
+names_doomed(const hnsw *g, const vec_list *list)
+{
+  uint32_t count = vec_list_count(list);
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t link = atomic_load_explicit(&list->links[i], memory_order_relaxed);
+    if (link >= g->next_slot || !hnsw_record_ready(g, link) || is_doomed(g, link)) return true;
+  }
+  return false;
+}
+
+/* The members of the list; those that were deleted since the sweep began are walked through until
+ * the next one, and may come back. */
 static quoin_status
-members(size_t *n, uint32_t *gone, size_t *n_gone, const hnsw *g, vec_scratch *s,
-        const vec_list *list, quoin_error *err)
+take_members(had *h, const hnsw *g, vec_scratch *s, const vec_list *list, quoin_error *err)
 {
   quoin_status st;
   uint32_t count = vec_list_count(list);
+  h->n = h->n_gone = 0;
   for (uint32_t i = 0; i < count; i++) {
     uint32_t link = atomic_load_explicit(&list->links[i], memory_order_relaxed);
     if (link >= g->next_slot) continue;
     if ((st = hnsw_need_record(g, link, err))) return st;
     if (!vec_scratch_see(s, link)) continue;
-    if (!is_deleted(g, link)) {
-      if (*n < BATCH_MAX) s->slots[(*n)++] = link;
-    } else if (gone) {
-      gone[(*n_gone)++] = link;
-    }
+    if (is_doomed(g, link))
+      h->gone[h->n_gone++] = link;
+    else
+      h->slots[h->n++] = link;
   }
   return QUOIN_OK;
 }
 
-static bool
-names_deleted(const hnsw *g, const vec_list *list)
+/* Live members of the node's list that were not seen, into s->slots from *n on. */
+static quoin_status
+take_neighbours(size_t *n, const hnsw *g, vec_scratch *s, uint32_t slot, unsigned level,
+                quoin_error *err)
 {
-  uint32_t count = vec_list_count(list);
-  for (uint32_t i = 0; i < count; i++) {
-    uint32_t link = atomic_load_explicit(&list->links[i], memory_order_relaxed);
-    if (link >= g->next_slot || !hnsw_record_ready(g, link) || is_deleted(g, link)) return true;
+  vec_list list;
+  quoin_status st = hnsw_list(&list, g, slot, level, err);
+  if (st) return st;
+  uint32_t count = vec_list_count(&list);
+  for (uint32_t i = 0; i < count && *n < BATCH_MAX; i++) {
+    uint32_t link = atomic_load_explicit(&list.links[i], memory_order_relaxed);
+    if (link >= g->next_slot) continue;
+    if ((st = hnsw_need_record(g, link, err))) return st;
+    if (vec_scratch_see(s, link) && !is_deleted(g, link)) s->slots[(*n)++] = link;
   }
-  return false;
+  return QUOIN_OK;
 }
 
-/* Fill `chosen` up to `most` with the nearest of the n live members the list had: the heuristic
- * alone would leave a mended list sparser than insertions do, and searches would find less. */
+/* By their distance to the node of s->other_space; those that no other list names stay. */
 static void
-keep_members(vec_scratch *s, size_t n, uint32_t most)
+rank_members(had *h, const hnsw *g, vec_scratch *s, const vec_query *query, unsigned level)
 {
-  vec_pool *chosen = &s->chosen;
-  uint32_t n_chosen = chosen->n;
-  for (uint32_t i = 0; i < s->pool.n && chosen->n < most; i++) {
-    uint32_t slot = vec_entry_slot(s->pool.items[i]);
-    bool keep = false;
-    for (size_t k = 0; k < n && !keep; k++)
-      keep = s->slots[k] == slot;
-    for (uint32_t k = 0; k < n_chosen && keep; k++)
-      keep = vec_entry_slot(chosen->items[k]) != slot;
-    if (keep) chosen->items[chosen->n++] = s->pool.items[i];
+  vec_pool pool = {.items = h->ranked, .room = LINKS_MAX};
+  hnsw_distances(g, s, query, h->slots, h->n, s->distances);
+  for (uint32_t i = 0; i < h->n; i++)
+    (void)vec_pool_add(&pool, vec_entry(s->distances[i], h->slots[i]));
+  h->n_musts = 0;
+  for (uint32_t i = 0; i < h->n && level == 0; i++) {
+    const vec_head *head = hnsw_head(g, vec_entry_slot(h->ranked[i]));
+    if (atomic_load_explicit(&head->named, memory_order_relaxed) <= 1)
+      h->musts[h->n_musts++] = h->ranked[i];
   }
+}
+
+/* What takes the place of the doomed: their neighbours, and at level 0 those of the members. The
+ * nearest of all that into s->pool. */
+static quoin_status
+find_candidates(const had *h, const hnsw *g, vec_scratch *s, const vec_query *query, unsigned level,
+                quoin_error *err)
+{
+  quoin_status st;
+  size_t n = 0;
+  for (uint32_t i = 0; i < h->n_gone; i++)
+    if ((st = take_neighbours(&n, g, s, h->gone[i], level, err))) return st;
+  for (uint32_t i = 0; i < h->n && level == 0; i++)
+    if ((st = take_neighbours(&n, g, s, vec_entry_slot(h->ranked[i]), level, err))) return st;
+  hnsw_distances(g, s, query, s->slots, n, s->distances);
+  s->pool.room = MEND_POOL * g->m0;
+  for (uint32_t i = 0; i < h->n; i++)
+    if (!is_deleted(g, vec_entry_slot(h->ranked[i]))) (void)vec_pool_add(&s->pool, h->ranked[i]);
+  for (size_t i = 0; i < n; i++)
+    (void)vec_pool_add(&s->pool, vec_entry(s->distances[i], s->slots[i]));
+  return QUOIN_OK;
+}
+
+/* Add those of the n entries that are not chosen, until there are `most`. */
+static void
+choose_too(vec_pool *chosen, const uint64_t *entries, uint32_t n, uint32_t most)
+{
+  uint32_t n_chosen = chosen->n;
+  for (uint32_t i = 0; i < n && chosen->n < most; i++) {
+    bool there = false;
+    for (uint32_t k = 0; k < n_chosen && !there; k++)
+      there = vec_entry_slot(chosen->items[k]) == vec_entry_slot(entries[i]);
+    if (!there) chosen->items[chosen->n++] = entries[i];
+  }
+}
+
+/* Those of s->chosen that the list did not have. */
+static uint32_t
+take_fresh(uint32_t fresh[LINKS_MAX], const had *h, const vec_scratch *s)
+{
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < s->chosen.n; i++) {
+    bool old = false;
+    for (uint32_t k = 0; k < h->n && !old; k++)
+      old = h->slots[k] == vec_entry_slot(s->chosen.items[i]);
+    if (!old) fresh[n++] = vec_entry_slot(s->chosen.items[i]);
+  }
+  return n;
+}
+
+/* The node is doomed, and no list of level 0 names it any more: nor is what only it names reached
+ * from there. */
+static quoin_status
+adopt_heirs(hnsw *g, vec_scratch *s, uint32_t slot, quoin_error *err)
+{
+  quoin_status st;
+  uint32_t heirs[LINKS_MAX], n = 0;
+  vec_list list = hnsw_list0(g, slot);
+  for (uint32_t i = 0; i < vec_list_count(&list); i++) {
+    uint32_t link = atomic_load_explicit(&list.links[i], memory_order_relaxed);
+    if (link >= g->next_slot) continue;
+    if ((st = hnsw_need_record(g, link, err))) return st;
+    if (!is_doomed(g, link) &&
+        atomic_load_explicit(&hnsw_head(g, link)->named, memory_order_relaxed) <= 1)
+      heirs[n++] = link;
+  }
+  for (uint32_t i = 0; i < n; i++)
+    if ((st = hnsw_adopt(g, s, heirs[i], NULL, err))) return st;
+  return QUOIN_OK;
 }
 
 static quoin_status
 mend_list(hnsw *g, vec_scratch *s, uint32_t slot, unsigned level, quoin_error *err)
 {
   quoin_status st;
-  vec_list list, other;
+  had h;
+  vec_list list;
   vec_query query;
-  size_t n = 0, n_gone = 0;
-  uint32_t gone[LINKS_MAX];
-  if ((st = hnsw_list(&list, g, slot, level, err)) || !names_deleted(g, &list)) return st;
-  if ((st = vec_scratch_begin(s, g, BATCH_MAX, err))) return st;
+  if ((st = hnsw_list(&list, g, slot, level, err)) || !names_doomed(g, &list)) return st;
+  if ((st = vec_scratch_begin(s, g, MEND_POOL * g->m0, err))) return st;
   (void)vec_scratch_see(s, slot);
-  if ((st = members(&n, gone, &n_gone, g, s, &list, err)) || !n_gone) return st;
-  size_t n_live = n;
-  for (size_t i = 0; i < n_gone; i++)
-    if ((st = hnsw_list(&other, g, gone[i], level, err)) ||
-        (st = members(&n, NULL, NULL, g, s, &other, err)))
-      return st;
-  vec_query_from_row(&query, s->other_space, g->options.code, hnsw_record(g, slot),
+  if ((st = take_members(&h, g, s, &list, err)) || !h.n_gone) return st;
+  vec_query_from_row(&query, s->query_space, g->options.code, hnsw_record(g, slot),
                      g->options.dims);
-  hnsw_distances(g, s, &query, s->slots, n, s->distances);
-  for (size_t i = 0; i < n; i++)
-    (void)vec_pool_add(&s->pool, vec_entry(s->distances[i], s->slots[i]));
-  if ((st = hnsw_select(g, s, list.room, err))) return st;
-  keep_members(s, n_live, vec_list_count(&list));
-  uint32_t fresh[LINKS_MAX], n_fresh = 0;
-  for (uint32_t i = 0; i < s->chosen.n && !is_deleted(g, slot); i++) {
-    uint32_t to = vec_entry_slot(s->chosen.items[i]);
-    bool old = false;
-    for (size_t k = 0; k < n_live && !old; k++)
-      old = s->slots[k] == to;
-    if (!old) fresh[n_fresh++] = to;
-  }
+  rank_members(&h, g, s, &query, level);
+  if ((st = find_candidates(&h, g, s, &query, level, err)) ||
+      (st = hnsw_select(g, s, list.room - h.n_musts, err)))
+    return st;
+  choose_too(&s->chosen, h.musts, h.n_musts, list.room);
+  /* The heuristic alone would leave a mended list sparser than insertions do, and searches would
+   * find less. */
+  choose_too(&s->chosen, h.ranked, h.n, vec_list_count(&list));
+  uint32_t fresh[LINKS_MAX], n_fresh = is_deleted(g, slot) ? 0 : take_fresh(fresh, &h, s);
   hnsw_list_write(g, slot, &list, &s->chosen, level);
   for (uint32_t i = 0; i < n_fresh; i++) /* as a new node tells those it chose */
     if ((st = hnsw_link_back(g, s, fresh[i], slot, level, false, err))) return st;
+  for (uint32_t i = 0; i < h.n_gone && level == 0; i++)
+    if (!atomic_load_explicit(&hnsw_head(g, h.gone[i])->named, memory_order_relaxed) &&
+        (st = adopt_heirs(g, s, h.gone[i], err)))
+      return st;
   return QUOIN_OK;
 }
 
-/* A live node of the highest level there is. */
+/* ---- the sweep --------------------------------------------------------------------------------
+ */
+
+/* A live node of the highest level there is; where none lives one that may come back. */
 static quoin_status
 entry_choose(hnsw *g, quoin_error *err)
 {
   quoin_status st;
   uint64_t best = UINT64_MAX;
+  bool lives = false;
   for (uint32_t slot = 0; slot < g->next_slot; slot++) {
     if ((st = hnsw_need_record(g, slot, err))) return st;
+    uint8_t flags = hnsw_flags(g, slot);
     unsigned level = atomic_load_explicit(&hnsw_head(g, slot)->level, memory_order_relaxed);
-    if (is_deleted(g, slot) || level >= LEVELS_MAX) continue;
-    if (best == UINT64_MAX || level > (unsigned)(best >> 32)) best = (uint64_t)level << 32 | slot;
+    if (!flags || flags & NODE_DOOMED || level >= LEVELS_MAX) continue;
+    if (lives && !(flags & NODE_LIVE)) continue;
+    if (best == UINT64_MAX || level > (unsigned)(best >> 32) || (!lives && flags & NODE_LIVE))
+      best = (uint64_t)level << 32 | slot;
+    lives |= (flags & NODE_LIVE) != 0;
   }
   atomic_store(&g->entry, best);
   return QUOIN_OK;
@@ -178,6 +287,7 @@ sweep_begin(hnsw *g, quoin_error *err)
     hnsw_change_record(g, slot);
   }
   g->sweeping = true;
+  g->cut_short = false;
   g->sweep_at = 0;
   g->sweep_end = g->next_slot; /* nodes made from now on are given live neighbours */
   return QUOIN_OK;
@@ -201,6 +311,7 @@ hnsw_sweep_step(bool *done, hnsw *g, uint32_t slots, base_cancel *cancel, quoin_
   *done = false;
   hnsw_slots_settle(g);
   if (!g->sweeping && !atomic_load(&g->deleted)) {
+    g->cut_short = false;
     *done = true;
     return QUOIN_OK;
   }
