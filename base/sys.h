@@ -1,6 +1,6 @@
 /* base/sys.h - the system calls that touch stored data, and where faults can be let in.
  *
- * base/file.c and base/map.c call these names and no others. An ordinary build makes them the calls
+ * base/file.c, base/map.c and vector/pages*.c call these names and no others. An ordinary build makes them the calls
  * themselves. A build with QUOIN_FAULTS links functions of the same names from tests/crash, which
  * fail, shorten or cut power at the Nth call; there is no switch at run time and nothing to pay. */
 #ifndef QUOIN_BASE_SYS_H

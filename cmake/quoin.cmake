@@ -83,8 +83,8 @@ function(quoin_test name)
     ENVIRONMENT "QUOIN_SHARED=${QUOIN_SHARED};QUOIN_SOURCE=${PROJECT_SOURCE_DIR};QUOIN_BUILD=${PROJECT_BINARY_DIR}")
 endfunction()
 
-# quoin_fault_test(<ctest name> SOURCES a.c ... MODULES folders [TIMEOUT s]): the same over base built
-# with QUOIN_FAULTS, so that the sys_ functions of base/sys.h are those of tests/crash/fault.c.
+# quoin_fault_test(<ctest name> SOURCES a.c ... MODULES folders [TIMEOUT s]): the same over base, and the
+# pages of vector, built with QUOIN_FAULTS: the sys_ functions of base/sys.h are those of tests/crash/fault.c.
 function(quoin_fault_test name)
   cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;MODULES" ${ARGN})
   if(NOT TARGET quoin_base_faults)
@@ -94,6 +94,10 @@ function(quoin_fault_test name)
     add_library(quoin_base_faults OBJECT ${sources})
     target_compile_definitions(quoin_base_faults PRIVATE QUOIN_FAULTS)
     target_link_libraries(quoin_base_faults PUBLIC ${packages})
+    add_library(quoin_pages_faults OBJECT ${PROJECT_SOURCE_DIR}/vector/pages.c
+      ${PROJECT_SOURCE_DIR}/vector/pages_checkpoint.c)
+    target_compile_definitions(quoin_pages_faults PRIVATE QUOIN_FAULTS)
+    target_link_libraries(quoin_pages_faults PUBLIC ${packages})
     add_library(quoin_crash_world OBJECT crash/fault.c crash/disk.c crash/vectors.c crash/world.c)
     target_link_libraries(quoin_crash_world PUBLIC quoin_flags)
     target_include_directories(quoin_crash_world PUBLIC ${PROJECT_SOURCE_DIR}/tests)
@@ -102,6 +106,12 @@ function(quoin_fault_test name)
   add_executable(${target} ${T_SOURCES})
   quoin_collect(modules ${T_MODULES})
   list(TRANSFORM modules REPLACE "^base$" "base_faults")
+  if(vector IN_LIST modules)
+    list(REMOVE_ITEM modules vector)
+    target_sources(${target} PRIVATE
+      "$<FILTER:$<TARGET_OBJECTS:quoin_vector>,EXCLUDE,pages(_checkpoint)?[.]c[.]o>")
+    target_link_libraries(${target} PRIVATE quoin_pages_faults)
+  endif()
   foreach(module ${modules})
     target_link_libraries(${target} PRIVATE quoin_${module})
   endforeach()

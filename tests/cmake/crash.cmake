@@ -7,6 +7,7 @@ endforeach()
 quoin_fault_test(unit.vector.opening SOURCES unit/test_vector_opening.c MODULES load)
 # Commits that fail, graphs that cannot grow, be saved or be opened.
 quoin_fault_test(unit.vector.dropped SOURCES unit/test_vector_dropped.c MODULES load)
+quoin_fault_test(unit.vector.faults SOURCES unit/test_vector_faults.c MODULES load)
 # For scripts/kill9.
 add_executable(quoin_kill9 crash/kill9.c)
 target_link_libraries(quoin_kill9 PRIVATE quoin_flags quoin_static)

@@ -597,7 +597,8 @@ sys_mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
   else
     got = mmap(at, len, protection, flags, fd, offset);
   if (f.on && got != MAP_FAILED) forget_maps(got, len);
-  if (f.on && got != MAP_FAILED && file_of(fd) && (protection & PROT_WRITE)) {
+  if (f.on && got != MAP_FAILED && file_of(fd) && (protection & PROT_WRITE) &&
+      (flags & MAP_SHARED)) {
     unsigned file = file_of(fd);
     assert(f.n_maps < MAPS);
     f.maps[f.n_maps++] = (mapping){got, len, file, (uint64_t)offset};
