@@ -27,7 +27,9 @@ typedef struct exists_state {
   sparql_var *outer; /* variables of the pattern that an outer row may give */
   size_t n_outer;
   atom_id *value; /* [n_outer] of the row at hand */
-  bool *assigned; /* [n_outer] BIND or an aggregate inside gives it a value: compared at the end */
+  bool *assigned; /* [n_outer] BIND, an aggregate or vec:nearest inside gives it a value: compared
+                   * at the end
+                   */
   exists_plan *plans;
   atom_id *known;  /* [REMEMBERED][n_outer] */
   uint8_t *answer; /* [REMEMBERED] 0: none, 1: false, 2: true */
@@ -42,7 +44,7 @@ static void
 assigned_by_node(const sparql_algebra *node, bool *assigned)
 {
   if (!node) return;
-  if (node->op == ALGEBRA_EXTEND) assigned[node->var] = true;
+  if (node->op == ALGEBRA_EXTEND || node->op == ALGEBRA_NEAREST) assigned[node->var] = true;
   for (size_t i = 0; i < node->n_aggregates; i++)
     assigned[node->aggregates[i].var] = true;
   for (size_t i = 0; i < node->n_keys; i++)

@@ -320,6 +320,25 @@ plan_node(sparql_operator **out, planner *p, const sparql_algebra *node,
 }
 
 quoin_status
+plan_show_frame(sparql_operator **op, planner *p, quoin_error *err)
+{
+  const hash_join_options options = {.mode = JOIN_INNER, .graph = SPARQL_NO_VAR};
+  sparql_operator *unit;
+  bool hidden = false;
+  for (size_t i = 0; p->frame && i < p->frame->n; i++)
+    hidden = hidden || !(*op)->maybe[p->frame->param[i]->var];
+  if (!hidden) return QUOIN_OK;
+  quoin_status st = sparql_unit_make(&unit, p->ctx, p->frame, err);
+  if ((st = plan_made(p, st, unit, err))) return st;
+  double rows = (*op)->rows, cost = (*op)->cost;
+  st = sparql_hash_join_make(op, p->ctx, *op, unit, &options, NULL, p->frame, err);
+  if ((st = plan_made(p, st, *op, err))) return st;
+  (*op)->rows = rows;
+  (*op)->cost = cost + COST_PROBE * rows;
+  return QUOIN_OK;
+}
+
+quoin_status
 plan_with_frame(sparql_operator **out, planner *p, const sparql_algebra *node,
                 const sparql_active_graph *graph, const bool *need, uint64_t limit,
                 const sparql_frame *frame, quoin_error *err)

@@ -339,6 +339,9 @@ quoin_status plan_nearest(sparql_operator **out, planner *p, const sparql_algebr
 quoin_status plan_with_frame(sparql_operator **out, planner *p, const sparql_algebra *node,
                              const sparql_active_graph *graph, const bool *need, uint64_t limit,
                              const sparql_frame *frame, quoin_error *err);
+/* Show the parameters that no column of `op` has, as above a sub-SELECT that does not give them:
+ * FILTERs of the group see them all the same (SEP-0007). */
+quoin_status plan_show_frame(sparql_operator **op, planner *p, quoin_error *err);
 /* `frame` and one more parameter. */
 quoin_status plan_frame_extend(const sparql_frame **out, planner *p, const sparql_frame *frame,
                                sparql_param *param, quoin_error *err);

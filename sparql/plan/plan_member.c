@@ -196,7 +196,10 @@ plan_member_estimate(plan_member *m, plan_group *g, quoin_error *err)
   quoin_status st;
   if (m->kind == MEMBER_SCAN) return estimate_scan(m, g, err);
   if (m->kind == MEMBER_PATH) return estimate_path(m, g, err);
-  if (!m->op && (st = plan_node(&m->op, p, m->node, m->graph, g->need, UINT64_MAX, err))) return st;
+  if (!m->op) {
+    st = plan_node(&m->op, p, m->node, m->graph, g->need, UINT64_MAX, err);
+    if (st || (st = plan_show_frame(&m->op, p, err))) return st;
+  }
   if ((st = plan_set_make(&m->maybe, p, err))) return st;
   for (sparql_var v = 0; v < p->n_vars; v++)
     if (m->op->maybe[v] && !sparql_frame_find(p->frame, v)) plan_set_add(m->maybe, v);

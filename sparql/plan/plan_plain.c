@@ -96,6 +96,7 @@ plan_plain_node(sparql_operator **out, planner *p, const sparql_algebra *node,
   case ALGEBRA_FILTER:
   case ALGEBRA_EXTEND:
     if ((st = plan_node(&child, p, node->left, graph, NULL, UINT64_MAX, err))) return st;
+    if ((st = plan_show_frame(&child, p, err))) return st;
     for (size_t i = 0; i < node->n_exprs; i++)
       if ((st = plan_expr(p, node->exprs[i], graph, err))) return st;
     st = node->op == ALGEBRA_FILTER

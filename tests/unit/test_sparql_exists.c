@@ -78,6 +78,17 @@ test_exists__looked_up_where_the_outer_row_matters(void **state)
   /* aggregates and LIMIT */
   PLANNED(&w, "SELECT ?s { ?s :n ?n FILTER EXISTS { SELECT ?s { ?s :p ?o } ORDER BY ?s LIMIT 1 } }",
           NULL, ":a\n:b\n:d\n");
+  /* above a sub-SELECT that does not give it the outer variable is seen all the same */
+  PLANNED(&w, "SELECT ?s { ?s :n ?n FILTER EXISTS { { SELECT ?x { ?x :q ?m } } FILTER(?x = ?s) } }",
+          NULL, ":a\n:c\n:e\n");
+  PLANNED(&w,
+          "SELECT ?s { ?s :n ?n FILTER EXISTS { { SELECT DISTINCT (MAX(?x) AS ?y) { ?x :q ?m } } "
+          "BIND(STR(?s) AS ?t) FILTER(STR(?y) = ?t) } }",
+          NULL, "");
+  PLANNED(&w,
+          "SELECT ?s { ?s :n ?n FILTER NOT EXISTS { { SELECT ?x { ?x :q ?m } ORDER BY ?x LIMIT 2 } "
+          "FILTER(?x = ?s) } }",
+          NULL, ":b\n:d\n:e\n");
   /* nothing shared: one look */
   PLANNED(&w, "SELECT ?s { ?s :n ?n FILTER EXISTS { :z :q ?o } }", NULL, ":a\n:b\n:c\n:d\n:e\n");
   world_close(&w);

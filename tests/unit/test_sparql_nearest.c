@@ -61,6 +61,15 @@ test_nearest__of_the_matches(void **state)
   world_open(&w, SMALL);
   EXPECT(&w, "SELECT ?p ?d { ?p a :T . (?p ?d) vec:nearest (:v " ZERO " 1) }", ":a " E0 "\n");
   EXPECT(&w, "SELECT ?p { (?p ?d) vec:nearest (:v " ZERO " 1) . ?p a :U }", ":d\n");
+  /* A distance that the outer row has: joined, inside EXISTS as outside. */
+  EXPECT(&w,
+         "SELECT * { VALUES ?d { 1.0E0 77.0E0 } FILTER EXISTS { (?p ?d) vec:nearest (:v " ZERO
+         " 9) } }",
+         E1 "\n");
+  EXPECT(&w,
+         "SELECT * { VALUES ?d { 1.0E0 2.0E0 } FILTER NOT EXISTS { { SELECT ?d { (?p ?d) "
+         "vec:nearest (:v " ZERO " 9) FILTER(?d < 2) } } } }",
+         E2 "\n");
   EXPECT(&w, "SELECT ?p ?n { ?p :n ?n FILTER(?n > 1) . (?p ?d) vec:nearest (:v " ZERO " 1) }",
          ":b 2\n");
   /* A filter on the distance applies after, one on the rest before. */
