@@ -117,11 +117,12 @@ quoin_status hnsw_build(hnsw *graph, const hnsw_item *items, size_t n, unsigned 
  * by hnsw_sweep. Cheap. */
 quoin_status hnsw_delete(hnsw *graph, uint32_t row, quoin_error *err);
 
-/* Mend every list that names a deleted node, by the neighbours of that node, and free the slots.
- * One pass over all links: call it when hnsw_sweep_due says so (more than a tenth is deleted, or a
- * sweep has begun), off the path of commits. Recall does not suffer from late sweeps, only speed.
- * hnsw_sweep_step does a part, the lists of `slots` nodes; other changes and checkpoints may come
- * between the steps. *done: it was the last. */
+/* Mend every list that names a deleted node, by the neighbours of that node and of the list's other
+ * members, and free the slots. One pass over all links: call it when hnsw_sweep_due says so (more
+ * than a tenth is deleted, a sweep has begun, or had when the graph was saved), off the path of
+ * commits. Recall does not suffer from late sweeps, only speed. hnsw_sweep_step does a part, the
+ * lists of `slots` nodes; other changes and checkpoints may come between the steps, after each of
+ * which live nodes can be reached. *done: it was the last. */
 bool hnsw_sweep_due(const hnsw *graph);
 quoin_status hnsw_sweep(hnsw *graph, base_cancel *cancel, quoin_error *err);
 quoin_status hnsw_sweep_step(bool *done, hnsw *graph, uint32_t slots, base_cancel *cancel,
