@@ -71,9 +71,10 @@ typedef struct vec_fresh {
 } vec_fresh;
 
 /* How far the search for a subject that has several vectors has come (least.c): those before `next`
- * have one each at `version`. The two are of whoever has set `busy`. */
+ * have one each at `version`. These are of whoever has set `busy`. */
 typedef struct vec_census {
   atomic_bool busy;
+  unsigned calm; /* searches since that had to begin anew */
   uint64_t version;
   atom_id next;
   _Atomic uint64_t all; /* one more than a version where all subjects have one; 0: not known */

@@ -10,7 +10,11 @@
 
 #include "base/poison.h"
 
-enum { ROWS_AT_ONCE = 1024 /* read in the time of some ten lookups */ };
+enum {
+  ROWS_AT_ONCE = 1024, /* read in the time of some ten lookups */
+  CALM =
+      64 /* searches since a quad was added: while some are, reading would begin anew each time */
+};
 
 /* ---- does any subject have several? -----------------------------------------------------------
  */
@@ -69,7 +73,16 @@ count_on(vec_index *index, const searcher *s, quoin_error *err)
   if (!index->read_only && atomic_load(&index->changed) > version) return QUOIN_OK;
   /* Pairs with the release below. */
   if (atomic_exchange_explicit(&census->busy, true, memory_order_acquire)) return QUOIN_OK;
-  if (!still_holds(index, s->snapshot, census->version)) census->next = ATOM_NONE_ID;
+  if (!still_holds(index, s->snapshot, census->version)) {
+    census->next = ATOM_NONE_ID;
+    census->calm = 0;
+  }
+  census->version = version;
+  if (census->calm < CALM) {
+    census->calm++;
+    atomic_store_explicit(&census->busy, false, memory_order_release);
+    return QUOIN_OK;
+  }
   const atom_id key[4] = {index->declared.predicate, census->next};
   const quad_pattern all = {.scope = s->request->graphs->scope, .match.term[QUAD_P] = key[0]};
   quoin_status st =
@@ -77,7 +90,6 @@ count_on(vec_index *index, const searcher *s, quoin_error *err)
   if (!st && census->next.bits) st = quad_scan_seek(scan, key, err);
   if (!st) st = read_on(&end, &census->next, scan, err);
   quad_scan_close(scan);
-  census->version = version;
   if (!st && end) atomic_store_explicit(&census->all, version + 1, memory_order_release);
   atomic_store_explicit(&census->busy, false, memory_order_release);
   return st;
