@@ -114,7 +114,8 @@ next_held(load_held *held, const uint8_t **at, const uint8_t *end)
 }
 
 static quoin_status
-keep_said(load_hold *hold, const quad *quads, const load_packet *packet, quoin_error *err)
+keep_said(load_hold *hold, const quad *quads, const load_packet *packet, uint64_t lines,
+          quoin_error *err)
 {
   void *said = hold->said;
   if (!packet->n_said) return QUOIN_OK;
@@ -122,8 +123,13 @@ keep_said(load_hold *hold, const quad *quads, const load_packet *packet, quoin_e
                            sizeof(*hold->said));
   hold->said = said;
   if (!room) return base_fail_nomem(err);
-  for (size_t i = 0; i < packet->n_said; i++)
-    hold->said[hold->n_said++] = quads[packet->said[i]];
+  for (size_t i = 0; i < packet->n_said; i++) {
+    const load_place *place = &packet->said[i];
+    const uint64_t line = place->line ? lines + place->line : 0;
+    hold->said[hold->n_said] =
+        (load_said){{quads[place->quad], packet->source, line, place->column}, hold->n_said};
+    hold->n_said++;
+  }
   return QUOIN_OK;
 }
 
@@ -132,7 +138,7 @@ load_hold_take(size_t *n, load_hold *hold, quad *quads, const load_packet *packe
                quoin_error *err)
 {
   size_t kept = 0, from = 0;
-  quoin_status st = keep_said(hold, quads, packet, err);
+  quoin_status st = keep_said(hold, quads, packet, lines, err);
   for (size_t i = 0; !st && i < packet->n_places; i++) {
     const load_place *place = &packet->places[i];
     const load_held held = {quads[place->quad], packet->source, lines + place->line, place->column};
@@ -163,12 +169,9 @@ compare_ids(uint64_t a, uint64_t b)
 static int
 compare_said(const void *x, const void *y)
 {
-  const quad *a = x, *b = y;
-  for (unsigned k = 0; k < 3; k++) {
-    int order = compare_ids(a->term[k].bits, b->term[k].bits);
-    if (order) return order;
-  }
-  return 0;
+  const load_said *a = x, *b = y;
+  int order = compare_ids(a->held.quad.term[QUAD_S].bits, b->held.quad.term[QUAD_S].bits);
+  return order ? order : compare_ids(a->order, b->order);
 }
 
 static int
@@ -197,23 +200,41 @@ add_index(index_list *list, const vec_declaration *declared, const base_alloc *m
   return QUOIN_OK;
 }
 
+/* What the n statements say of an index is not good: by the one at `at`, if that is one. */
+static void
+note_bad(load_hold *hold, const load_said *said, size_t n, size_t at)
+{
+  size_t i = at < n && said[at].held.line ? at : 0;
+  while (i + 1 < n && !said[i].held.line)
+    i++;
+  hold->bad = said[i].held;
+  hold->is_bad = true;
+}
+
 /* What the load says of predicates, with what the store says of them. */
 static quoin_status
 list_said(index_list *list, load_hold *hold, const quad_snapshot *snapshot, const vec_terms *terms,
           quoin_error *err)
 {
-  quad *said = hold->said;
+  const size_t n = hold->n_said;
   quoin_status st = QUOIN_OK;
-  if (hold->n_said) qsort(said, hold->n_said, sizeof(*said), compare_said);
-  for (size_t i = 0, end; !st && i < hold->n_said; i = end) {
+  if (!n) return QUOIN_OK;
+  quad *said = base_new(hold->mem, n, sizeof(*said));
+  if (!said) return base_fail_nomem(err);
+  qsort(hold->said, n, sizeof(*hold->said), compare_said);
+  for (size_t i = 0; i < n; i++)
+    said[i] = hold->said[i].held.quad;
+  for (size_t i = 0, end, at; !st && i < n; i = end) {
     vec_declaration declared;
     bool found;
-    for (end = i + 1; end < hold->n_said; end++)
+    for (end = i + 1; end < n; end++)
       if (!atom_id_equal(said[end].term[QUAD_S], said[i].term[QUAD_S])) break;
-    st = vec_declaration_with(&declared, &found, snapshot, terms, said[i].term[QUAD_S], said + i,
-                              end - i, hold->mem, err);
+    st = vec_declaration_with(&declared, &found, &at, snapshot, terms, said[i].term[QUAD_S],
+                              said + i, end - i, hold->mem, err);
     if (!st && found) st = add_index(list, &declared, hold->mem, err);
+    if (st == QUOIN_ERR_CONSTRAINT) note_bad(hold, hold->said + i, end - i, at);
   }
+  base_release(hold->mem, said, n, sizeof(*said));
   return st;
 }
 
@@ -305,7 +326,7 @@ load_hold_release(load_hold *hold, const quad_snapshot *snapshot, const vec_term
                   const load_hold_sink *sink, base_cancel *cancel, quoin_error *err)
 {
   release r = {.snapshot = snapshot, .terms = terms, .sink = sink};
-  if (!hold->n) return QUOIN_OK;
+  if (!hold->n && !hold->n_said) return QUOIN_OK;
   base_arena_init(&r.arena, hold->mem);
   quoin_status st = QUOIN_OK;
   if (!(r.batch = base_new(hold->mem, BATCH, sizeof(*r.batch)))) st = base_fail_nomem(err);

@@ -16,6 +16,13 @@ typedef struct load_held {
   uint64_t source, line, column;
 } load_held;
 
+/* The load's own statement about an index; its line is 0 if it is not known. `order`: that of the
+ * input. */
+typedef struct load_said {
+  load_held held;
+  size_t order;
+} load_said;
+
 struct load_hold_block;
 
 typedef struct load_hold {
@@ -24,8 +31,10 @@ typedef struct load_hold {
   load_held before; /* what the next is written against, in this block */
   uint64_t n;
   uint64_t bytes; /* of memory */
-  quad *said;     /* the load's own statements about indexes */
+  load_said *said;
   size_t n_said, cap_said;
+  load_held bad; /* of a declaration that is not good: where it stands, if `is_bad` */
+  bool is_bad;
 } load_hold;
 
 void load_hold_init(load_hold *hold, const base_alloc *mem);
@@ -46,7 +55,7 @@ typedef struct load_hold_sink {
 } load_hold_sink;
 
 /* All is read. `snapshot`: the store without the load; `terms`: those of the quads. CONSTRAINT,
- * too, for a declaration that is not good. */
+ * too, for a declaration that is not good: hold->bad says where. */
 quoin_status load_hold_release(load_hold *hold, const quad_snapshot *snapshot,
                                const vec_terms *terms, const load_hold_sink *sink,
                                base_cancel *cancel, quoin_error *err);

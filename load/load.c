@@ -68,6 +68,14 @@ writer_end(load_job *job, bool commit, quoin_error *err)
   return load_writer_end(&job->w, commit, &cancel, err);
 }
 
+/* A load_name_fn. */
+static void
+name_source(void *user, uint64_t source, quoin_error *err)
+{
+  const load_job *job = user;
+  base_error_file(err, rdfio_source_name(job->sources[source]));
+}
+
 /* A load_refuse_fn. Callbacks are the caller's: its thread reports what this one finds. */
 static quoin_status
 refuse(void *user, uint64_t source, quoin_error *error)
@@ -75,7 +83,7 @@ refuse(void *user, uint64_t source, quoin_error *error)
   load_job *job = user;
   const rdfio_read_options *read = &job->options.read;
 
-  base_error_file(error, rdfio_source_name(job->sources[source]));
+  name_source(job, source, error);
   if (!read->lenient) return error->status;
   if (!read->bad) return QUOIN_OK;
   if (!job->begun || job->threads == 1) {
@@ -411,12 +419,13 @@ load_sources(load_result *out, quad_store *store, rdfio_source *const *sources, 
   job->threads = !threads ? 2 : threads < LOAD_THREADS ? threads : LOAD_THREADS;
   job->failure = (quoin_error)QUOIN_ERROR_INIT;
   job->progress_at = base_clock_ns() + LOAD_PROGRESS_NS;
-  load_writer_init(&job->w, store, refuse, job, mem);
+  load_writer_init(&job->w, store, refuse, name_source, job, mem);
   if ((st = base_mutex_init(&job->lock, BASE_RANK_QUEUE, "load ring", err))) goto done;
   has_lock = true;
   if ((st = base_cond_init(&job->changed, err))) goto done;
   has_cond = true;
   if ((st = load_vectors_init(&job->vectors, store, mem, err))) goto done;
+  job->vectors.graph = options->graph;
   job->options.read.check = load_vectors_check;
   job->options.read.check_user = &job->vectors;
   st = finish(job, load_read_all(job, n, err), err);

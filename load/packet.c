@@ -182,9 +182,8 @@ add_term(load_ref *out, load_packet *packet, const rdf_term *term, quoin_error *
   return QUOIN_OK;
 }
 
-/* Does the statement, of graph `g`, say of its subject that it is an index, or which? */
-static bool
-is_said(const rdfio_quad *statement, const rdf_term *g)
+bool
+load_is_said(const rdfio_quad *statement, const rdf_term *g)
 {
   quoin_span verb = statement->term[1].value;
   if (g->kind != RDF_IRI || !base_span_is(g->value, VEC_SYSTEM_GRAPH)) return false;
@@ -198,20 +197,22 @@ note_quad(load_packet *packet, const rdfio_quad *statement, const rdf_term *g, q
 {
   void *places = packet->places, *said = packet->said;
 
-  if (statement->line) {
+  const load_place place = {packet->n_quads, statement->line, statement->column};
+  const bool says = load_is_said(statement, g);
+
+  if (statement->line && (!says || vec_may_be(&statement->term[2]))) {
     bool room = base_reserve(packet->mem, &places, &packet->cap_places, packet->n_places + 1,
                              sizeof(*packet->places));
     packet->places = places;
     if (!room) return base_fail_nomem(err);
-    packet->places[packet->n_places++] =
-        (load_place){packet->n_quads, statement->line, statement->column};
+    packet->places[packet->n_places++] = place;
   }
-  if (is_said(statement, g)) {
+  if (says) {
     bool room = base_reserve(packet->mem, &said, &packet->cap_said, packet->n_said + 1,
                              sizeof(*packet->said));
     packet->said = said;
     if (!room) return base_fail_nomem(err);
-    packet->said[packet->n_said++] = packet->n_quads;
+    packet->said[packet->n_said++] = place;
   }
   return QUOIN_OK;
 }

@@ -54,7 +54,7 @@ typedef struct load_packet {
   load_ref subject;                    /* of the last quad */
   load_place *places;                  /* ascending by quad; lines are those of the quads' */
   size_t n_places, cap_places;
-  size_t *said; /* quads of the system graph that say something of an index, ascending */
+  load_place *said; /* the same of quads that say something of an index; a line may be 0 */
   size_t n_said, cap_said;
 
   /* of lines: what the scan found */
@@ -79,6 +79,8 @@ load_packet_is_full(const load_packet *packet)
 /* Add one statement. `graph` (may be NULL) stands in for no graph. */
 quoin_status load_packet_add(load_packet *packet, const rdfio_quad *statement,
                              const rdf_term *graph, quoin_error *err);
+/* Does the statement, of graph `g`, say of its subject that it is an index, or which? */
+bool load_is_said(const rdfio_quad *statement, const rdf_term *g);
 /* Scan the lines of packet->chunk into it; of the options `lenient` and the check count. What goes
  * wrong is left in the packet: `status` with `error`, bad lines that are skipped in `bad`. Any
  * thread. */

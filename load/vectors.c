@@ -1,4 +1,5 @@
 #include "load/vectors.h"
+#include "load/packet.h"
 
 #include <stdlib.h>
 
@@ -80,7 +81,10 @@ load_vectors_check(void *user, const rdfio_quad *statement, quoin_error *err)
   const load_index *index = NULL;
   const char *why = NULL;
   base_arena arena;
-  if (!vec_may_be(&statement->term[2])) return QUOIN_OK;
+  const rdf_term *g = &statement->term[3];
+  if (!vec_may_be(&statement->term[2]))
+    return load_is_said(statement, g->kind == RDF_NONE && v->graph ? v->graph : g) ? QUOIN_DONE
+                                                                                   : QUOIN_OK;
   if (v->n)
     index = bsearch(&statement->term[1].value, v->index, v->n, sizeof(*v->index), compare_key);
   if (!index) return QUOIN_DONE;

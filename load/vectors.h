@@ -17,15 +17,16 @@ typedef struct load_index {
 typedef struct load_vectors {
   const base_alloc *mem;
   base_arena names;
-  load_index *index; /* by predicate */
+  const rdf_term *graph; /* stands in for no graph; may be NULL */
+  load_index *index;     /* by predicate */
   size_t n;
 } load_vectors;
 
 quoin_status load_vectors_init(load_vectors *out, quad_store *store, const base_alloc *mem,
                                quoin_error *err);
 void load_vectors_clear(load_vectors *vectors); /* a zeroed one is fine */
-/* An rdfio_check_fn, which asks for the places of vectors that no index has; `user` is the
- * load_vectors. Any thread. */
+/* An rdfio_check_fn, which asks for the places of vectors that no index has, and of what says that
+ * there is one; `user` is the load_vectors. Any thread. */
 quoin_status load_vectors_check(void *user, const rdfio_quad *statement, quoin_error *err);
 
 #endif /* QUOIN_LOAD_VECTORS_H */

@@ -6,10 +6,11 @@
 #include "base/poison.h"
 
 void
-load_writer_init(load_writer *w, quad_store *store, load_refuse_fn refuse, void *refuse_user,
-                 const base_alloc *mem)
+load_writer_init(load_writer *w, quad_store *store, load_refuse_fn refuse, load_name_fn name,
+                 void *refuse_user, const base_alloc *mem)
 {
-  *w = (load_writer){.store = store, .mem = mem, .refuse = refuse, .refuse_user = refuse_user};
+  *w = (load_writer){
+      .store = store, .mem = mem, .refuse = refuse, .name = name, .refuse_user = refuse_user};
   load_blanks_init(&w->blanks, mem);
   load_hold_init(&w->hold, mem);
 }
@@ -82,6 +83,19 @@ refuse_held(void *user, const load_held *held, const quoin_error *why, quoin_err
   quoin_status st = w->refuse(w->refuse_user, held->source, &error);
   if (st && err) *err = error;
   w->refused += !st;
+  return st;
+}
+
+/* A declaration that is not good has a place, too. */
+static quoin_status
+place_bad(load_writer *w, quoin_status st, quoin_error *err)
+{
+  const load_held *bad = &w->hold.bad;
+
+  if (st != QUOIN_ERR_CONSTRAINT || !w->hold.is_bad || !err) return st;
+  err->line = bad->line;
+  err->column = bad->line ? bad->column : 0;
+  w->name(w->refuse_user, bad->source, err);
   return st;
 }
 
@@ -194,11 +208,11 @@ release_held(load_writer *w, base_cancel *cancel, quoin_error *err)
       .user = quad_store_atoms(w->store), .find = find_loaded, .read = read_loaded};
   quad_snapshot *snapshot = NULL;
 
-  if (!w->hold.n) return QUOIN_OK;
+  if (!w->hold.n && !w->hold.n_said) return QUOIN_OK;
   quoin_status st = quad_snapshot_acquire(&snapshot, w->store, err);
   if (!st) st = load_hold_release(&w->hold, snapshot, &terms, &sink, cancel, err);
   quad_snapshot_release(snapshot);
-  return st;
+  return place_bad(w, st, err);
 }
 
 quoin_status
@@ -288,7 +302,8 @@ release_local(load_writer *w, quad_txn *txn, base_cancel *cancel, quoin_error *e
   const vec_terms terms = {
       .user = txn, .find = find_local, .read = read_local, .vector = local_vector};
 
-  return load_hold_release(&w->hold, quad_txn_begun(txn), &terms, &sink, cancel, err);
+  quoin_status st = load_hold_release(&w->hold, quad_txn_begun(txn), &terms, &sink, cancel, err);
+  return place_bad(w, st, err);
 }
 
 quoin_status

@@ -11,11 +11,15 @@
 /* A vector that was kept back does not fit: its place is in `error`. OK: it is passed over. */
 typedef quoin_status (*load_refuse_fn)(void *user, uint64_t source, quoin_error *error);
 
+/* Put the name of the input into *err. */
+typedef void (*load_name_fn)(void *user, uint64_t source, quoin_error *err);
+
 typedef struct load_writer {
   quad_store *store;
   const base_alloc *mem;
   load_refuse_fn refuse;
-  void *refuse_user;
+  load_name_fn name;
+  void *refuse_user; /* of both */
   quad_bulk *bulk;
   load_blanks blanks;
   size_t source; /* of the last packet: a new one is a new scope of labels */
@@ -31,8 +35,8 @@ typedef struct load_writer {
   uint64_t terms_before;
 } load_writer;
 
-void load_writer_init(load_writer *w, quad_store *store, load_refuse_fn refuse, void *refuse_user,
-                      const base_alloc *mem);
+void load_writer_init(load_writer *w, quad_store *store, load_refuse_fn refuse, load_name_fn name,
+                      void *refuse_user, const base_alloc *mem);
 void load_writer_clear(load_writer *w); /* a zeroed one is fine */
 
 /* A bulk load: the thread that begins it does the rest and ends it. */

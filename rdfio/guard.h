@@ -135,10 +135,12 @@ typedef enum rdfio_token {
 bool rdfio_guard_find(uint64_t *line, uint64_t *column, size_t *page_at, const rdfio_guard *g,
                       rdfio_token kind, quoin_span text);
 
-/* Where the string of a good or refused statement stands, as rdfio_guard_find says it: statements
- * come in the order of the text, so it is looked for behind the one found before, and all that are
- * asked for cost one pass over the input. */
-void rdfio_guard_follow(uint64_t *line, uint64_t *column, rdfio_guard *g, quoin_span text);
+/* Where the object of a good or refused statement stands, a literal with a datatype, as
+ * rdfio_guard_find says it: statements come in the order of the text, so it is looked for behind
+ * the one found before, and all that are asked for cost one pass over the input. A number without
+ * quotes is found right behind its predicate alone; else *line is 0. */
+void rdfio_guard_follow(uint64_t *line, uint64_t *column, rdfio_guard *g, quoin_span predicate,
+                        quoin_span text);
 
 /* A prefix as the file has it, into `arena` if it was changed; ptr NULL: out of memory. */
 quoin_span rdfio_guard_prefix(quoin_span prefix, base_arena *arena);

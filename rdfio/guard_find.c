@@ -229,8 +229,25 @@ is_typed(found_token t, quoin_span text, const char *end)
   return next.at < end && *next.at == '^';
 }
 
+/* Is it a number without quotes, behind a token that ends as the predicate does? */
+static bool
+is_number(found_token before, found_token t, quoin_span predicate, quoin_span text)
+{
+  size_t n = (size_t)(t.end - t.at), local = 0;
+  if (n != text.len || !memchr("+-.0123456789", *t.at, 13) || memcmp(t.at, text.ptr, n) != 0)
+    return false;
+  while (local < predicate.len &&
+         rdfio_char_is(predicate.ptr[predicate.len - local - 1], RDFIO_CHAR_NAME))
+    local++;
+  n = (size_t)(before.end - before.at);
+  if (n && before.end[-1] == '>') n--;
+  return local && n > local &&
+         !memcmp(before.at + n - local, predicate.ptr + predicate.len - local, local);
+}
+
 void
-rdfio_guard_follow(uint64_t *line, uint64_t *column, rdfio_guard *g, quoin_span text)
+rdfio_guard_follow(uint64_t *line, uint64_t *column, rdfio_guard *g, quoin_span predicate,
+                   quoin_span text)
 {
   const char *kept = g->in + g->keep_from, *end = g->in + g->in_valid;
   bool follows = g->follow_line && g->follow_at >= g->dropped + g->keep_from;
@@ -241,11 +258,15 @@ rdfio_guard_follow(uint64_t *line, uint64_t *column, rdfio_guard *g, quoin_span 
     follows = true;
   }
   const char *from = follows ? g->in + (g->follow_at - g->dropped) : end;
-  found_token t = next_token(from, end);
-  while (t.at < end && !is_typed(t, text, end))
+  found_token t = next_token(from, end), before = {from, from};
+  while (t.at < end && !is_typed(t, text, end) && !is_number(before, t, predicate, text)) {
+    before = t;
     t = next_token(t.end, end);
+  }
   if (t.at == end || t.at > g->in + g->in_at) {
     size_t page_at;
+    *line = 0;
+    if (text.len && memchr("+-.0123456789", *text.ptr, 13)) return;
     (void)rdfio_guard_find(line, column, &page_at, g, RDFIO_TOKEN_STRING, text);
     return;
   }

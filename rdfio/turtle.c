@@ -263,11 +263,13 @@ check_statement(bool *keep, turtle *t, rdfio_quad *quad)
   quad->line = 0;
   if (!options->check || object->kind != RDF_LITERAL || !object->datatype.len) return SERD_SUCCESS;
   quoin_status st = options->check(options->check_user, quad, &refused);
-  if (st == QUOIN_DONE) rdfio_guard_follow(&quad->line, &quad->column, t->guard, object->value);
+  if (st == QUOIN_DONE)
+    rdfio_guard_follow(&quad->line, &quad->column, t->guard, quad->term[1].value, object->value);
   if (!st || st == QUOIN_DONE) return SERD_SUCCESS;
   *keep = false;
   if (st == QUOIN_ERR_CONSTRAINT) {
-    rdfio_guard_follow(&refused.line, &refused.column, t->guard, object->value);
+    rdfio_guard_follow(&refused.line, &refused.column, t->guard, quad->term[1].value,
+                       object->value);
     base_error_file(&refused, rdfio_source_name(t->batch->source));
   }
   st = rdfio_batch_bad(t->batch, &refused, t->err);

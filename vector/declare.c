@@ -13,10 +13,10 @@ static const char *const words[WORDS] = {VEC("dimension"), VEC("metric"),       
 typedef struct reading {
   vec_declaration *to;
   base_arena arena;
-  char name[160];   /* of the predicate, for messages */
-  char unknown[80]; /* the first of our words that is none of a declaration; "" */
+  char name[160];          /* of the predicate, for messages */
+  char unknown[80];        /* the first of our words that is none of a declaration; "" */
   bool is_index, is_blank; /* what is declared; its name is a blank node */
-  rdf_term said[WORDS]; /* RDF_NONE: nothing */
+  rdf_term said[WORDS];    /* RDF_NONE: nothing */
 } reading;
 
 static quoin_status
@@ -300,7 +300,7 @@ vec_declaration_judge(vec_declaration *out, bool *found, const quad_snapshot *sn
 }
 
 quoin_status
-vec_declaration_with(vec_declaration *out, bool *found, const quad_snapshot *snapshot,
+vec_declaration_with(vec_declaration *out, bool *found, size_t *at, const quad_snapshot *snapshot,
                      const vec_terms *terms, atom_id predicate, const quad *said, size_t n,
                      const base_alloc *mem, quoin_error *err)
 {
@@ -313,9 +313,10 @@ vec_declaration_with(vec_declaration *out, bool *found, const quad_snapshot *sna
   if (!st) name_reading(&r, &name);
   if (!st) st = stored.find(&id, stored.user, &name, err);
   if (!st) st = read_stored(&r, snapshot, &stored, id, err);
-  for (size_t i = 0; !st && i < n; i++)
-    st = read_triple(&r, terms, said[i].term[QUAD_P], said[i].term[QUAD_O], err);
-  return end_reading(found, &r, false, st, err);
+  const bool is_new = !r.is_index;
+  for (*at = 0; !st && *at < n; *at += !st)
+    st = read_triple(&r, terms, said[*at].term[QUAD_P], said[*at].term[QUAD_O], err);
+  return end_reading(found, &r, is_new, st, err);
 }
 
 quoin_status

@@ -45,10 +45,12 @@ quoin_status vec_declaration_find(vec_declaration *out, bool *found, const quad_
                                   const vec_terms *terms, atom_id predicate, const base_alloc *mem,
                                   quoin_error *err);
 /* The same with triples that are not in the snapshot yet, or are: `said`, all of subject
- * `predicate`, in ids of `terms`; and as one of these the predicate. */
-quoin_status vec_declaration_with(vec_declaration *out, bool *found, const quad_snapshot *snapshot,
-                                  const vec_terms *terms, atom_id predicate, const quad *said,
-                                  size_t n, const base_alloc *mem, quoin_error *err);
+ * `predicate`, in ids of `terms`; and as one of these the predicate. On failure *at is which of
+ * them is not good, or n. Where the snapshot has no such index it is judged as below. */
+quoin_status vec_declaration_with(vec_declaration *out, bool *found, size_t *at,
+                                  const quad_snapshot *snapshot, const vec_terms *terms,
+                                  atom_id predicate, const quad *said, size_t n,
+                                  const base_alloc *mem, quoin_error *err);
 /* The same where it is to be committed: a declaration that no graph can be made of is refused, too,
  * and words that are not known. A store may have such, of before they were refused: then it is
  * searched without a graph. */

@@ -129,24 +129,36 @@ test_hold__bad_declarations_fail(void **state)
 {
   static const struct {
     const char *text, *what;
+    uint64_t line; /* of a literal with a datatype, that of what is wrong before others; 0: none */
+    rdfio_format format;
   } bad[] = {
-      {GOOD TYPE("z") SYSTEM " .\n", "vec:dimension is missing"},
-      {GOOD DIMENSION("z", "4") SYSTEM " .\n", "not said to be a vec:Index"},
-      {DECLARE("z", "4") GOOD DIMENSION("z", "5") SYSTEM " .\n", "vec:dimension is said once"},
+      {GOOD TYPE("z") SYSTEM " .\n", "vec:dimension is missing", 0, RDFIO_NQUADS},
+      {GOOD DIMENSION("z", "4") SYSTEM " .\n", "not said to be a vec:Index", 2, RDFIO_NQUADS},
+      {DECLARE("z", "4") GOOD DIMENSION("z", "5") SYSTEM " .\n", "vec:dimension is said once", 4,
+       RDFIO_NQUADS},
+      {DIMENSION("z", "5") SYSTEM " .\n" DECLARE("z", "4"),
+       "vec:dimension is said once, found '5' and '4'", 3, RDFIO_NQUADS},
       {GOOD DECLARE("z", "4") METRIC("z", "l2") SYSTEM " .\n" METRIC("z", "dot") SYSTEM " .\n",
-       "vec:metric is one of"},
-      {GOOD DECLARE("z", "four"), "expected an integer"},
+       "vec:metric is one of", 3, RDFIO_NQUADS},
+      {GOOD DECLARE("z", "four"), "expected an integer", 3, RDFIO_NQUADS},
+      {"# no vectors\n" DECLARE("y", "4") DECLARE("z", "99999"), "65535 dimensions", 5,
+       RDFIO_NQUADS},
+      {"@prefix vec: <urn:x-quoin:vec#> .\n" SYSTEM " { <http://x/z> a vec:Index ;\n"
+       "    vec:metric vec:l2Metric ;\n  vec:m 1 ; vec:dimension 4 . }\n",
+       "m is from 4 to 64", 4, RDFIO_TRIG},
   };
   fixture *f = *state;
   for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
     for (int lenient = 0; lenient < 2; lenient++) {
       load_result result;
       quoin_error err;
-      const load_options options = options_of(f, lenient, 2);
+      load_options options = options_of(f, lenient, 2);
+      options.read.format = bad[i].format;
       assert_int_equal(load_texts(&result, f, &bad[i].text, 1, &options, &err),
                        QUOIN_ERR_CONSTRAINT);
-      if (!strstr(err.message, bad[i].what) || !strstr(err.message, "vector index <http://x/z>"))
-        fail_msg("%s", err.message);
+      if (!strstr(err.message, bad[i].what) || !strstr(err.message, "vector index <http://x/z>") ||
+          err.line != bad[i].line || strcmp(err.file, "0") != 0)
+        fail_msg("%s:%d: %s", err.file, (int)err.line, err.message);
       assert_int_equal(f->n_bad, 0);
       assert_int_equal(size_of(f).quads, 0);
       assert_int_equal(size_of(f).terms, 0);
