@@ -14,7 +14,7 @@
  *                     that class: N queries in a text, bound by VALUES. RIGHT has the rows of the
  *                     nearest allowed ones. In place of the effort N is printed
  *   reopen            close the store and open it again
- *   exact             every vector looked at
+ *   exact [N]         every vector looked at; N: so many queries in a call, on one thread
  *   txn N...          as sparql, in a transaction that has added N vectors, near to the others, and
  * removed 1,000 (0: that has changed nothing); the first two queries, which make codes of them, are
  * printed apart; right is what vec:exact finds there
@@ -548,7 +548,10 @@ main(int argc, char **argv)
     } else if (!strcmp(command, "unlinked") && is_number(argv[i])) {
       unlinked(&b, strtoul(argv[i++], NULL, 10));
     } else if (!strcmp(command, "exact")) {
-      ask(&b, &(manner){.name = "exact", .threads = 1, .exact = true});
+      const size_t n = is_number(argv[i]) ? strtoul(argv[i++], NULL, 10) : 1;
+      ask(&b,
+          &(manner){
+              .name = n > 1 ? "exact, together" : "exact", .n = n, .threads = 1, .exact = true});
     } else {
       stop("unknown command", command);
     }
