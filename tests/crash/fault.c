@@ -275,6 +275,7 @@ take_over(void)
 void
 fault_begin(const char *store, fault_journal *journal)
 {
+  pthread_mutex_lock(&f.lock); /* a thread of the store may be at work */
   assert(!f.on);
   f.journal = journal;
   f.calls = f.at = 0;
@@ -285,13 +286,16 @@ fault_begin(const char *store, fault_journal *journal)
   (void)snprintf(f.store, sizeof f.store, "%s", store);
   take_over();
   f.on = true;
+  pthread_mutex_unlock(&f.lock);
 }
 
 void
 fault_at(uint64_t call, fault_mode mode)
 {
+  pthread_mutex_lock(&f.lock);
   f.at = call;
   f.mode = mode;
+  pthread_mutex_unlock(&f.lock);
 }
 
 void
@@ -308,6 +312,7 @@ fault_note(uint64_t what)
 uint64_t
 fault_end(bool *struck)
 {
+  pthread_mutex_lock(&f.lock);
   if (struck) *struck = f.struck;
   f.on = false;
   for (unsigned i = 1; i <= f.n_files; i++) {
@@ -316,7 +321,9 @@ fault_end(bool *struck)
     f.files[i] = (file_state){.fd = -1};
   }
   f.journal = NULL;
-  return f.calls;
+  uint64_t calls = f.calls;
+  pthread_mutex_unlock(&f.lock);
+  return calls;
 }
 
 uint64_t
