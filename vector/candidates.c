@@ -86,6 +86,18 @@ add_loose(vec_candidates *c, atom_id vector, atom_id subject, quoin_error *err)
   return QUOIN_OK;
 }
 
+enum { AHEAD = 24 };
+
+/* The node of a vector that comes soon: where it lies is known from a table, what it says is a
+ * miss. */
+static void
+ask_node(const vec_index *index, atom_id vector)
+{
+  uint64_t number = atom_id_payload(vector);
+  if (atom_id_kind(vector) == ATOM_VECTOR && number < UINT32_MAX)
+    hnsw_find_ask(index->graph, (uint32_t)number);
+}
+
 static quoin_status
 take_rows(vec_candidates *c, const vec_request *r, const vec_index *index, quad_scan *scan,
           quoin_error *err)
@@ -105,6 +117,8 @@ take_rows(vec_candidates *c, const vec_request *r, const vec_index *index, quad_
       size_t i = r->subjects ? place[k] : k;
       atom_id vector = rows.column[QUAD_O][i];
       uint32_t slot = HNSW_NONE;
+      if (k + AHEAD < n)
+        ask_node(index, rows.column[QUAD_O][r->subjects ? place[k + AHEAD] : k + AHEAD]);
       if (merge && !vec_graphs_have(r->graphs, rows.column[QUAD_G][i])) continue;
       uint64_t number = atom_id_payload(vector);
       if (atom_id_kind(vector) == ATOM_VECTOR && number < UINT32_MAX &&

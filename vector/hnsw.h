@@ -137,6 +137,8 @@ uint32_t hnsw_slots(const hnsw *graph);
 /* Slot of the live node of `row`, or HNSW_NONE. Beside a writer between hnsw_enter and hnsw_leave,
  * and as of some moment of the call. */
 quoin_status hnsw_find(uint32_t *slot, const hnsw *graph, uint32_t row, quoin_error *err);
+/* Begin to fetch what hnsw_find will look at. */
+void hnsw_find_ask(const hnsw *graph, uint32_t row);
 /* The slot of the node of `row`, live or not, for its code: verified, and there as long as the
  * caller is between hnsw_enter and hnsw_leave. HNSW_NONE: no node. */
 quoin_status hnsw_code_slot(uint32_t *slot, const hnsw *graph, uint32_t row, quoin_error *err);

@@ -298,6 +298,14 @@ hnsw_find(uint32_t *out, const hnsw *g, uint32_t row, quoin_error *err)
   return st;
 }
 
+void
+hnsw_find_ask(const hnsw *g, uint32_t row)
+{
+  uint32_t slot;
+  if (!hnsw_slot_of(&slot, g, row, NULL) && slot != HNSW_NONE)
+    __builtin_prefetch(hnsw_head(g, slot));
+}
+
 quoin_status
 hnsw_code_slot(uint32_t *out, const hnsw *g, uint32_t row, quoin_error *err)
 {

@@ -15,7 +15,8 @@ enum {
   WALK_LEAST = 1500, /* nodes: fewer are scanned in the time that a walk and its lookups take */
   EXACT_MOST = 128,  /* candidates: their vectors are looked at in the time of anything else */
   LOOKUP_NS = 1000,  /* quads of one subject, or of one vector */
-  ROW_NS = 6,        /* of a scan */
+  ROW_NS = 3,        /* of a scan, met with the candidates */
+  APART_NS = 70,     /* a code that is not beside the one before */
   FIND_NS = 25,      /* a vector's node */
   CODES_NEAR = 20,   /* vectors looked up beside the k */
   VISITS_OF_EF = 16  /* nodes that a walk visits for each place of ef */
@@ -39,7 +40,8 @@ estimate(const vec_plan *p, size_t queries)
   bool by_code = p->index && vec_bound_has(p->index->declared.code);
   double bytes =
       by_code ? vec_code_bytes(p->index->declared.code, d->dimension) + 8.0 : 4.0 * d->dimension;
-  double exact = 12 + bytes / 15, code = 8 + vec_code_bytes(d->code, d->dimension) / 20.0;
+  double exact = 12 + bytes / 15 + (r->subjects ? APART_NS : 0),
+         code = 8 + vec_code_bytes(d->code, d->dimension) / 20.0;
   double visits = VISITS_OF_EF * ef / (share > 0 ? share : 1), rows = vectors * ROW_NS;
   if (visits > nodes) visits = nodes;
   bool find_by_lookup = r->subjects && subjects * LOOKUP_NS < rows;

@@ -403,6 +403,11 @@ test_nearest__explain(void **state)
   PLAN("FROM :g9 { (?p ?d) vec:nearest (:v " ZERO " 2) }", ": no vectors in the active graph");
   PLAN("{ GRAPH ?g { (?p ?d) vec:nearest (:v " ZERO " 2) } }", "; a way for each graph");
   PLAN("{ ?q :is ?v . (?p ?d) vec:nearest (:v ?v 2) }", "; a way for each query");
+  PLAN("{ VALUES ?q { :a :b } ?p a :T . (?p ?d) vec:nearest (:v ?q 2) }",
+       "those of the group, about 3, for about 2 queries; exact, ");
+  PLAN("{ VALUES ?q { :a :b } ?p a :T . ?q a :T . (?p ?d) vec:nearest (:v ?q 2) }", " queries; ");
+  PLAN("{ VALUES ?q { :a :b } ?p a ?t . ?q a ?t . (?p ?d) vec:nearest (:v ?q 2) }",
+       "; a way for each query");
 #undef PLAN
   world_close(&w);
 }
