@@ -10,7 +10,8 @@ efConstruction 200, k 10. Tables, each with the command line that gives it alone
   sparql   the same of a store alone: by calls, and as texts of SPARQL queries with vec:nearest
   single   microseconds of single calls at effort 80, p50 and p99, by the clock
   threads  queries a second of two threads at recall 0.95, by the clock
-  filter   queries a second at the recall in 50, 10, 1 and 0.1 % of the vectors, random and correlated
+  filter   queries a second at the recall in 50, 10, 1 and 0.1 % of the vectors, random and correlated: of the
+           graph, and of a store through SPARQL, where they are a class that ?text is joined with
 "Quoin" is the graph in process; "store" a store through the public interface, terms and snapshots included.
 Rates by processor time bear others on the machine, those by the clock do not. --kept FOLDER keeps the indexes
 of the peers for the next table. Prints Markdown.
@@ -26,6 +27,7 @@ EFS = [10, 16, 24, 32, 48, 64, 96, 160, 256]
 SINGLE = 80
 TARGETS = [0.90, 0.95, 0.99, 0.995]
 SHARES = [0.5, 0.1, 0.01, 0.001]
+TEXTS = [1, 100]  # queries in one text of SPARQL
 CODES = ["f32", "f16", "i8"]  # --codes
 
 
@@ -373,7 +375,7 @@ def threads_of(args, files, folder, query, truth, peers):
 
 
 def filters(args, files, folder, base, query, peers):
-    rows, cases, commands = [], [], ["build", 1]
+    rows, cases, commands, texts = [], [], ["build", 1], []
     rng = np.random.default_rng(3)
     axis = base @ (base[0] / np.linalg.norm(base[0]))
     for kind in ("random", "correlated"):
@@ -384,10 +386,14 @@ def filters(args, files, folder, base, query, peers):
             np.save(bits, allowed.astype(np.uint8))
             np.save(right_file, right)
             commands += ["filter", bits, right_file, 0]
+            texts += ["filter", bits, right_file, *TEXTS]
             cases.append((kind, share, allowed, right))
     lines = [x for x in quoin(args, files, "i8", *commands) if x[0] == "filter"]
+    asked = iter([x for x in quoin(args, files, "i8", *texts, store=folder) if x[0] == "filter"])
     for (kind, share, allowed, right), l in zip(cases, lines):
         cells = [kind, f"{share:.1%}", f"{float(l[3]):,.0f} at {float(l[2]):.4f} ({l[7]})"]
+        for _, line in zip(TEXTS, asked):
+            cells.append(f"{float(line[3]):,.0f} at {float(line[2]):.4f}")
         for peer, efs in ((p, (64, 200)) for p in peers):
             best = None
             for ef in efs:
@@ -404,7 +410,7 @@ def filters(args, files, folder, base, query, peers):
         cells.append(f"{scans(args, lambda: points, some):,.0f} at 1")
         rows.append(cells)
     table("Filtered, queries per second at recall (our way in brackets, at the default effort)",
-          ["", "allowed", "Quoin i8", *(f"{p.name}, filter in Python" if p.name.startswith("hnswlib") else p.name for p in peers),
+          ["", "allowed", "Quoin i8", *(f"store i8, SPARQL, {n} ?q" for n in TEXTS), *(f"{p.name}, filter in Python" if p.name.startswith("hnswlib") else p.name for p in peers),
            "numpy, exact over the allowed",
            "and those copied beside each other before"], rows)
 
