@@ -18,7 +18,7 @@
 static const double UNIT = 0x1p-24, LEAST = 0x1p-60, MOST = 0x1p60; /* of squares */
 /* Half a step of the code of an element; its scale is rounded to a float. */
 static const double I8_HALF = 0.50002;
-/* What a half leaves out of a number of its normal range, and of a smaller one. */
+/* What a half leaves out of a number of its normal range, and, by its scale, of a smaller one. */
 static const double F16_PART = 0x1.1p-11, F16_REST = 0x1p-25;
 
 static double
@@ -62,9 +62,8 @@ vec_bound_set(vec_bound *out, void *space, vec_metric metric, vec_code code, con
   }
   out->length = sqrt(squares);
   out->coded = unit;
-  /* Halves end at 65504; a scale that is no normal float is rounded by more than its part. */
-  out->norm_most = code == VEC_F16 ? 0x1p31F : (float)MOST;
-  out->scale_least = code == VEC_I8 ? 0x1p-100F : 0;
+  out->norm_most = (float)MOST;
+  out->scale_least = 0x1p-100F; /* one that is no normal float is rounded by more than its part */
   out->per_length = (slack(dims) + 4 * UNIT) * out->length; /* of floats: they are rounded, too */
   if (!vec_bound_saves(code)) return;
   void *rest = (char *)space + vec_query_bytes(VEC_F32, dims);
@@ -155,14 +154,14 @@ row_double(const char *at)
   return (double)value;
 }
 
-/* 1 - dot product of a code, less what it may be off by. Under cosine the length is about 1, and a
+/* What 1 - the dot product of a code may be off by. Under cosine the length is about 1, and a
  * root at most the mean of 1 and the square. */
 static double
 dot_off(const vec_bound *b, double scale, double norm)
 {
   double length = b->metric == VEC_COSINE ? 0.5 + 0.5 * norm : sqrt(norm);
   double off = b->code == VEC_I8    ? b->per_scale * scale
-               : b->code == VEC_F16 ? F16_REST * b->sum
+               : b->code == VEC_F16 ? F16_REST * scale * b->sum
                                     : 0;
   return off + b->per_length * length + 16 * UNIT;
 }
@@ -170,7 +169,7 @@ dot_off(const vec_bound *b, double scale, double norm)
 static double
 bound_dot(const vec_bound *b, double walked, double scale, double norm)
 {
-  return walked - dot_off(b, scale, norm) - 8 * UNIT * fabs(walked);
+  return 1 + walked - dot_off(b, scale, norm) - 8 * UNIT * fabs(walked);
 }
 
 /* What the codes leave out is a way, too. */
@@ -179,7 +178,7 @@ way_of(const vec_bound *b, double scale, double norm)
 {
   if (b->code == VEC_F32) return 0;
   double way = b->code == VEC_I8 ? I8_HALF * scale * sqrt((double)b->dims)
-                                 : F16_PART * sqrt(norm) + F16_REST * sqrt((double)b->dims);
+                                 : F16_PART * sqrt(norm) + F16_REST * scale * sqrt((double)b->dims);
   return (way + b->lost) * (1 + 0x1p-20);
 }
 
@@ -193,6 +192,7 @@ square_off(const vec_bound *b, double norm)
 static double
 bound_square(const vec_bound *b, double walked, double scale, double norm)
 {
+  if (walked < VEC_WALK_LEAST) walked = 0; /* folded: it may be less */
   double square = walked - square_off(b, norm);
   if (b->code == VEC_F32) return bound_l2(square, slack(b->dims));
   return bound_l2(square > 0 ? square : 0, slack(b->dims)) - way_of(b, scale, norm);
@@ -252,9 +252,10 @@ vec_bound_cut(const vec_bound *b, double limit, const vec_ends *ends)
     if (way < 0) way = 0;
     cut = way / (1 - slack(b->dims));
     cut = cut * cut + square_off(b, norm);
+    if (cut < VEC_WALK_LEAST) cut = VEC_WALK_LEAST; /* less is folded */
   } else {
-    cut = limit + dot_off(b, scale, norm);
-    cut += 16 * UNIT * fabs(cut);
+    cut = limit - 1 + dot_off(b, scale, norm);
+    cut += 16 * UNIT * fabs(cut) + 0x1p-48 * (1 + fabs(limit));
   }
   return (float)(cut + 4 * UNIT * fabs(cut) + 0x1p-120);
 }

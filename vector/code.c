@@ -2,6 +2,7 @@
 #include "vector/code.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -110,40 +111,76 @@ encode_i8(uint8_t *out, float scale_norm[2], double factor, const float *vector,
   float largest = largest_of(vector, dims);
   /* of the largest double a quotient stays finite; of a denormal one too */
   double up = largest > 0 ? 127.0 / (double)largest : 0;
+  double scale = largest > 0 ? (double)largest / 127.0 * factor : 0;
+  scale_norm[0] = (float)scale;
+  if (largest > 0 && scale_norm[0] < FLT_MIN) { /* it has few bits: the codes are of what it is */
+    scale_norm[0] = nextafterf(scale_norm[0], 1);
+    up = factor / (double)scale_norm[0];
+  }
   int32_t squares = 0; /* 127 * 127 * VEC_DIMS_MAX is below 2^31 */
   for (uint32_t i = 0; i < dims; i++) {
     int32_t code = nearest((double)vector[i] * up);
     squares += code * code;
     out[i] = (uint8_t)(code + 128);
   }
-  double scale = largest > 0 ? (double)largest / 127.0 * factor : 0;
-  scale_norm[0] = (float)scale;
   scale_norm[1] = (float)((double)scale_norm[0] * (double)scale_norm[0] * (double)squares);
+}
+
+static float
+scale_of_halves(double factor, const float *vector, uint32_t dims)
+{
+  int exponent;
+  double largest = (double)largest_of(vector, dims) * factor;
+  if (!(largest > 0)) return 1.0F;
+  (void)frexp(largest, &exponent);
+  return (float)ldexp(1, exponent - 15 < -126 ? -126 : exponent - 15);
+}
+
+static void
+encode_halves(char *out, double factor, float scale, const float *vector, uint32_t dims)
+{
+  double up = factor / (double)scale;
+  for (uint32_t i = 0; i < dims; i++) {
+    uint16_t half = vec_half((float)((double)vector[i] * up));
+    memcpy(out + (size_t)i * 2, &half, 2);
+  }
+}
+
+/* |v|^2 of the elements as floats. */
+static float
+norm_of(double factor, const float *vector, uint32_t dims)
+{
+  double norm = 0;
+  for (uint32_t i = 0; i < dims; i++) {
+    float value = (float)((double)vector[i] * factor);
+    norm += (double)value * (double)value;
+  }
+  return (float)norm;
 }
 
 void
 vec_code_encode(void *row, vec_code code, vec_metric metric, const float *vector, uint32_t dims)
 {
   uint32_t bytes = vec_code_bytes(code, dims);
-  double factor = unit_factor(metric, vector, dims), norm = 0;
+  double factor = unit_factor(metric, vector, dims);
   float scale_norm[2] = {1.0f, 0.0f};
   if (bytes >= 4) memset((char *)row + bytes - 4, 0, 4); /* the padding of the last word */
-  for (uint32_t i = 0; i < dims && code != VEC_I8; i++) {
-    float value = (float)((double)vector[i] * factor);
-    norm += (double)value * (double)value;
-    if (code == VEC_F32) {
+  if (code != VEC_I8) scale_norm[1] = norm_of(factor, vector, dims);
+  if (code == VEC_I8) {
+    encode_i8(row, scale_norm, factor, vector, dims);
+  } else if (code == VEC_F16) {
+    scale_norm[0] = scale_of_halves(factor, vector, dims);
+    encode_halves(row, factor, scale_norm[0], vector, dims);
+  } else if (code == VEC_F32) {
+    for (uint32_t i = 0; i < dims; i++) {
+      float value = (float)((double)vector[i] * factor);
       memcpy((char *)row + (size_t)i * 4, &value, 4);
-    } else if (code == VEC_F16) {
-      uint16_t half = vec_half(value);
-      memcpy((char *)row + (size_t)i * 2, &half, 2);
-    } else {
-      uint8_t *byte = (uint8_t *)row + i / 8;
-      if (i % 8 == 0) *byte = 0;
-      *byte |= (uint8_t)((value > 0) << i % 8);
     }
+  } else {
+    memset(row, 0, bytes);
+    for (uint32_t i = 0; i < dims; i++)
+      ((uint8_t *)row)[i / 8] |= (uint8_t)((vector[i] > 0) << i % 8);
   }
-  scale_norm[1] = (float)norm;
-  if (code == VEC_I8) encode_i8(row, scale_norm, factor, vector, dims);
   memcpy((char *)row + bytes, scale_norm, sizeof(scale_norm));
 }
 
@@ -159,8 +196,9 @@ vec_query_from_row(vec_query *out, void *space, vec_code code, const void *row, 
     for (uint32_t i = 0; i < dims; i++) {
       uint16_t half;
       memcpy(&half, codes + (size_t)i * 2, 2);
-      ((float *)space)[i] = vec_unhalf(half);
+      ((float *)space)[i] = vec_unhalf(half) * out->scale;
     }
+    out->scale = 1.0F;
   } else if (code == VEC_I8) {
     int32_t sum = 0;
     for (uint32_t i = 0; i < dims; i++) {
@@ -182,8 +220,11 @@ vec_query_set(vec_query *out, void *space, vec_code code, vec_metric metric, con
     double factor = unit_factor(metric, vector, dims);
     for (uint32_t i = 0; i < dims; i++)
       ((float *)space)[i] = (float)((double)vector[i] * factor);
-    *out = (vec_query){
-        .code = space, .dims = dims, .code_bytes = vec_code_bytes(code, dims), .scale = 1.0f};
+    *out = (vec_query){.code = space,
+                       .dims = dims,
+                       .code_bytes = vec_code_bytes(code, dims),
+                       .scale = 1.0f,
+                       .norm = norm_of(factor, vector, dims)};
   } else if (code == VEC_I8) {
     float scale_norm[2];
     encode_i8(space, scale_norm, unit_factor(metric, vector, dims), vector, dims);

@@ -2,9 +2,10 @@
  *
  * A row is the code (vec_code_bytes, a multiple of 4) followed by two floats: scale and squared
  * norm. Under cosine a code is of the unit vector. Nothing is trained: a code depends on its vector
- * alone.
- *   F32  the floats                      F16  halves, rounded to nearest even, clamped to finite
- *   I8   round(v * 127 / max|v|) + 128   B1   the signs, bit i set where v[i] > 0 */
+ * alone. The scale of F16 is the power of two that takes max|v| to 2^14..2^15, at least 2^-126;
+ * that of I8 max|v| / 127; that of others 1. F32  the floats                      F16  round(v /
+ * scale) to halves, ties to even I8   round(v * 127 / max|v|) + 128   B1   the signs, bit i set
+ * where v[i] > 0 */
 #ifndef QUOIN_VECTOR_CODE_H
 #define QUOIN_VECTOR_CODE_H
 

@@ -8,9 +8,10 @@
  * elements i, i+16, ...) folded by a fixed tree (i += i+8, i+4, i+2, i+1), each product rounded
  * before it is added: the same bits on every kernel and machine.
  *
- * f16 rows are widened (VCVTPH2PS, in F16C and AVX-512F) and summed as floats. The arithmetic of
- * halves of AVX-512 FP16 is not used: a sum of halves has 11 bits, which orders near neighbours
- * wrongly and costs the recall that f16 is chosen for; and no machine to measure on has it.
+ * f16 rows are widened (VCVTPH2PS, in F16C and AVX-512F), scaled and summed as floats. The
+ * arithmetic of halves of AVX-512 FP16 is not used: a sum of halves has 11 bits, which orders near
+ * neighbours wrongly and costs the recall that f16 is chosen for; and no machine to measure on has
+ * it.
  *
  * The table of a processor is constant; vec_kernels_best() chooses it from what the processor says,
  * and whoever needs it keeps the pointer. Any thread. */
@@ -30,7 +31,7 @@ typedef struct vec_query {
   const void *code; /* f32 for F32 and F16, signed bytes for I8, bits for B1; 64-byte aligned */
   uint32_t dims;
   uint32_t code_bytes; /* of a row: where its scale and norm lie */
-  float scale, norm;   /* I8: code * scale is the vector, norm its square */
+  float scale, norm;   /* I8: code * scale is the vector, else 1; norm: its square */
   int32_t shift;       /* I8: 128 * sum of the codes; rows are stored with 128 added */
 } vec_query;
 
@@ -52,8 +53,12 @@ vec_row_ask(const char *row, size_t bytes)
     __builtin_prefetch(row + at, 0, 2);
 }
 
-/* out[i]: distance of row i. Dot: 1 - dot product (cosine: the same over unit vectors). L2: squared
- * distance. B1: number of differing bits, for both. */
+/* out[i]: what orders row i among others. Dot: the negative dot product (cosine: of unit vectors).
+ * L2: squared distance. B1: number of differing bits, for both. Sums whose size is not within
+ * VEC_WALK_LEAST..VEC_WALK_MOST are made in double, and told by floats that lie beyond these bounds
+ * in the same order: vectors of any magnitude are told apart. */
+#define VEC_WALK_LEAST 0x1p-100
+#define VEC_WALK_MOST 0x1p100
 typedef void vec_walk(float *out, const vec_query *query, const vec_rows *rows);
 
 /* Cross kernels: VEC_CROSS queries against each row, which is read once. out[j * room + i]: what a

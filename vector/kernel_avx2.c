@@ -21,10 +21,26 @@ load_half(const uint16_t *at)
   return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)at));
 }
 
+/* One step of a sum: the product, the square of the difference, and that with a scaled row. */
 static inline __m256
-square(__m256 a, __m256 b, __m256 sum)
+product(__m256 a, __m256 b, __m256 scale, __m256 sum)
 {
+  (void)scale;
+  return _mm256_fmadd_ps(a, b, sum);
+}
+
+static inline __m256
+square(__m256 a, __m256 b, __m256 scale, __m256 sum)
+{
+  (void)scale;
   __m256 d = _mm256_sub_ps(a, b);
+  return _mm256_fmadd_ps(d, d, sum);
+}
+
+static inline __m256
+square_scaled(__m256 a, __m256 b, __m256 scale, __m256 sum)
+{
+  __m256 d = _mm256_fnmadd_ps(b, scale, a);
   return _mm256_fmadd_ps(d, d, sum);
 }
 
@@ -47,34 +63,36 @@ tail_half(const uint16_t *at, size_t n)
 
 /* Four sums side by side hide the latency of the addition. */
 #define ROW_SUM(name, TYPE, LOAD, TAIL, STEP)                                                      \
-  static inline float name(const void *query, const void *row, size_t dims)                        \
+  static inline float name(const void *query, const void *row, size_t dims, float scale)           \
   {                                                                                                \
+    const __m256 by = _mm256_set1_ps(scale);                                                       \
     const float *q = query;                                                                        \
     const TYPE *r = row;                                                                           \
     __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;                                    \
     size_t i = 0;                                                                                  \
     for (; i + 32 <= dims; i += 32) {                                                              \
-      s0 = STEP(_mm256_loadu_ps(q + i), LOAD(r + i), s0);                                          \
-      s1 = STEP(_mm256_loadu_ps(q + i + 8), LOAD(r + i + 8), s1);                                  \
-      s2 = STEP(_mm256_loadu_ps(q + i + 16), LOAD(r + i + 16), s2);                                \
-      s3 = STEP(_mm256_loadu_ps(q + i + 24), LOAD(r + i + 24), s3);                                \
+      s0 = STEP(_mm256_loadu_ps(q + i), LOAD(r + i), by, s0);                                      \
+      s1 = STEP(_mm256_loadu_ps(q + i + 8), LOAD(r + i + 8), by, s1);                              \
+      s2 = STEP(_mm256_loadu_ps(q + i + 16), LOAD(r + i + 16), by, s2);                            \
+      s3 = STEP(_mm256_loadu_ps(q + i + 24), LOAD(r + i + 24), by, s3);                            \
     }                                                                                              \
     for (; i + 8 <= dims; i += 8)                                                                  \
-      s0 = STEP(_mm256_loadu_ps(q + i), LOAD(r + i), s0);                                          \
-    if (i < dims) s1 = STEP(tail_f32(q + i, dims - i), TAIL(r + i, dims - i), s1);                 \
+      s0 = STEP(_mm256_loadu_ps(q + i), LOAD(r + i), by, s0);                                      \
+    if (i < dims) s1 = STEP(tail_f32(q + i, dims - i), TAIL(r + i, dims - i), by, s1);             \
     return fold(s0, s1, s2, s3);                                                                   \
   }
 
-ROW_SUM(dot_f32, float, _mm256_loadu_ps, tail_f32, _mm256_fmadd_ps)
+ROW_SUM(dot_f32, float, _mm256_loadu_ps, tail_f32, product)
 ROW_SUM(l2_f32, float, _mm256_loadu_ps, tail_f32, square)
-ROW_SUM(dot_f16, uint16_t, load_half, tail_half, _mm256_fmadd_ps)
-ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square)
+ROW_SUM(dot_f16, uint16_t, load_half, tail_half, product)
+ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square_scaled)
 
 /* The sums of four queries: each number of the row is read, and widened, once. */
 #define ROW_SUM_FOUR(name, TYPE, LOAD, TAIL, STEP)                                                 \
   static inline void name(float sums[4], const void *const queries[4], const void *row,            \
-                          size_t dims)                                                             \
+                          size_t dims, float scale)                                                \
   {                                                                                                \
+    const __m256 by = _mm256_set1_ps(scale);                                                       \
     const float *q0 = queries[0], *q1 = queries[1], *q2 = queries[2], *q3 = queries[3];            \
     const TYPE *r = row;                                                                           \
     const __m256 zero = _mm256_setzero_ps();                                                       \
@@ -82,27 +100,27 @@ ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square)
     size_t i = 0;                                                                                  \
     for (; i + 8 <= dims; i += 8) {                                                                \
       __m256 x = LOAD(r + i);                                                                      \
-      s0 = STEP(_mm256_loadu_ps(q0 + i), x, s0);                                                   \
-      s1 = STEP(_mm256_loadu_ps(q1 + i), x, s1);                                                   \
-      s2 = STEP(_mm256_loadu_ps(q2 + i), x, s2);                                                   \
-      s3 = STEP(_mm256_loadu_ps(q3 + i), x, s3);                                                   \
+      s0 = STEP(_mm256_loadu_ps(q0 + i), x, by, s0);                                               \
+      s1 = STEP(_mm256_loadu_ps(q1 + i), x, by, s1);                                               \
+      s2 = STEP(_mm256_loadu_ps(q2 + i), x, by, s2);                                               \
+      s3 = STEP(_mm256_loadu_ps(q3 + i), x, by, s3);                                               \
     }                                                                                              \
     if (i < dims) {                                                                                \
       __m256 x = TAIL(r + i, dims - i);                                                            \
-      s0 = STEP(tail_f32(q0 + i, dims - i), x, s0);                                                \
-      s1 = STEP(tail_f32(q1 + i, dims - i), x, s1);                                                \
-      s2 = STEP(tail_f32(q2 + i, dims - i), x, s2);                                                \
-      s3 = STEP(tail_f32(q3 + i, dims - i), x, s3);                                                \
+      s0 = STEP(tail_f32(q0 + i, dims - i), x, by, s0);                                            \
+      s1 = STEP(tail_f32(q1 + i, dims - i), x, by, s1);                                            \
+      s2 = STEP(tail_f32(q2 + i, dims - i), x, by, s2);                                            \
+      s3 = STEP(tail_f32(q3 + i, dims - i), x, by, s3);                                            \
     }                                                                                              \
     __m256 lanes = _mm256_hadd_ps(_mm256_hadd_ps(s0, s1), _mm256_hadd_ps(s2, s3));                 \
     _mm_storeu_ps(sums,                                                                            \
                   _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1)));     \
   }
 
-ROW_SUM_FOUR(four_dot_f32, float, _mm256_loadu_ps, tail_f32, _mm256_fmadd_ps)
+ROW_SUM_FOUR(four_dot_f32, float, _mm256_loadu_ps, tail_f32, product)
 ROW_SUM_FOUR(four_l2_f32, float, _mm256_loadu_ps, tail_f32, square)
-ROW_SUM_FOUR(four_dot_f16, uint16_t, load_half, tail_half, _mm256_fmadd_ps)
-ROW_SUM_FOUR(four_l2_f16, uint16_t, load_half, tail_half, square)
+ROW_SUM_FOUR(four_dot_f16, uint16_t, load_half, tail_half, product)
+ROW_SUM_FOUR(four_l2_f16, uint16_t, load_half, tail_half, square_scaled)
 
 /* Both sums in one pass over the row. */
 static inline void
@@ -165,8 +183,10 @@ dot_i8(const void *query, const void *row, size_t dims)
 
 /* Of four queries: the row is widened once. */
 static inline void
-four_dot_i8(int32_t sums[4], const void *const queries[4], const void *row, size_t dims)
+four_dot_i8(int32_t sums[4], const void *const queries[4], const void *row, size_t dims,
+            float scale)
 {
+  (void)scale;
   const char *r = row;
   __m256i s[4];
   size_t i = 0;

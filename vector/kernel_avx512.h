@@ -21,10 +21,26 @@ load_half(const uint16_t *at)
   return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)at));
 }
 
+/* One step of a sum: the product, the square of the difference, and that with a scaled row. */
 static inline __m512
-square(__m512 a, __m512 b, __m512 sum)
+product(__m512 a, __m512 b, __m512 scale, __m512 sum)
 {
+  (void)scale;
+  return _mm512_fmadd_ps(a, b, sum);
+}
+
+static inline __m512
+square(__m512 a, __m512 b, __m512 scale, __m512 sum)
+{
+  (void)scale;
   __m512 d = _mm512_sub_ps(a, b);
+  return _mm512_fmadd_ps(d, d, sum);
+}
+
+static inline __m512
+square_scaled(__m512 a, __m512 b, __m512 scale, __m512 sum)
+{
+  __m512 d = _mm512_fnmadd_ps(b, scale, a);
   return _mm512_fmadd_ps(d, d, sum);
 }
 
@@ -42,28 +58,29 @@ tail_half(const uint16_t *at, size_t n)
 
 /* Four sums side by side hide the latency of the addition. */
 #define ROW_SUM(name, TYPE, LOAD, TAIL, STEP)                                                      \
-  static inline float name(const void *query, const void *row, size_t dims)                        \
+  static inline float name(const void *query, const void *row, size_t dims, float scale)           \
   {                                                                                                \
+    const __m512 by = _mm512_set1_ps(scale);                                                       \
     const float *q = query;                                                                        \
     const TYPE *r = row;                                                                           \
     __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;                                    \
     size_t i = 0;                                                                                  \
     for (; i + 64 <= dims; i += 64) {                                                              \
-      s0 = STEP(_mm512_loadu_ps(q + i), LOAD(r + i), s0);                                          \
-      s1 = STEP(_mm512_loadu_ps(q + i + 16), LOAD(r + i + 16), s1);                                \
-      s2 = STEP(_mm512_loadu_ps(q + i + 32), LOAD(r + i + 32), s2);                                \
-      s3 = STEP(_mm512_loadu_ps(q + i + 48), LOAD(r + i + 48), s3);                                \
+      s0 = STEP(_mm512_loadu_ps(q + i), LOAD(r + i), by, s0);                                      \
+      s1 = STEP(_mm512_loadu_ps(q + i + 16), LOAD(r + i + 16), by, s1);                            \
+      s2 = STEP(_mm512_loadu_ps(q + i + 32), LOAD(r + i + 32), by, s2);                            \
+      s3 = STEP(_mm512_loadu_ps(q + i + 48), LOAD(r + i + 48), by, s3);                            \
     }                                                                                              \
     for (; i + 16 <= dims; i += 16)                                                                \
-      s0 = STEP(_mm512_loadu_ps(q + i), LOAD(r + i), s0);                                          \
-    if (i < dims) s1 = STEP(tail_f32(q + i, dims - i), TAIL(r + i, dims - i), s1);                 \
+      s0 = STEP(_mm512_loadu_ps(q + i), LOAD(r + i), by, s0);                                      \
+    if (i < dims) s1 = STEP(tail_f32(q + i, dims - i), TAIL(r + i, dims - i), by, s1);             \
     return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)));      \
   }
 
-ROW_SUM(dot_f32, float, _mm512_loadu_ps, tail_f32, _mm512_fmadd_ps)
+ROW_SUM(dot_f32, float, _mm512_loadu_ps, tail_f32, product)
 ROW_SUM(l2_f32, float, _mm512_loadu_ps, tail_f32, square)
-ROW_SUM(dot_f16, uint16_t, load_half, tail_half, _mm512_fmadd_ps)
-ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square)
+ROW_SUM(dot_f16, uint16_t, load_half, tail_half, product)
+ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square_scaled)
 
 /* The sums of four registers, one beside the other. */
 static inline __m128
@@ -81,33 +98,34 @@ fold_four(__m512 a, __m512 b, __m512 c, __m512 d)
 /* The sums of four queries: each number of the row is read, and widened, once. */
 #define ROW_SUM_FOUR(name, TYPE, LOAD, TAIL, STEP)                                                 \
   static inline void name(float sums[4], const void *const queries[4], const void *row,            \
-                          size_t dims)                                                             \
+                          size_t dims, float scale)                                                \
   {                                                                                                \
+    const __m512 by = _mm512_set1_ps(scale);                                                       \
     const float *q0 = queries[0], *q1 = queries[1], *q2 = queries[2], *q3 = queries[3];            \
     const TYPE *r = row;                                                                           \
     __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;                                    \
     size_t i = 0;                                                                                  \
     for (; i + 16 <= dims; i += 16) {                                                              \
       __m512 x = LOAD(r + i);                                                                      \
-      s0 = STEP(_mm512_loadu_ps(q0 + i), x, s0);                                                   \
-      s1 = STEP(_mm512_loadu_ps(q1 + i), x, s1);                                                   \
-      s2 = STEP(_mm512_loadu_ps(q2 + i), x, s2);                                                   \
-      s3 = STEP(_mm512_loadu_ps(q3 + i), x, s3);                                                   \
+      s0 = STEP(_mm512_loadu_ps(q0 + i), x, by, s0);                                               \
+      s1 = STEP(_mm512_loadu_ps(q1 + i), x, by, s1);                                               \
+      s2 = STEP(_mm512_loadu_ps(q2 + i), x, by, s2);                                               \
+      s3 = STEP(_mm512_loadu_ps(q3 + i), x, by, s3);                                               \
     }                                                                                              \
     if (i < dims) {                                                                                \
       __m512 x = TAIL(r + i, dims - i);                                                            \
-      s0 = STEP(tail_f32(q0 + i, dims - i), x, s0);                                                \
-      s1 = STEP(tail_f32(q1 + i, dims - i), x, s1);                                                \
-      s2 = STEP(tail_f32(q2 + i, dims - i), x, s2);                                                \
-      s3 = STEP(tail_f32(q3 + i, dims - i), x, s3);                                                \
+      s0 = STEP(tail_f32(q0 + i, dims - i), x, by, s0);                                            \
+      s1 = STEP(tail_f32(q1 + i, dims - i), x, by, s1);                                            \
+      s2 = STEP(tail_f32(q2 + i, dims - i), x, by, s2);                                            \
+      s3 = STEP(tail_f32(q3 + i, dims - i), x, by, s3);                                            \
     }                                                                                              \
     _mm_storeu_ps(sums, fold_four(s0, s1, s2, s3));                                                \
   }
 
-ROW_SUM_FOUR(four_dot_f32, float, _mm512_loadu_ps, tail_f32, _mm512_fmadd_ps)
+ROW_SUM_FOUR(four_dot_f32, float, _mm512_loadu_ps, tail_f32, product)
 ROW_SUM_FOUR(four_l2_f32, float, _mm512_loadu_ps, tail_f32, square)
-ROW_SUM_FOUR(four_dot_f16, uint16_t, load_half, tail_half, _mm512_fmadd_ps)
-ROW_SUM_FOUR(four_l2_f16, uint16_t, load_half, tail_half, square)
+ROW_SUM_FOUR(four_dot_f16, uint16_t, load_half, tail_half, product)
+ROW_SUM_FOUR(four_l2_f16, uint16_t, load_half, tail_half, square_scaled)
 
 /* Both sums in one pass over the row. */
 static inline void
@@ -180,8 +198,10 @@ fold_four_i32(__m512i a, __m512i b, __m512i c, __m512i d)
 }
 
 static inline void
-four_dot_i8(int32_t sums[4], const void *const queries[4], const void *row, size_t dims)
+four_dot_i8(int32_t sums[4], const void *const queries[4], const void *row, size_t dims,
+            float scale)
 {
+  (void)scale;
   const char *q0 = queries[0], *q1 = queries[1], *q2 = queries[2], *q3 = queries[3], *r = row;
   __m512i s0 = _mm512_setzero_si512(), s1 = s0, s2 = s0, s3 = s0;
   size_t i = 0;

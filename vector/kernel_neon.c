@@ -12,16 +12,26 @@ load_half(const uint16_t *at)
   return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(at)));
 }
 
+/* One step of a sum: the product, the square of the difference, and that with a scaled row. */
 static inline float32x4_t
-product(float32x4_t a, float32x4_t b, float32x4_t sum)
+product(float32x4_t a, float32x4_t b, float32x4_t scale, float32x4_t sum)
 {
+  (void)scale;
   return vfmaq_f32(sum, a, b);
 }
 
 static inline float32x4_t
-square(float32x4_t a, float32x4_t b, float32x4_t sum)
+square(float32x4_t a, float32x4_t b, float32x4_t scale, float32x4_t sum)
 {
+  (void)scale;
   float32x4_t d = vsubq_f32(a, b);
+  return vfmaq_f32(sum, d, d);
+}
+
+static inline float32x4_t
+square_scaled(float32x4_t a, float32x4_t b, float32x4_t scale, float32x4_t sum)
+{
+  float32x4_t d = vfmsq_f32(a, b, scale);
   return vfmaq_f32(sum, d, d);
 }
 
@@ -42,28 +52,29 @@ tail_half(const uint16_t *at, size_t n)
 }
 
 #define ROW_SUM(name, TYPE, LOAD, TAIL, STEP)                                                      \
-  static inline float name(const void *query, const void *row, size_t dims)                        \
+  static inline float name(const void *query, const void *row, size_t dims, float scale)           \
   {                                                                                                \
+    const float32x4_t by = vdupq_n_f32(scale);                                                     \
     const float *q = query;                                                                        \
     const TYPE *r = row;                                                                           \
     float32x4_t s0 = vdupq_n_f32(0), s1 = s0, s2 = s0, s3 = s0;                                    \
     size_t i = 0;                                                                                  \
     for (; i + 16 <= dims; i += 16) {                                                              \
-      s0 = STEP(vld1q_f32(q + i), LOAD(r + i), s0);                                                \
-      s1 = STEP(vld1q_f32(q + i + 4), LOAD(r + i + 4), s1);                                        \
-      s2 = STEP(vld1q_f32(q + i + 8), LOAD(r + i + 8), s2);                                        \
-      s3 = STEP(vld1q_f32(q + i + 12), LOAD(r + i + 12), s3);                                      \
+      s0 = STEP(vld1q_f32(q + i), LOAD(r + i), by, s0);                                            \
+      s1 = STEP(vld1q_f32(q + i + 4), LOAD(r + i + 4), by, s1);                                    \
+      s2 = STEP(vld1q_f32(q + i + 8), LOAD(r + i + 8), by, s2);                                    \
+      s3 = STEP(vld1q_f32(q + i + 12), LOAD(r + i + 12), by, s3);                                  \
     }                                                                                              \
     for (; i + 4 <= dims; i += 4)                                                                  \
-      s0 = STEP(vld1q_f32(q + i), LOAD(r + i), s0);                                                \
-    if (i < dims) s1 = STEP(tail_f32(q + i, dims - i), TAIL(r + i, dims - i), s1);                 \
+      s0 = STEP(vld1q_f32(q + i), LOAD(r + i), by, s0);                                            \
+    if (i < dims) s1 = STEP(tail_f32(q + i, dims - i), TAIL(r + i, dims - i), by, s1);             \
     return vaddvq_f32(vaddq_f32(vaddq_f32(s0, s1), vaddq_f32(s2, s3)));                            \
   }
 
 ROW_SUM(dot_f32, float, vld1q_f32, tail_f32, product)
 ROW_SUM(l2_f32, float, vld1q_f32, tail_f32, square)
 ROW_SUM(dot_f16, uint16_t, load_half, tail_half, product)
-ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square)
+ROW_SUM(l2_f16, uint16_t, load_half, tail_half, square_scaled)
 
 /* Both sums in one pass over the row. */
 static inline void
@@ -73,16 +84,16 @@ dot2_f32(float sums[2], const float *query, const float *row, size_t dims)
   size_t i = 0;
   for (; i + 8 <= dims; i += 8) {
     float32x4_t r0 = vld1q_f32(row + i), r1 = vld1q_f32(row + i + 4);
-    d0 = product(vld1q_f32(query + i), r0, d0);
-    d1 = product(vld1q_f32(query + i + 4), r1, d1);
-    n0 = product(r0, r0, n0);
-    n1 = product(r1, r1, n1);
+    d0 = vfmaq_f32(d0, vld1q_f32(query + i), r0);
+    d1 = vfmaq_f32(d1, vld1q_f32(query + i + 4), r1);
+    n0 = vfmaq_f32(n0, r0, r0);
+    n1 = vfmaq_f32(n1, r1, r1);
   }
   for (; i < dims; i += 4) {
     size_t n = dims - i < 4 ? dims - i : 4;
     float32x4_t r0 = tail_f32(row + i, n);
-    d0 = product(tail_f32(query + i, n), r0, d0);
-    n0 = product(r0, r0, n0);
+    d0 = vfmaq_f32(d0, tail_f32(query + i, n), r0);
+    n0 = vfmaq_f32(n0, r0, r0);
   }
   sums[0] = vaddvq_f32(vaddq_f32(d0, d1));
   sums[1] = vaddvq_f32(vaddq_f32(n0, n1));
@@ -112,11 +123,11 @@ dot_i8(const void *query, const void *row, size_t dims)
   return sum;
 }
 
-VEC_FOUR(four_dot_f32, float, dot_f32)
-VEC_FOUR(four_l2_f32, float, l2_f32)
-VEC_FOUR(four_dot_f16, float, dot_f16)
-VEC_FOUR(four_l2_f16, float, l2_f16)
-VEC_FOUR(four_dot_i8, int32_t, dot_i8)
+VEC_FOUR(four_dot_f32, float, dot_f32(queries[j], row, dims, scale))
+VEC_FOUR(four_l2_f32, float, l2_f32(queries[j], row, dims, scale))
+VEC_FOUR(four_dot_f16, float, dot_f16(queries[j], row, dims, scale))
+VEC_FOUR(four_l2_f16, float, l2_f16(queries[j], row, dims, scale))
+VEC_FOUR(four_dot_i8, int32_t, dot_i8(queries[j], row, dims))
 
 static inline uint32_t
 differ(const void *a, const void *b, size_t bytes)

@@ -5,8 +5,9 @@
 #include "base/poison.h"
 
 static float
-dot_f32(const void *query, const void *row, size_t dims)
+dot_f32(const void *query, const void *row, size_t dims, float scale)
 {
+  (void)scale;
   const float *q = query, *r = row;
   float sum = 0;
   for (size_t i = 0; i < dims; i++)
@@ -15,8 +16,9 @@ dot_f32(const void *query, const void *row, size_t dims)
 }
 
 static float
-l2_f32(const void *query, const void *row, size_t dims)
+l2_f32(const void *query, const void *row, size_t dims, float scale)
 {
+  (void)scale;
   const float *q = query, *r = row;
   float sum = 0;
   for (size_t i = 0; i < dims; i++)
@@ -27,13 +29,14 @@ l2_f32(const void *query, const void *row, size_t dims)
 static void
 dot2_f32(float sums[2], const float *query, const float *row, size_t dims)
 {
-  sums[0] = dot_f32(query, row, dims);
-  sums[1] = dot_f32(row, row, dims);
+  sums[0] = dot_f32(query, row, dims, 1);
+  sums[1] = dot_f32(row, row, dims, 1);
 }
 
 static float
-dot_f16(const void *query, const void *row, size_t dims)
+dot_f16(const void *query, const void *row, size_t dims, float scale)
 {
+  (void)scale;
   const float *q = query;
   const uint16_t *r = row;
   float sum = 0;
@@ -43,13 +46,13 @@ dot_f16(const void *query, const void *row, size_t dims)
 }
 
 static float
-l2_f16(const void *query, const void *row, size_t dims)
+l2_f16(const void *query, const void *row, size_t dims, float scale)
 {
   const float *q = query;
   const uint16_t *r = row;
   float sum = 0;
   for (size_t i = 0; i < dims; i++) {
-    float d = q[i] - vec_unhalf(r[i]);
+    float d = q[i] - vec_unhalf(r[i]) * scale;
     sum += d * d;
   }
   return sum;
@@ -66,11 +69,11 @@ dot_i8(const void *query, const void *row, size_t dims)
   return sum;
 }
 
-VEC_FOUR(four_dot_f32, float, dot_f32)
-VEC_FOUR(four_l2_f32, float, l2_f32)
-VEC_FOUR(four_dot_f16, float, dot_f16)
-VEC_FOUR(four_l2_f16, float, l2_f16)
-VEC_FOUR(four_dot_i8, int32_t, dot_i8)
+VEC_FOUR(four_dot_f32, float, dot_f32(queries[j], row, dims, scale))
+VEC_FOUR(four_l2_f32, float, l2_f32(queries[j], row, dims, scale))
+VEC_FOUR(four_dot_f16, float, dot_f16(queries[j], row, dims, scale))
+VEC_FOUR(four_l2_f16, float, l2_f16(queries[j], row, dims, scale))
+VEC_FOUR(four_dot_i8, int32_t, dot_i8(queries[j], row, dims))
 
 static uint32_t
 differ(const void *a, const void *b, size_t bytes)

@@ -13,7 +13,7 @@
 
 #define VEC_FILE_MAGIC "QuoinGrf"
 #define VEC_TABLE_MAGIC "QuoinTbl"
-enum { VEC_FORMAT = 2 };
+enum { VEC_FORMAT = 3 };
 
 typedef struct vec_file_head {
   char magic[8];

@@ -119,6 +119,87 @@ compare_walk(world *w, const vec_kernels *k, vec_code code, vec_metric metric, u
   }
 }
 
+/* Numbers of any size: the walk must order rows as exact sums do, but for what codes round. */
+static double
+told(vec_code code, vec_metric metric, const float *a, const float *b, uint32_t dims)
+{
+  double sum = 0;
+  (void)code;
+  for (uint32_t i = 0; i < dims; i++) {
+    double difference = (double)a[i] - (double)b[i];
+    sum += metric == VEC_L2 ? difference * difference : -(double)a[i] * (double)b[i];
+  }
+  return sum;
+}
+
+/* The vector that a row stands for. */
+static void
+decode(float *out, vec_code code, const char *row, uint32_t dims)
+{
+  float scale;
+  memcpy(&scale, row + vec_code_bytes(code, dims), 4);
+  for (uint32_t i = 0; i < dims; i++) {
+    uint16_t half;
+    if (code == VEC_F32) memcpy(&out[i], row + (size_t)4 * i, 4);
+    if (code == VEC_F16) memcpy(&half, row + (size_t)2 * i, 2);
+    if (code == VEC_F16) out[i] = vec_unhalf(half) * scale;
+    if (code == VEC_I8) out[i] = (float)((uint8_t)row[i] - 128) * scale;
+  }
+}
+
+/* Sizes of vectors from the least normal floats to the largest; rows of other sizes, too. */
+static void
+compare_far(world *w, const vec_kernels *k, vec_code code, vec_metric metric, int exponent,
+            uint32_t dims)
+{
+  enum { MINE = ROWS };
+  static float rows[ROWS + 1][DIMS];
+  static char mine[DIMS * 4 + 8];
+  vec_query query;
+  float got[ROWS];
+  double want[ROWS], near[ROWS];
+  size_t stride = vec_code_bytes(code, dims) + 8;
+  vec_rows of = {.base = w->rows, .stride = stride, .n = ROWS};
+  for (size_t r = 0; r <= ROWS; r++) {
+    int other = r == 1 ? exponent / 2 : r == 2 ? -exponent : exponent;
+    for (uint32_t i = 0; i < dims; i++)
+      rows[r][i] = (float)ldexp(uniform(w), other > 127 ? 127 : other);
+    if (r < ROWS) vec_code_encode(w->rows + r * stride, code, metric, rows[r], dims);
+  }
+  vec_code_encode(mine, code, metric, rows[MINE], dims);
+  vec_query_from_row(&query, w->space, code, mine, dims);
+  vec_kernels_walk(k, metric, code)(got, &query, &of);
+  decode(rows[MINE], code, mine, dims);
+  for (size_t r = 0; r < ROWS; r++) {
+    decode(rows[r], code, w->rows + r * stride, dims);
+    want[r] = told(code, metric, rows[MINE], rows[r], dims);
+    double a = told(code, VEC_DOT, rows[MINE], rows[MINE], dims);
+    double b = told(code, VEC_DOT, rows[r], rows[r], dims);
+    near[r] = (metric == VEC_L2 ? -a - b : sqrt(a * b)) * 1e-5;
+    if (!isfinite(got[r]))
+      fail_msg("%s code %d metric %d dims %u 2^%d row %zu: %g", k->name, code, metric, dims,
+               exponent, r, (double)got[r]);
+  }
+  for (size_t r = 0; r < ROWS; r++)
+    for (size_t s = 0; s < ROWS; s++)
+      if (want[r] + near[r] + near[s] < want[s] && !(got[r] < got[s]))
+        fail_msg("%s code %d metric %d dims %u 2^%d: %g and %g told as %g and %g", k->name, code,
+                 metric, dims, exponent, want[r], want[s], (double)got[r], (double)got[s]);
+}
+
+static void
+test_kernel__walk_orders_vectors_of_any_size(void **state)
+{
+  world *w = *state;
+  const vec_kernels *k;
+  for (int exponent = -140; exponent <= 127; exponent += 1 + (int)(2.9 * (uniform(w) + 1)))
+    for (size_t i = 0; (k = vec_kernels_nth(i)); i++)
+      for (int code = VEC_F32; code <= VEC_I8; code++)
+        for (int metric = 0; metric < VEC_METRICS; metric++)
+          compare_far(w, k, (vec_code)code, (vec_metric)metric, exponent,
+                      1 + (uint32_t)(150 * (uniform(w) + 1)));
+}
+
 static void
 test_kernel__walk_agrees_with_scalar(void **state)
 {
@@ -245,6 +326,7 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_kernel__walk_agrees_with_scalar),
+      cmocka_unit_test(test_kernel__walk_orders_vectors_of_any_size),
       cmocka_unit_test(test_kernel__exact_has_the_same_bits_everywhere),
       cmocka_unit_test(test_code__halves_are_rounded_to_nearest_even),
       cmocka_unit_test(test_code__i8_is_within_its_rounding),
