@@ -178,7 +178,8 @@ void hnsw_searcher_free(hnsw_searcher *searcher); /* before hnsw_close; NULL is 
 typedef enum hnsw_way {
   HNSW_WAY_GRAPH,    /* the plain walk */
   HNSW_WAY_FILTERED, /* walk through all, keep the allowed */
-  HNSW_WAY_TWO_HOP,  /* walk over the allowed and the neighbours of the others */
+  HNSW_WAY_TWO_HOP,  /* the same, then over the allowed and the neighbours of the others: too few
+                        were near to the query */
   HNSW_WAY_CODES,    /* every candidate by its code, the best by exact distance */
   HNSW_WAY_EXACT,    /* every candidate's exact distance */
   HNSW_WAY_FALLBACK  /* a walk gave up, then as CODES */
@@ -193,6 +194,13 @@ hnsw_effort(vec_code code, size_t k)
   size_t ef = 64 + k;
   return code == VEC_B1 ? 3 * ef : ef;
 }
+
+/* What searches are estimated to cost, in nanoseconds. Any thread. */
+double hnsw_hop_ns(const hnsw *graph); /* a node that a walk comes to */
+/* How many it comes to until it has found the `nodes` nearest. */
+double hnsw_walk_visits(const hnsw *graph, double nodes);
+/* hnsw_search where `candidates` nodes are allowed, and the *way it would go. */
+double hnsw_filtered_ns(hnsw_way *way, const hnsw *graph, size_t k, size_t ef, double candidates);
 
 typedef struct hnsw_ask {
   const float *query;          /* dims finite floats; not zero under cosine */

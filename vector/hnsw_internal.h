@@ -267,6 +267,38 @@ vec_pool_take(uint32_t *slot, vec_pool *pool)
   return true;
 }
 
+/* A pool as a heap instead, its worst first: where it is large a sorted one moves half of itself
+ * for each entry. A pool is one or the other. */
+static inline bool
+vec_heap_add(vec_pool *heap, uint64_t entry)
+{
+  uint64_t *items = heap->items;
+  size_t at = 0;
+  if (heap->n < heap->room) {
+    for (at = heap->n++; at > 0 && items[(at - 1) / 2] < entry; at = (at - 1) / 2)
+      items[at] = items[(at - 1) / 2];
+    items[at] = entry;
+    return true;
+  }
+  if (entry >= items[0]) return false;
+  for (size_t child; (child = 2 * at + 1) < heap->n; at = child) {
+    if (child + 1 < heap->n && items[child + 1] > items[child]) child++;
+    if (items[child] <= entry) break;
+    items[at] = items[child];
+  }
+  items[at] = entry;
+  return true;
+}
+
+static inline bool
+vec_heap_takes(const vec_pool *heap, uint64_t entry)
+{
+  return heap->n < heap->room || entry < heap->items[0];
+}
+
+/* The best first: it is no heap any more. */
+void vec_heap_sort(vec_pool *heap);
+
 /* ---- scratch memory of one thread
  * ---------------------------------------------------------------- */
 
@@ -299,6 +331,8 @@ quoin_status vec_scratch_new(vec_scratch **out, const hnsw *g, quoin_error *err)
 void vec_scratch_free(vec_scratch *s);
 /* Forget what was seen; room for the slots there are now and a pool of `ef`. */
 quoin_status vec_scratch_begin(vec_scratch *s, const hnsw *g, size_t ef, quoin_error *err);
+/* Room for a pool of `ef`, which keeps what it has: not more than that. */
+quoin_status vec_scratch_widen(vec_scratch *s, size_t ef, quoin_error *err);
 quoin_status vec_queue_push(vec_queue *queue, const base_alloc *mem, uint64_t entry,
                             quoin_error *err);
 uint64_t vec_queue_pop(vec_queue *queue); /* the least; not of an empty one */
@@ -332,6 +366,15 @@ hnsw_distances(const hnsw *g, vec_scratch *s, const vec_query *query, const uint
  * 20 GB/s, 1.7 times the searches and builds of asking in the kernel alone). */
 quoin_status hnsw_gather(size_t *n, const hnsw *g, vec_scratch *s, const vec_list *list,
                          uint32_t limit, quoin_error *err);
+/* Ask for the links of a node that will be read some steps later. */
+static inline void
+hnsw_ask_list(const hnsw *g, uint32_t slot)
+{
+  const char *at = hnsw_record(g, slot) + g->head_at;
+  for (size_t line = 0; line < sizeof(vec_head) + 4 * (size_t)g->m0; line += 64)
+    __builtin_prefetch(at + line);
+}
+
 /* Where searches enter: the node, and its level above 32 bits; UINT64_MAX: nowhere. A search that
  * bounds slots reads it before the bound: slots are published before a node becomes the entry. */
 static inline uint64_t

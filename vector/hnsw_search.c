@@ -1,16 +1,19 @@
 /* vector/hnsw_search.c - searches: which way, and the exact distances at the end.
  *
- * Ways, by how many nodes the filter allows (docs/adrs/0020-vector-graph-pages.md has what was
- * measured): few: every candidate by its code, the best by their vectors, which no walk beats;
- * most: a walk that goes through all nodes and keeps the allowed; between: a walk over allowed
- * nodes and the neighbours of the others. A walk that visits as many nodes as there are candidates
- * gives up for the scan. */
+ * Ways, by what they are estimated to cost (docs/adrs/0047-filters-by-cost.md has what was
+ * measured): every candidate by its code, the best by their vectors; or a walk that goes through
+ * all nodes and keeps the allowed (hnsw_filter.c). A walk whose visits have cost as much as that
+ * scan gives up for it. */
 #include "vector/hnsw_search.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/poison.h"
+
+enum {
+  WIDE = 1024 /* places of a walk: from here on a heap keeps them in less time than an array */
+};
 
 quoin_status
 hnsw_searcher_new(hnsw_searcher **out, const hnsw *g, quoin_error *err)
@@ -121,10 +124,9 @@ ask_vector(const hnsw_searcher *s, uint32_t slot)
     v->ask(v->user, row);
 }
 
-/* The k nearest of the slots by their vectors, into hits, sorted. */
-static quoin_status
-score(hnsw_hit *hits, size_t *n_hits, hnsw_searcher *s, const uint64_t *entries, size_t n, size_t k,
-      quoin_error *err)
+quoin_status
+hnsw_score(hnsw_hit *hits, size_t *n_hits, hnsw_searcher *s, const uint64_t *entries, size_t n,
+           size_t k, quoin_error *err)
 {
   enum { AHEAD = 32 };
   *n_hits = 0;
@@ -168,16 +170,8 @@ hnsw_rescored(const hnsw *g, size_t k, size_t ef)
 /* ---- scans
  * ----------------------------------------------------------------------------------------- */
 
-static inline bool
-is_wanted(const hnsw_searcher *s, uint32_t slot)
-{
-  return (!s->ask->filter || vec_bitmap_has(s->ask->filter, slot)) &&
-         (hnsw_flags(s->g, slot) & NODE_LIVE);
-}
-
-/* The next wanted slot at or after `slot`, its page verified; HNSW_NONE after the last. */
-static quoin_status
-next_wanted(uint32_t *out, const hnsw_searcher *s, uint32_t slot, quoin_error *err)
+quoin_status
+hnsw_next_wanted(uint32_t *out, const hnsw_searcher *s, uint32_t slot, quoin_error *err)
 {
   quoin_status st;
   const vec_bitmap *filter = s->ask->filter;
@@ -202,7 +196,7 @@ scan_exact(hnsw_hit *hits, size_t *n, hnsw_searcher *s, quoin_error *err)
   *n = 0;
   for (uint32_t from = 0;; from = slot + 1) {
     hnsw_hit hit;
-    if ((st = next_wanted(&slot, s, from, err))) return st;
+    if ((st = hnsw_next_wanted(&slot, s, from, err))) return st;
     if (slot == HNSW_NONE) break;
     if ((st = hit_of(&hit, s, slot, err))) return st;
     hits_add(hits, n, s->ask->k, hit);
@@ -234,12 +228,13 @@ scan_codes(hnsw_hit *hits, size_t *n_hits, hnsw_searcher *s, quoin_error *err)
     hnsw_distances(s->g, w, &w->query, w->slots, n, w->distances);
     for (size_t i = 0; i < n; i++) { /* whether it lives is asked of the few that are near */
       uint64_t entry = vec_entry(w->distances[i], w->slots[i]);
-      if (w->pool.n == w->pool.room && entry >= w->pool.items[w->pool.n - 1]) continue;
-      if (hnsw_flags(s->g, w->slots[i]) & NODE_LIVE) (void)vec_pool_add(&w->pool, entry);
+      if (!vec_heap_takes(&w->pool, entry)) continue;
+      if (hnsw_flags(s->g, w->slots[i]) & NODE_LIVE) (void)vec_heap_add(&w->pool, entry);
     }
     if (s->ask->cancel && (st = base_cancel_check(s->ask->cancel, err))) return st;
   }
-  return score(hits, n_hits, s, w->pool.items, w->pool.n, s->ask->k, err);
+  vec_heap_sort(&w->pool);
+  return hnsw_score(hits, n_hits, s, w->pool.items, w->pool.n, s->ask->k, err);
 }
 
 /* ---- walks
@@ -267,109 +262,82 @@ walk_plain(hnsw_hit *hits, size_t *n_hits, hnsw_searcher *s, quoin_error *err)
   for (uint32_t i = 0; i < w->pool.n && n < most; i++)
     if (hnsw_flags(g, vec_entry_slot(w->pool.items[i])) & NODE_LIVE)
       w->pool.items[n++] = w->pool.items[i];
-  return score(hits, n_hits, s, w->pool.items, n, s->ask->k, err);
-}
-
-/* Into w->slots: the wanted nodes among the unseen neighbours of `slot`; two_hop: and among the
- * neighbours of those that are not wanted, as long as there is room. */
-static quoin_status
-gather_wanted(size_t *n, hnsw_searcher *s, uint32_t slot, quoin_error *err)
-{
-  quoin_status st;
-  vec_scratch *w = s->scratch;
-  size_t found = 0, others = 0, most = s->g->m0;
-  uint32_t other[LINKS_MAX];
-  vec_list list = hnsw_list0(s->g, slot);
-  if ((st = hnsw_gather(n, s->g, w, &list, s->limit, err))) return st;
-  for (size_t i = 0; i < *n; i++) {
-    if (is_wanted(s, w->slots[i]))
-      w->slots[found++] = w->slots[i];
-    else
-      other[others++] = w->slots[i];
-  }
-  for (size_t i = 0; i < others && found < most; i++) {
-    list = hnsw_list0(s->g, other[i]);
-    uint32_t count = vec_list_count(&list);
-    if (i + 1 < others) __builtin_prefetch(hnsw_record(s->g, other[i + 1]) + s->g->head_at);
-    for (uint32_t j = 0; j < count; j++) {
-      uint32_t far = atomic_load_explicit(&list.links[j], memory_order_acquire);
-      if (far >= s->limit || w->seen[far] == w->stamp) continue;
-      if (!vec_bitmap_has(s->ask->filter, far)) continue; /* it may lead on from nearer by */
-      if ((st = hnsw_need_record(s->g, far, err))) return st;
-      if (!(hnsw_flags(s->g, far) & NODE_LIVE)) continue;
-      (void)vec_scratch_see(w, far);
-      w->slots[found++] = far;
-    }
-  }
-  *n = found;
-  return QUOIN_OK;
-}
-
-/* Walk until ef wanted nodes are nearer than all that is left to expand; *gave_up when the visits
- * pass the cap or the walk ends with too few. */
-static quoin_status
-walk_filtered(hnsw_hit *hits, size_t *n_hits, bool *gave_up, hnsw_searcher *s, bool two_hop,
-              quoin_error *err)
-{
-  quoin_status st;
-  const hnsw *g = s->g;
-  vec_scratch *w = s->scratch;
-  uint32_t start;
-  float distance;
-  size_t n;
-  uint64_t cap = w->visits + s->candidates;
-  *gave_up = true;
-  if ((st = vec_scratch_begin(w, g, s->ef, err))) return st;
-  if ((st = hnsw_descend(&start, &distance, g, w, s->entry, 0, s->limit, err)) ||
-      start == HNSW_NONE)
-    return st;
-  (void)vec_scratch_see(w, start);
-  if (is_wanted(s, start)) (void)vec_pool_add(&w->pool, vec_entry(distance, start));
-  if ((st = vec_queue_push(&w->queue, w->mem, vec_entry(distance, start), err))) return st;
-  while (w->queue.n) {
-    uint64_t entry = vec_queue_pop(&w->queue);
-    if (w->pool.n == w->pool.room && entry > w->pool.items[w->pool.n - 1]) break;
-    if (w->visits > cap) return QUOIN_OK;
-    uint32_t slot = vec_entry_slot(entry);
-    vec_list list = hnsw_list0(g, slot);
-    if ((st = two_hop ? gather_wanted(&n, s, slot, err)
-                      : hnsw_gather(&n, g, w, &list, s->limit, err)))
-      return st;
-    hnsw_distances(g, w, &w->query, w->slots, n, w->distances);
-    for (size_t i = 0; i < n; i++) {
-      entry = vec_entry(w->distances[i], w->slots[i]);
-      if (w->pool.n == w->pool.room && entry >= w->pool.items[w->pool.n - 1]) continue;
-      if ((st = vec_queue_push(&w->queue, w->mem, entry, err))) return st;
-      if (two_hop || is_wanted(s, w->slots[i])) (void)vec_pool_add(&w->pool, entry);
-    }
-    if (s->ask->cancel && (st = base_cancel_check(s->ask->cancel, err))) return st;
-  }
-  if (w->pool.n < s->ask->k) return QUOIN_OK;
-  *gave_up = false;
-  size_t most = hnsw_rescored(g, s->ask->k, w->pool.n);
-  return score(hits, n_hits, s, w->pool.items, most, s->ask->k, err);
+  return hnsw_score(hits, n_hits, s, w->pool.items, n, s->ask->k, err);
 }
 
 /* ---- the choice
  * ---------------------------------------------------------------------------------------- */
 
-/* Of `live` nodes `candidates` are allowed: what a walk would visit, by what was measured: about 16
- * nodes for each place of ef without a filter, and the inverse of the share as many with one. */
-static hnsw_way
-choose(const hnsw_searcher *s, uint32_t live)
+/* What was measured (docs/adrs/0047-filters-by-cost.md), in nanoseconds. */
+enum {
+  HOP_NS = 20,  /* a node that a walk comes to, and one for each NS_BYTES of its code, */
+  MISS_NS = 25, /* and this where the records are CACHED_MB or more */
+  CACHED_MB = 32,
+  SCAN_NS = 9, /* the next node in the order of the slots */
+  NS_BYTES = 24,
+  MARGIN = 64,         /* what hnsw_effort adds to k */
+  MARGIN_LEAST = 8,    /* of it, however few count */
+  VISITS_OF_PLACE = 12 /* nodes that a walk visits for each it is to find, counting or not */
+};
+
+double
+hnsw_hop_ns(const hnsw *g)
 {
-  if (s->ask->exact) return HNSW_WAY_EXACT;
-  if (!s->ask->filter) return HNSW_WAY_GRAPH;
-  double share = (double)s->candidates / (live ? live : 1);
-  double visits = 16.0 * (double)s->ef / (share > 0 ? share : 1);
-  if (share < 0.4) visits *= 0.5; /* two hops save the distances of nodes that are not allowed */
-  /* nodes in the order of the slots cost half of those a walk jumps to */
-  if (0.5 * (double)s->candidates <= visits) return HNSW_WAY_CODES;
-  return share < 0.4 ? HNSW_WAY_TWO_HOP : HNSW_WAY_FILTERED;
+  double cached = (double)hnsw_count(g) * (double)g->record_bytes / (CACHED_MB * 1048576.0);
+  return HOP_NS + MISS_NS * (cached < 1 ? cached : 1) + (double)g->head_at / NS_BYTES;
 }
 
-static void
-searcher_begin(hnsw_searcher *s, const hnsw_ask *ask)
+static double
+scan_ns(const hnsw *g)
+{
+  return SCAN_NS + (double)g->head_at / NS_BYTES;
+}
+
+double
+hnsw_walk_visits(const hnsw *g, double nodes)
+{
+  double visits = VISITS_OF_PLACE * nodes, live = hnsw_count(g);
+  return visits < live ? visits : live;
+}
+
+/* Of a walk that keeps those that count: it goes through as many nodes as one that looks for all
+ * nodes up to the k-th of them, so only what it finds beside them shrinks with their share. */
+static size_t
+filtered_effort(vec_code code, size_t k, double share)
+{
+  size_t all = hnsw_effort(code, k);
+  double places = (double)k + MARGIN_LEAST + (MARGIN - MARGIN_LEAST) * share;
+  return (size_t)((double)all * places / (double)(k + MARGIN));
+}
+
+double
+hnsw_filtered_ns(hnsw_way *way, const hnsw *g, size_t k, size_t ef, double candidates)
+{
+  double live = hnsw_count(g), share = candidates < live ? candidates / live : 1;
+  double places = (double)(ef ? ef : filtered_effort(g->options.code, k, share));
+  double scan = candidates * scan_ns(g), walk = HUGE_VAL;
+  if (share > 0) walk = hnsw_walk_visits(g, places / share) * hnsw_hop_ns(g);
+  *way = scan <= 1.25 * walk /* it misses nothing */ ? HNSW_WAY_CODES : HNSW_WAY_FILTERED;
+  return scan < walk ? scan : walk;
+}
+
+/* Among the nodes that the filter allows: the effort of a walk, and how many visits cost as much as
+ * a scan of all of them. */
+static hnsw_way
+choose_filtered(hnsw_searcher *s, uint32_t live)
+{
+  hnsw_way way;
+  const hnsw *g = s->g;
+  double share = live && s->candidates < live ? (double)s->candidates / live : 1;
+  (void)hnsw_filtered_ns(&way, g, s->ask->k, s->ask->ef, s->candidates);
+  s->scan_ns = s->candidates * scan_ns(g);
+  s->most_visits = (uint64_t)(s->scan_ns / hnsw_hop_ns(g));
+  if (!s->ask->ef) s->ef = filtered_effort(g->options.code, s->ask->k, share);
+  return way;
+}
+
+void
+hnsw_searcher_begin(hnsw_searcher *s, const hnsw_ask *ask)
 {
   const hnsw *g = s->g;
   s->ask = ask;
@@ -381,6 +349,10 @@ searcher_begin(hnsw_searcher *s, const hnsw_ask *ask)
   s->query_norm = g->options.metric == VEC_COSINE
                       ? g->kernels->exact_dot(ask->query, ask->query, g->options.dims)
                       : 0;
+  s->most_visits = UINT64_MAX;
+  s->random = 1;
+  s->lists = 0;
+  s->apart = false;
   s->scratch->visits = 0;
   vec_query_set(&s->scratch->query, s->scratch->query_space, g->options.code, g->options.metric,
                 ask->query, g->options.dims);
@@ -393,19 +365,25 @@ run(hnsw_hit *hits, size_t *n, hnsw_searcher *s, hnsw_way *way, quoin_error *err
   bool gave_up = false;
   uint32_t live = hnsw_count(s->g);
   s->candidates = s->ask->filter ? s->ask->filter->set : live;
-  switch (*way = choose(s, live)) {
+  *way = HNSW_WAY_GRAPH;
+  if (s->ask->exact)
+    *way = HNSW_WAY_EXACT;
+  else if (s->ask->filter)
+    *way = choose_filtered(s, live);
+  switch (*way) {
   case HNSW_WAY_EXACT:
   case HNSW_WAY_FALLBACK:
     return scan_exact(hits, n, s, err);
   case HNSW_WAY_CODES:
     return scan_codes(hits, n, s, err);
   case HNSW_WAY_GRAPH:
-    st = walk_plain(hits, n, s, err);
+    st = s->ef < WIDE ? walk_plain(hits, n, s, err)
+                      : hnsw_walk_filtered(hits, n, &gave_up, way, s, err);
     gave_up = *n < s->ask->k && *n < live;
     break;
   case HNSW_WAY_FILTERED:
   case HNSW_WAY_TWO_HOP:
-    st = walk_filtered(hits, n, &gave_up, s, *way == HNSW_WAY_TWO_HOP, err);
+    st = hnsw_walk_filtered(hits, n, &gave_up, way, s, err);
     break;
   }
   if (st || !gave_up) return st;
@@ -421,119 +399,9 @@ hnsw_search(hnsw_hit *hits, size_t *n, hnsw_searcher *s, const hnsw_ask *ask, hn
   hnsw_way way = HNSW_WAY_GRAPH;
   *n = 0;
   uint64_t epoch = hnsw_enter(s->g);
-  searcher_begin(s, ask);
+  hnsw_searcher_begin(s, ask);
   quoin_status st = run(hits, n, s, &way, err);
   hnsw_leave(s->g, epoch);
   if (report) *report = (hnsw_report){.way = way, .visits = s->scratch->visits};
   return st;
-}
-
-/* ---- walks without an end
- * ---------------------------------------------------------------------------------
- *
- * `queue` holds the nodes to expand, `later` those found and not given out yet, both nearest first.
- * A batch is complete when it holds ef nodes nearer than all that is left to expand; nothing is
- * ever dropped, so that the next batch goes on from there. */
-
-quoin_status
-hnsw_walk_start(hnsw_searcher *s, const hnsw_ask *ask, quoin_error *err)
-{
-  quoin_status st;
-  uint32_t start;
-  float distance;
-  assert(!s->walking);
-  s->epoch = hnsw_enter(s->g);
-  s->walking = true;
-  vec_scratch *w = s->scratch;
-  searcher_begin(s, ask);
-  if ((st = vec_scratch_begin(w, s->g, s->ef, err)) ||
-      (st = hnsw_descend(&start, &distance, s->g, w, s->entry, 0, s->limit, err)))
-    goto done;
-  s->sweep_from = 0;
-  if (start == HNSW_NONE) goto done;
-  (void)vec_scratch_see(w, start);
-  if ((st = vec_queue_push(&w->queue, w->mem, vec_entry(distance, start), err))) goto done;
-  if (is_wanted(s, start)) st = vec_queue_push(&w->later, w->mem, vec_entry(distance, start), err);
-
-done:
-  if (st) hnsw_walk_stop(s);
-  return st;
-}
-
-/* The walk has ended: what it did not reach, in the order of the slots. */
-static quoin_status
-sweep_unseen(hnsw_searcher *s, size_t want, quoin_error *err)
-{
-  quoin_status st;
-  vec_scratch *w = s->scratch;
-  while (w->later.n < want && s->sweep_from != HNSW_NONE) {
-    uint32_t slot;
-    float distance;
-    if ((st = next_wanted(&slot, s, s->sweep_from, err))) return st;
-    s->sweep_from = slot == HNSW_NONE ? slot : slot + 1;
-    if (slot == HNSW_NONE || !vec_scratch_see(w, slot)) continue;
-    hnsw_distances(s->g, w, &w->query, &slot, 1, &distance);
-    if ((st = vec_queue_push(&w->later, w->mem, vec_entry(distance, slot), err))) return st;
-  }
-  return QUOIN_OK;
-}
-
-/* Go on until `want` nodes of `later` are nearer than the best unexpanded one. */
-static quoin_status
-walk_on(hnsw_searcher *s, size_t want, quoin_error *err)
-{
-  quoin_status st;
-  size_t n;
-  vec_scratch *w = s->scratch;
-  w->pool.n = w->pool.next = 0; /* here the `want` best of `later`: its last is the bound */
-  w->pool.room = (uint32_t)want;
-  for (size_t i = 0; i < w->later.n; i++)
-    (void)vec_pool_add(&w->pool, w->later.items[i]);
-  while (w->queue.n &&
-         (w->pool.n < w->pool.room || w->queue.items[0] <= w->pool.items[w->pool.n - 1])) {
-    uint32_t slot = vec_entry_slot(vec_queue_pop(&w->queue));
-    vec_list list = hnsw_list0(s->g, slot);
-    if ((st = hnsw_gather(&n, s->g, w, &list, s->limit, err))) return st;
-    hnsw_distances(s->g, w, &w->query, w->slots, n, w->distances);
-    for (size_t i = 0; i < n; i++) {
-      uint64_t entry = vec_entry(w->distances[i], w->slots[i]);
-      if ((st = vec_queue_push(&w->queue, w->mem, entry, err))) return st;
-      if (!is_wanted(s, w->slots[i])) continue;
-      if ((st = vec_queue_push(&w->later, w->mem, entry, err))) return st;
-      (void)vec_pool_add(&w->pool, entry);
-    }
-    if (s->ask->cancel && (st = base_cancel_check(s->ask->cancel, err))) return st;
-  }
-  return w->queue.n ? QUOIN_OK : sweep_unseen(s, want, err);
-}
-
-quoin_status
-hnsw_walk_next(hnsw_hit *hits, size_t room, size_t *n, hnsw_searcher *s, hnsw_report *report,
-               quoin_error *err)
-{
-  quoin_status st;
-  vec_scratch *w = s->scratch;
-  assert(s->walking && room > 0);
-  *n = 0;
-  if ((st = walk_on(s, s->ef, err))) return st;
-  size_t give = hnsw_rescored(s->g, s->ask->k, s->ef);
-  if (give > room) give = room;
-  while (*n < give && w->later.n) {
-    if ((st = hit_of(&hits[*n], s, vec_entry_slot(vec_queue_pop(&w->later)), err))) return st;
-    (*n)++;
-  }
-  size_t heap = 0; /* sort by exact distance: a heap in place, then in order */
-  for (size_t i = 0; i < *n; i++)
-    hits_add(hits, &heap, *n, hits[i]);
-  hits_sort(hits, *n);
-  if (report) *report = (hnsw_report){.way = HNSW_WAY_GRAPH, .visits = w->visits};
-  return *n ? QUOIN_OK : QUOIN_DONE;
-}
-
-void
-hnsw_walk_stop(hnsw_searcher *s)
-{
-  if (!s->walking) return;
-  s->walking = false;
-  hnsw_leave(s->g, s->epoch);
 }

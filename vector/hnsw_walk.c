@@ -74,6 +74,21 @@ seen_grow(vec_scratch *s, size_t need, quoin_error *err)
 }
 
 quoin_status
+vec_scratch_widen(vec_scratch *s, size_t ef, quoin_error *err)
+{
+  quoin_status st;
+  if (ef > SLOTS_MAX) ef = SLOTS_MAX;
+  uint32_t room = ef > LINKS_MAX + 1 ? (uint32_t)ef : LINKS_MAX + 1;
+  if (room > s->pool_cap) {
+    s->pool.room = s->pool_cap;
+    if ((st = pool_room(&s->pool, s->mem, room, err))) return st;
+    s->pool_cap = room;
+  }
+  s->pool.room = (uint32_t)ef;
+  return QUOIN_OK;
+}
+
+quoin_status
 vec_scratch_begin(vec_scratch *s, const hnsw *g, size_t ef, quoin_error *err)
 {
   quoin_status st;
@@ -84,17 +99,9 @@ vec_scratch_begin(vec_scratch *s, const hnsw *g, size_t ef, quoin_error *err)
     if (s->seen) memset(s->seen, 0, s->seen_cap); /* none while the graph is empty */
     s->stamp = 1;
   }
-  if (ef > SLOTS_MAX) ef = SLOTS_MAX;
-  uint32_t room = ef > LINKS_MAX + 1 ? (uint32_t)ef : LINKS_MAX + 1;
-  if (room > s->pool_cap) {
-    s->pool.room = s->pool_cap;
-    if ((st = pool_room(&s->pool, s->mem, room, err))) return st;
-    s->pool_cap = room;
-  }
-  s->pool.room = (uint32_t)ef;
   s->pool.n = s->pool.next = 0;
   s->queue.n = s->later.n = 0;
-  return QUOIN_OK;
+  return vec_scratch_widen(s, ef, err);
 }
 
 quoin_status
@@ -121,6 +128,24 @@ vec_queue_pop(vec_queue *q)
   }
   q->items[at] = last;
   return least;
+}
+
+void
+vec_heap_sort(vec_pool *heap)
+{
+  uint32_t n = heap->n;
+  while (heap->n > 1) {
+    uint64_t worst = heap->items[0], last = heap->items[--heap->n];
+    size_t at = 0;
+    for (size_t child; (child = 2 * at + 1) < heap->n; at = child) {
+      if (child + 1 < heap->n && heap->items[child + 1] > heap->items[child]) child++;
+      if (heap->items[child] <= last) break;
+      heap->items[at] = heap->items[child];
+    }
+    heap->items[at] = last;
+    heap->items[heap->n] = worst;
+  }
+  heap->n = n;
 }
 
 /* ---- walking
@@ -204,9 +229,7 @@ prefetch_next(const hnsw *g, const vec_pool *pool)
 {
   for (uint32_t i = pool->next; i < pool->n; i++)
     if (!(pool->items[i] & 1)) {
-      const char *at = hnsw_record(g, vec_entry_slot(pool->items[i])) + g->head_at;
-      for (size_t line = 0; line < sizeof(vec_head) + 4 * (size_t)g->m0; line += 64)
-        __builtin_prefetch(at + line);
+      hnsw_ask_list(g, vec_entry_slot(pool->items[i]));
       return;
     }
 }

@@ -3,10 +3,10 @@
  * Five ways: the vectors of each candidate looked up, one scan over all, or over the codes of all
  * with the near ones looked up, all three exact; the nodes
  * of the candidates, by their codes or by a walk that is told which nodes count (hnsw_search.c
- * chooses by how many there are); a walk through the graph that asks the quads of each node it
- * comes to whose it is, which needs no list of candidates but finds few of them where they are few.
- * What each would cost is estimated in nanoseconds: the constants are orders of size, not fitted to
- * a benchmark (docs/adrs/0038-exact-search.md). */
+ * chooses by cost); a walk through the graph that asks the quads of each node it comes to whose it
+ * is, which needs no list of candidates but finds few of them where they are few. What each would
+ * cost is estimated in nanoseconds, by what was measured (docs/adrs/0038-exact-search.md,
+ * docs/adrs/0047-filters-by-cost.md). */
 #include "vector/search.h"
 
 #include "base/poison.h"
@@ -18,12 +18,11 @@ enum {
   ROW_NS = 3,        /* of a scan, met with the candidates */
   APART_NS = 70,     /* a code that is not beside the one before */
   FIND_NS = 25,      /* a vector's node */
-  CODES_NEAR = 20,   /* vectors looked up beside the k */
-  VISITS_OF_EF = 16  /* nodes that a walk visits for each place of ef */
+  CODES_NEAR = 20    /* vectors looked up beside the k */
 };
 
 typedef struct costs {
-  double walk, candidates, scan, codes, lookup;
+  double share, walk, candidates, scan, codes, lookup;
   bool find_by_lookup;
 } costs;
 
@@ -36,24 +35,28 @@ estimate(const vec_plan *p, size_t queries)
   double vectors = (double)p->vectors, subjects = r->subjects ? (double)r->n_subjects : vectors;
   double n = subjects < vectors ? subjects : vectors, k = (double)r->k;
   double share = nodes > 0 && n < nodes ? n / nodes : 1;
-  double ef = (double)(r->ef ? r->ef : hnsw_effort(d->code, r->k)), near = (double)r->n_near;
+  double near = (double)r->n_near, asked = k / (share > 0 ? share : 1), some = 0, through = 0;
   bool by_code = p->index && vec_bound_has(p->index->declared.code);
   double bytes =
       by_code ? vec_code_bytes(p->index->declared.code, d->dimension) + 8.0 : 4.0 * d->dimension;
-  double exact = 12 + bytes / 15 + (r->subjects ? APART_NS : 0),
-         code = 8 + vec_code_bytes(d->code, d->dimension) / 20.0;
-  double visits = VISITS_OF_EF * ef / (share > 0 ? share : 1), rows = vectors * ROW_NS;
-  if (visits > nodes) visits = nodes;
+  double exact = 12 + bytes / 15 + (r->subjects ? APART_NS : 0), rows = vectors * ROW_NS;
+  if (nodes > 0) {
+    const hnsw *g = p->index->graph;
+    double effort = (double)(r->ef ? r->ef : hnsw_effort(d->code, r->k));
+    hnsw_way way;
+    some = hnsw_filtered_ns(&way, g, r->k, r->ef, n);
+    through = hnsw_walk_visits(g, effort + asked - k) * hnsw_hop_ns(g);
+  }
   bool find_by_lookup = r->subjects && subjects * LOOKUP_NS < rows;
   double find = find_by_lookup ? subjects * LOOKUP_NS : rows;
   double all = nodes + (p->index ? (double)vec_index_waiting(p->index) : 0) +
                (p->own ? (double)vec_own_count(p->own) : 0);
-  double some = n * code < visits * code ? n * code : visits * code;
-  return (costs){.walk = near * (1.5 * visits * code + k / (share > 0 ? share : 1) * LOOKUP_NS),
+  return (costs){.share = share,
+                 .walk = near * (through + asked * LOOKUP_NS),
                  .candidates =
                      (find + n * FIND_NS) / (double)queries + near * (some + k * LOOKUP_NS),
                  .scan = rows + near * n * exact,
-                 .codes = near * all * (2 + bytes / 22) + (k / share + CODES_NEAR) * LOOKUP_NS,
+                 .codes = near * all * (12 + bytes / 30) + (k / share + CODES_NEAR) * LOOKUP_NS,
                  .lookup = r->subjects ? subjects * LOOKUP_NS + near * n * exact : (double)HUGE_VAL,
                  .find_by_lookup = find_by_lookup};
 }
@@ -82,6 +85,7 @@ choose(vec_plan *p, size_t queries)
   double least = c.lookup < c.scan ? c.lookup : c.scan;
   p->way = c.lookup < c.scan ? VEC_CHOICE_LOOKUP : VEC_CHOICE_SCAN;
   p->find_by_lookup = c.find_by_lookup;
+  p->share = c.share;
   /* As many lookups as pay for another way. */
   p->budget = 64 + 2 * r->k + (uint64_t)(least / LOOKUP_NS);
   if (c.codes < least && !few && may_use_codes(p)) {

@@ -44,6 +44,7 @@ typedef struct vec_plan {
   const base_alloc *mem;
   vec_choice way;
   uint64_t vectors; /* quads of the predicate in the active graph */
+  double share;     /* of the nodes that it asks for, about */
   uint64_t budget;  /* of a walk: nodes looked up before another way would have been cheaper */
   vec_index *index; /* NULL: none serves */
   vec_own *own;     /* what a transaction has beside the index; NULL: nothing */

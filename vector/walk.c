@@ -70,32 +70,64 @@ is_worth_trimming(const vec_top *top)
   return top->n >= top->k && top->n - top->trimmed >= top->k / 4;
 }
 
-/* Nodes near to one vector until there are k subjects; *given_up: too many were looked at. */
+/* What a walk has found of what it should have. */
+typedef struct tally {
+  const vec_plan *plan;
+  uint64_t seen, within; /* nodes, those of them near enough to count */
+  bool past;             /* what is left is further than asked for */
+} tally;
+
+/* One step's nodes, to their subjects. */
+static quoin_status
+offer_all(tally *t, searcher *s, vec_owners *o, const hnsw_hit *hits, size_t n, quoin_error *err)
+{
+  quoin_status st = QUOIN_OK;
+  uint64_t within = 0;
+  for (size_t i = 0; !st && i < n; i++) {
+    within += hits[i].distance <= s->request->max_distance;
+    st = vec_owners_offer(o, s, (atom_id){hits[i].key}, hits[i].distance, err);
+    /* the rest is looked up if it is nearer */
+    if (vec_top_is_due(&s->top)) vec_top_trim(&s->top);
+  }
+  if (is_worth_trimming(&s->top)) vec_top_trim(&s->top);
+  t->seen += n;
+  t->within += within;
+  t->past = !within;
+  return st;
+}
+
+/* Too many were looked at, or far fewer count than on the whole: then those around the query do
+ * not, and of what a walk finds behind them nothing says that it is the nearest. */
+static bool
+should_give_up(const tally *t, const searcher *s)
+{
+  enum { SUSPECT = 16 };
+  double expected = (double)t->within * t->plan->share;
+  if (t->plan->budget == UINT64_MAX) return false;
+  return (s->top.trimmed < s->top.k && t->seen > t->plan->budget) ||
+         (expected >= SUSPECT && 4.0 * (double)s->top.n < expected);
+}
+
+/* Nodes near to one vector until there are k subjects. */
 static quoin_status
 walk(bool *given_up, searcher *s, vec_owners *o, hnsw_searcher *memory, const hnsw_ask *ask,
-     uint64_t budget, quoin_error *err)
+     const vec_plan *plan, quoin_error *err)
 {
-  hnsw_hit hits[WALK_ROOM];
+  hnsw_hit few[WALK_ROOM], *hits = few;
   hnsw_report report = {0};
-  size_t n = 0;
-  uint64_t seen = 0;
+  tally t = {.plan = plan};
+  size_t n = 0, room = ask->k + ask->k / 2 + 10; /* many steps for a large k sort much in vain */
+  if (room <= WALK_ROOM)
+    room = WALK_ROOM;
+  else if (!(hits = base_new(s->top.mem, room, sizeof(*hits))))
+    return base_fail_nomem(err);
   quoin_status st = hnsw_walk_start(memory, ask, err);
-  if (st) return st;
-  for (;;) {
-    if ((st = hnsw_walk_next(hits, WALK_ROOM, &n, memory, &report, err))) break;
-    double least = HUGE_VAL;
-    for (size_t i = 0; !st && i < n; i++) {
-      if (hits[i].distance < least) least = hits[i].distance;
-      st = vec_owners_offer(o, s, (atom_id){hits[i].key}, hits[i].distance, err);
-      /* the rest is looked up if it is nearer */
-      if (vec_top_is_due(&s->top)) vec_top_trim(&s->top);
-    }
-    seen += n;
-    if (is_worth_trimming(&s->top)) vec_top_trim(&s->top);
-    if (st || s->top.trimmed >= s->top.k || least > s->request->max_distance) break;
-    if ((*given_up = seen > budget)) break;
+  while (!st && !(st = hnsw_walk_next(hits, room, &n, memory, &report, err))) {
+    if ((st = offer_all(&t, s, o, hits, n, err)) || t.past) break;
+    if ((*given_up = should_give_up(&t, s)) || s->top.trimmed >= s->top.k) break;
   }
   hnsw_walk_stop(memory);
+  if (hits != few) base_release(s->top.mem, hits, room, sizeof(*hits));
   s->report->visits += report.visits;
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }
@@ -151,6 +183,17 @@ take_back(searcher *s, vec_top all, quoin_status st, quoin_error *err)
   return st;
 }
 
+/* As many more places as nodes are looked at that do not count; twice as many as without, at most:
+ * further steps look further ahead. */
+static size_t
+effort_of(const vec_plan *plan, const vec_request *r)
+{
+  size_t effort = hnsw_effort(plan->index->declared.code, r->k);
+  double others = (double)r->k / (plan->share > 0 ? plan->share : 1) - (double)r->k;
+  if (r->ef) return r->ef;
+  return effort + (others < (double)effort ? (size_t)others : effort);
+}
+
 quoin_status
 vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err)
 {
@@ -165,14 +208,17 @@ vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
   quoin_status st = vec_index_searcher(&memory, index, err);
   if (st) return st;
   for (size_t i = 0; !st && !given_up && i < r->n_near; i++) {
-    const hnsw_ask ask = {
-        .query = r->near[i], .k = r->k, .ef = r->ef, .vectors = &vectors_of, .cancel = r->cancel};
+    const hnsw_ask ask = {.query = r->near[i],
+                          .k = r->k,
+                          .ef = effort_of(plan, r),
+                          .vectors = &vectors_of,
+                          .cancel = r->cancel};
     vec_top all = {.n = 0};
     if (r->n_near > 1) all = set_aside(s);
     bool enough = false;
     if (!r->subjects && r->k <= WALK_ROOM && plan->vectors >= hnsw_count(index->graph))
       st = first_nodes(&enough, s, &o, memory, &ask, err);
-    if (!st && !enough) st = walk(&given_up, s, &o, memory, &ask, plan->budget, err);
+    if (!st && !enough) st = walk(&given_up, s, &o, memory, &ask, plan, err);
     if (r->n_near > 1) st = take_back(s, all, st, err);
   }
   if (!st && !given_up) st = vec_search_unlinked(s, 1, plan, NULL, &o, &linked, err);
