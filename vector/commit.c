@@ -34,7 +34,7 @@ note_change(vec_indexes *ix, const vec_index_set *set, const quad *q, bool added
   for (size_t k = 0; !st && k < set->n; k++) {
     vec_index *index = set->index[k];
     if (!atom_id_equal(index->declared.predicate, q->term[QUAD_P])) continue;
-    if (added) atomic_store(&index->changed, version);
+    if (added && !index->kept) atomic_store(&index->changed, version);
     if (atom_id_kind(q->term[QUAD_O]) != ATOM_VECTOR) continue;
     if (atomic_load(&index->broken)) continue; /* nobody would ever take it */
     if (!added) atomic_store(&index->removed, version);
@@ -86,6 +86,7 @@ judge(vec_indexes *ix, const quad_snapshot *next, const quad_delta *delta, quoin
   for (size_t i = 0; set && i < set->n; i++) {
     atomic_store(&set->index[i]->loading, loading ? quad_snapshot_version(next) : 0);
     if (loading) atomic_store(&set->index[i]->changed, quad_snapshot_version(next));
+    set->index[i]->kept = !st && !loading && vec_least_keeps(set->index[i], next, delta);
   }
   return st ? st
             : note_changes(ix, set, delta, quad_snapshot_version(next), quad_snapshot_orders(next),

@@ -95,7 +95,10 @@ typedef struct vec_index {
    * graphs: the mark only grows, so those that follow need not look. */
   _Atomic uint64_t bare[QUAD_ANY + 1];
   vec_census census[QUAD_ANY + 1];
-  _Atomic uint64_t changed; /* the last version that added a quad; UINT64_MAX: it is not known */
+  atomic_bool counting; /* searches do */
+  bool kept;            /* the writer's: what it adds gives no subject a second vector */
+  /* The last version that added a quad which may give one; UINT64_MAX: it is not known. */
+  _Atomic uint64_t changed;
   _Atomic uint64_t removed; /* the last version that took a vector from anything */
   _Atomic uint64_t horizon; /* the graph lacks vectors of versions before this one: only grows */
   /* Vectors since the open, some of them more than once until the thread has counted: the
@@ -347,6 +350,12 @@ void vec_burst_wait(vec_indexes *ix);
 quoin_status vec_judge(bool *declarations, const vec_index_set *set, bool uncertain,
                        const quad_snapshot *next, uint64_t known, const quad_delta *delta,
                        const base_alloc *mem, quoin_error *err);
+
+/* ---- least.c ---- */
+
+/* Does each subject of what the commit adds to the index have one vector in `next`? False where
+ * that is not looked up: no search asks, or the commit is large. */
+bool vec_least_keeps(const vec_index *index, const quad_snapshot *next, const quad_delta *delta);
 
 /* ---- link.c ---- */
 

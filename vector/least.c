@@ -5,13 +5,15 @@
  * the subjects that were found are looked up, unless there was one walk and it is known that no
  * subject has several. That costs some microseconds, and as much again goes into finding out: each
  * search that looks up reads on in the predicate's quads, by subject, from where the last one
- * stopped. What was seen holds for later versions until a quad of the predicate is added. */
+ * stopped. What was seen holds for later versions until a quad is added that gives a subject a
+ * second vector: while searches read, the writer looks up what it adds. */
 #include "vector/search.h"
 
 #include "base/poison.h"
 
 enum {
   ROWS_AT_ONCE = 1024, /* read in the time of some ten lookups */
+  KEPT_MOST = 4096,    /* quads of a commit that are looked up; of more, searches read anew */
   CALM =
       64 /* searches since a quad was added: while some are, reading would begin anew each time */
 };
@@ -70,6 +72,8 @@ count_on(vec_index *index, const searcher *s, quoin_error *err)
   if (!(quad_snapshot_orders(s->snapshot) >> QUAD_PSO & 1) ||
       !quad_snapshot_participant(s->snapshot))
     return QUOIN_OK;
+  if (!atomic_load_explicit(&index->counting, memory_order_relaxed))
+    atomic_store_explicit(&index->counting, true, memory_order_relaxed);
   if (!index->read_only && atomic_load(&index->changed) > version) return QUOIN_OK;
   /* Pairs with the release below. */
   if (atomic_exchange_explicit(&census->busy, true, memory_order_acquire)) return QUOIN_OK;
@@ -93,6 +97,48 @@ count_on(vec_index *index, const searcher *s, quoin_error *err)
   if (!st && end) atomic_store_explicit(&census->all, version + 1, memory_order_release);
   atomic_store_explicit(&census->busy, false, memory_order_release);
   return st;
+}
+
+/* ---- the writer's part -------------------------------------------------------------------------
+ */
+
+/* Has the scan, of one subject, no two different vectors? */
+static bool
+has_one(quad_scan *scan)
+{
+  atom_id vector = ATOM_NONE_ID;
+  quad_batch rows;
+  quoin_status st;
+  while (!(st = quad_scan_next(&rows, scan, NULL)))
+    for (size_t i = 0; i < rows.rows; i++) {
+      if (vector.bits && !atom_id_equal(rows.column[QUAD_O][i], vector)) return false;
+      vector = rows.column[QUAD_O][i];
+    }
+  return st == QUOIN_DONE;
+}
+
+bool
+vec_least_keeps(const vec_index *index, const quad_snapshot *next, const quad_delta *delta)
+{
+  const atom_id predicate = index->declared.predicate;
+  quad_pattern pattern = {.scope = QUAD_ANY, .match.term[QUAD_P] = predicate};
+  const uint32_t orders = quad_snapshot_orders(next);
+  const unsigned columns = 1u << QUAD_S | 1u << QUAD_O;
+  quad_scan *scan = NULL;
+  bool kept = true;
+  if (!atomic_load_explicit(&index->counting, memory_order_relaxed) || delta->n_added > KEPT_MOST ||
+      !(orders >> QUAD_PSO & 1))
+    return false;
+  for (size_t i = 0; kept && i < delta->n_added; i++) {
+    const quad *q = &delta->added[i];
+    if (!atom_id_equal(q->term[QUAD_P], predicate)) continue;
+    pattern.match.term[QUAD_S] = q->term[QUAD_S];
+    kept = !(scan ? quad_scan_rebind(scan, &pattern, NULL)
+                  : quad_scan_open(&scan, next, &pattern, QUAD_PSO, columns, NULL)) &&
+           has_one(scan);
+  }
+  quad_scan_close(scan);
+  return kept;
 }
 
 /* ---- the vectors of those found ---------------------------------------------------------------

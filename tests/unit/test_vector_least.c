@@ -204,7 +204,7 @@ search_some(world *w, int n)
 }
 
 /* Some searches find out that each subject has one vector; a commit of anything else does not
- * change that, one of a vector does. */
+ * change that, nor one of a vector for a subject that has none. */
 static void
 test_least__one_each_is_found_out(void **state)
 {
@@ -220,10 +220,20 @@ test_least__one_each_is_found_out(void **state)
   look(&w);
   search_some(&w, 1);
   assert_true(is_known(&w));
+  add_one(&w, 5001, NULL); /* a subject that had none */
+  look(&w);
+  assert_true(is_known(&w));
+  search_some(&w, 1);
+  assert_true(is_known(&w));
+  add_one(&w, 5001, G1);
+  look(&w);
+  assert_false(is_known(&w));
+  search_some(&w, 100);
+  assert_true(is_known(&w)); /* in the default graph each has one */
   add_one(&w, 7, NULL);
   look(&w);
   assert_false(is_known(&w));
-  search_some(&w, 20);
+  search_some(&w, 100);
   assert_false(is_known(&w));
   end(&w);
 }
