@@ -1,8 +1,9 @@
 /* base/sys.h - the system calls that touch stored data, and where faults can be let in.
  *
- * base/file.c, base/map.c and vector/pages*.c call these names and no others. An ordinary build makes them the calls
- * themselves. A build with QUOIN_FAULTS links functions of the same names from tests/crash, which
- * fail, shorten or cut power at the Nth call; there is no switch at run time and nothing to pay. */
+ * base/file.c, base/map.c and vector/pages*.c call these names and no others. An ordinary build
+ * makes them the calls themselves. A build with QUOIN_FAULTS links functions of the same names from
+ * tests/crash, which fail, shorten or cut power at the Nth call; there is no switch at run time and
+ * nothing to pay. */
 #ifndef QUOIN_BASE_SYS_H
 #define QUOIN_BASE_SYS_H
 

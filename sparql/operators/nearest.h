@@ -3,7 +3,7 @@
 #ifndef QUOIN_SPARQL_OPERATORS_NEAREST_H
 #define QUOIN_SPARQL_OPERATORS_NEAREST_H
 
-#include "base/hash.h"
+#include "base/base.h"
 #include "sparql/memory/id_table.h"
 #include "sparql/memory/spill.h"
 #include "sparql/operators/order_rows.h"

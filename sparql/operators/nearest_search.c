@@ -1,6 +1,5 @@
 /* sparql/operators/nearest_search.c - the searches of vec:nearest: one for each distinct query,
  * those with the same candidates in turn, so that these become a set of nodes once. */
-#include "base/hash.h"
 #include "sparql/expr/value.h"
 #include "sparql/operators/graph_scan.h"
 #include "sparql/operators/nearest.h"
