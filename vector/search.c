@@ -251,6 +251,31 @@ searcher_clear(searcher *s)
   base_arena_clear(&s->arena);
 }
 
+/* Whose a vector is that was asked with lies at no distance: a walk by codes that tell little may
+ * miss it, or come to k others at the same distance before it. */
+static quoin_status
+offer_itself(searcher *s, quoin_error *err)
+{
+  const vec_request *r = s->request;
+  const vec_terms terms = vec_store_terms(s->snapshot);
+  const uint32_t dimension = r->index->dimension;
+  vec_owners owners = {NULL};
+  quoin_status st = QUOIN_OK;
+  double best = HUGE_VAL;
+  for (size_t i = 0; i < s->top.n; i++)
+    best = s->top.items[i].distance < best ? s->top.items[i].distance : best;
+  for (size_t i = 0; !st && i < r->n_near; i++) {
+    const double self = vec_distance(r->index->metric, r->near[i], r->near[i], dimension);
+    const rdf_term term = rdf_vector(r->near[i], dimension);
+    atom_id id;
+    if (best <= self) continue;
+    st = terms.find(&id, terms.user, &term, err);
+    if (!st && id.bits) st = vec_owners_offer(&owners, s, id, self, err);
+  }
+  quad_scan_close(owners.scan);
+  return st;
+}
+
 static quoin_status
 take_answer(vec_found **out, size_t *n, searcher *s, const vec_plan *plan, vec_choice way,
             quoin_error *err)
@@ -259,7 +284,8 @@ take_answer(vec_found **out, size_t *n, searcher *s, const vec_plan *plan, vec_c
   s->report->candidates += r->subjects ? r->n_subjects : plan->vectors;
   s->report->choice = way;
   const bool approximate = way == VEC_CHOICE_GRAPH || way == VEC_CHOICE_CANDIDATES;
-  quoin_status st = approximate ? vec_least(s, plan, err) : QUOIN_OK;
+  quoin_status st = approximate ? offer_itself(s, err) : QUOIN_OK;
+  if (!st && approximate) st = vec_least(s, plan, err);
   s->report->approximate |= approximate;
   return st ? st : vec_top_take(out, n, &s->top, err);
 }

@@ -74,6 +74,7 @@ is_worth_trimming(const vec_top *top)
 typedef struct tally {
   const vec_plan *plan;
   uint64_t seen, within; /* nodes, those of them near enough to count */
+  uint64_t budget;       /* of `seen` */
   bool past;             /* what is left is further than asked for */
 } tally;
 
@@ -103,19 +104,21 @@ should_give_up(const tally *t, const searcher *s)
 {
   enum { SUSPECT = 16 };
   double expected = (double)t->within * t->plan->share;
-  if (t->plan->budget == UINT64_MAX) return false;
-  return (s->top.trimmed < s->top.k && t->seen > t->plan->budget) ||
+  if (t->budget == UINT64_MAX) return false;
+  return (s->top.trimmed < s->top.k && t->seen > t->budget) ||
          (expected >= SUSPECT && 4.0 * (double)s->top.n < expected);
 }
 
-/* Nodes near to one vector until there are k subjects. */
+/* Nodes near to one vector until there are k subjects, from *budget. Each of several has what a
+ * walk takes; what one needs beyond that the next ones do not have. */
 static quoin_status
-walk(bool *given_up, searcher *s, vec_owners *o, hnsw_searcher *memory, const hnsw_ask *ask,
-     const vec_plan *plan, quoin_error *err)
+walk(bool *given_up, uint64_t *budget, searcher *s, vec_owners *o, hnsw_searcher *memory,
+     const hnsw_ask *ask, const vec_plan *plan, quoin_error *err)
 {
   hnsw_hit few[WALK_ROOM], *hits = few;
   hnsw_report report = {0};
-  tally t = {.plan = plan};
+  tally t = {.plan = plan, .budget = *budget};
+  const uint64_t usual = WALK_ROOM + 4 * (uint64_t)ask->k;
   size_t n = 0, room = ask->k + ask->k / 2 + 10; /* many steps for a large k sort much in vain */
   if (room <= WALK_ROOM)
     room = WALK_ROOM;
@@ -129,6 +132,8 @@ walk(bool *given_up, searcher *s, vec_owners *o, hnsw_searcher *memory, const hn
   hnsw_walk_stop(memory);
   if (hits != few) base_release(s->top.mem, hits, room, sizeof(*hits));
   s->report->visits += report.visits;
+  if (*budget != UINT64_MAX && t.seen > usual)
+    *budget -= t.seen - usual < *budget ? t.seen - usual : *budget;
   return st == QUOIN_DONE ? QUOIN_OK : st;
 }
 
@@ -202,6 +207,7 @@ vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
   hnsw_searcher *memory = NULL;
   vec_owners o = {NULL};
   bool given_up = false;
+  uint64_t budget = plan->budget;
   /* Before the walk: what is linked meanwhile is then found twice, and nothing is missed. */
   const vec_linked linked = vec_linked_now(index, s);
   const hnsw_vectors vectors_of = vec_index_vectors(index);
@@ -218,7 +224,7 @@ vec_search_graph(bool *done, searcher *s, const vec_plan *plan, quoin_error *err
     bool enough = false;
     if (!r->subjects && r->k <= WALK_ROOM && plan->vectors >= hnsw_count(index->graph))
       st = first_nodes(&enough, s, &o, memory, &ask, err);
-    if (!st && !enough) st = walk(&given_up, s, &o, memory, &ask, plan, err);
+    if (!st && !enough) st = walk(&given_up, &budget, s, &o, memory, &ask, plan, err);
     if (r->n_near > 1) st = take_back(s, all, st, err);
   }
   if (!st && !given_up) st = vec_search_unlinked(s, 1, plan, NULL, &o, &linked, err);

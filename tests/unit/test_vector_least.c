@@ -179,6 +179,59 @@ test_least__l2(void **state)
   try_metric(RDF_VEC "l2Metric");
 }
 
+/* ---- itself ------------------------------------------------------------------------------------
+ */
+
+/* The subject of the vector that is asked with is found, by whatever walk. */
+static void
+find_itself(world *w, const char *name)
+{
+  const vec_declaration d = declared(w);
+  const vec_graphs plain = {.scope = QUAD_DEFAULT};
+  const vec_terms terms = vec_store_terms(w->snapshot);
+  const atom_id subject = id_of(w, name);
+  const float *const *vectors;
+  vec_report report = {0};
+  base_arena arena;
+  vec_found *found;
+  size_t n, n_vectors;
+  base_arena_init(&arena, base_alloc_default());
+  good(
+      vec_of_subject(&vectors, &n_vectors, w->snapshot, &d, &plain, &terms, subject, &arena, &err));
+  assert_int_equal(n_vectors, 1);
+  const vec_request r = {.index = &d,
+                         .graphs = &plain,
+                         .terms = &terms,
+                         .near = vectors,
+                         .n_near = 1,
+                         .k = 1,
+                         .ef = 1,
+                         .max_distance = HUGE_VAL};
+  good(vec_search(&found, &n, &report, w->snapshot, &r, base_alloc_default(), &err));
+  assert_true(report.approximate);
+  assert_int_equal(n, 1);
+  assert_int_equal(found->subject.bits, subject.bits);
+  assert_true(found->distance < 1e-6);
+  base_release(base_alloc_default(), found, n, sizeof(*found));
+  base_arena_clear(&arena);
+}
+
+static void
+test_least__a_subject_finds_itself(void **state)
+{
+  world w;
+  char name[32];
+  (void)state;
+  open_walking(&w, NULL);
+  add_many(&w, "s", 5000, NULL);
+  settle(&w);
+  for (int i = 0; i < 5000; i++) {
+    (void)snprintf(name, sizeof(name), "http://x/s%d", i);
+    find_itself(&w, name);
+  }
+  end(&w);
+}
+
 /* ---- what is known ----------------------------------------------------------------------------
  */
 
@@ -243,6 +296,7 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_least__cosine), cmocka_unit_test(test_least__dot),
-      cmocka_unit_test(test_least__l2), cmocka_unit_test(test_least__one_each_is_found_out)};
+      cmocka_unit_test(test_least__l2), cmocka_unit_test(test_least__a_subject_finds_itself),
+      cmocka_unit_test(test_least__one_each_is_found_out)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
