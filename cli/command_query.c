@@ -79,6 +79,7 @@ cli_query_options(const cli_args *args, vector_embedder *embedder)
   options.profile = args->option[OPT_ANALYZE].given;
   options.cancel = args->cancel;
   options.allow_service = args->services;
+  embedder->deadline = vector_deadline(args);
   if (embedder->command) {
     options.embed = vector_embed_text;
     options.embed_user = embedder;

@@ -16,6 +16,7 @@ cli_update_options(const cli_args *args, vector_embedder *embedder)
   options.allow_load = args->option[OPT_ALLOW_LOAD].text;
   options.cancel = args->cancel;
   options.allow_service = args->services;
+  embedder->deadline = vector_deadline(args);
   if (embedder->command) {
     options.embed = vector_embed_text;
     options.embed_user = embedder;

@@ -393,6 +393,7 @@ put_query(vector_text *to, const vector_index *index, const cli_args *args, cons
     vector_child child;
     status = vector_child_open(&child, command->text);
     if (!status) {
+      child.deadline = vector_deadline(args);
       status = vector_child_ask(&child, query, len, values, n);
       const int closed = vector_child_close(&child);
       status = status ? status : closed;

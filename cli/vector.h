@@ -67,31 +67,35 @@ int vector_check(quoin_store *store, const cli_args *args);
 
 /* A child process that makes vectors of lines. */
 typedef struct vector_child {
-  FILE *to;
-  int from;
+  int to, from; /* pipes; -1: closed */
   long pid;
-  char *line; /* what was read and not taken yet: len of cap, of malloc */
+  double deadline; /* as cli_now(), of answers and of its end; 0: none */
+  char *line;      /* what was read and not taken yet: len of cap, of malloc */
   size_t len, cap;
   bool ended, told; /* it gave no more answers; it was complained of that it gives too many */
 } vector_child;
 int vector_child_open(vector_child *child, const char *command); /* complains */
-/* One text in, `n` numbers out; complains. */
+/* One text in, `n` numbers out; complains. It fails past the deadline and by a signal. */
 int vector_child_ask(vector_child *child, const char *text, size_t len, float *out, size_t n);
 /* After some answers: has it given more? Complains. Waits a moment for them. */
 int vector_child_rest(vector_child *child);
-/* There is no more text: wait for its end. It fails by its status or by what it still says. */
+/* There is no more text: wait for its end, and past the deadline or by a signal end it. It fails by
+ * its status or by what it still says. */
 int vector_child_end(vector_child *child);
 int vector_child_close(vector_child *child); /* the same, and frees what it has */
 
 /* The program of --embed-command for vec:embed, started by the first text. */
 typedef struct vector_embedder {
   const char *command;
+  double deadline; /* of the request at hand */
   vector_child child;
   bool open;
 } vector_embedder;
+double vector_deadline(const cli_args *args); /* from now on, by --timeout */
 /* A quoin_embed_fn. */
 quoin_status vector_embed_text(float *out, size_t n, void *embedder, quoin_span text,
                                quoin_error *err);
-void vector_embedder_close(vector_embedder *embedder); /* the next text starts another */
+/* The next text starts another. The program has a moment to end by itself. */
+void vector_embedder_close(vector_embedder *embedder);
 
 #endif /* QUOIN_CLI_VECTOR_H */

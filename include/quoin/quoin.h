@@ -642,7 +642,9 @@ typedef struct quoin_binding {
   quoin_term term; /**< A blank node: by `node`, or by the label under which it came out. */
 } quoin_binding;
 
-/** Make `n` floats of a text, for vec:embed. As quoin_write_fn otherwise. */
+/** Make `n` floats of a text, for vec:embed. As quoin_write_fn otherwise. The deadline and the
+ * cancel token of the query are looked at behind each call, not in it: where it may wait long,
+ * `user` should have them, and the function give TIMEOUT or CANCELLED. */
 typedef quoin_status (*quoin_embed_fn)(float *out, size_t n, void *user, quoin_span text,
                                        quoin_error *err);
 

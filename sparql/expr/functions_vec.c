@@ -186,7 +186,8 @@ embed(sparql_value *out, sparql_eval *ev, const sparql_expr *e, sparql_value *ar
   if (!values) return base_fail_nomem(err);
   const sparql_embedder *embedder = ctx->options->embedder;
   st = embedder->embed(values, index.dimension, embedder->user, args[1].term.value, err);
-  if (st) return st;
+  ctx->cancel.calls = 0; /* it may have taken long: look at the clock */
+  if (st || (st = base_cancel_check(&ctx->cancel, err))) return st;
   if (!rdf_vector_normalize(values, index.dimension))
     return fail_embed(e, QUOIN_ERR_CONSTRAINT, "the embedder gave a number that is not finite",
                       err);

@@ -279,6 +279,65 @@ run 0 $embed
 err_has '^1 vectors made in [0-9.]* s$'
 count_is 4
 
+# A program that does not answer, does not read, or does not end, is ended with all that it started:
+# by the deadline, by Ctrl-C, and when nothing more is asked.
+quickly() # SECONDS-AT-MOST STATUS ARGS...
+{
+  most=$1
+  shift
+  before=$(date +%s)
+  run "$@"
+  [ $(($(date +%s) - before)) -le "$most" ]
+  note $? "$2 $3 took $(($(date +%s) - before)) s"
+}
+gone() # PIDFILE
+{
+  i=0
+  while [ $i -lt 20 ] && kill -0 "$(cat "$1")" 2>kill.log &&
+    ! grep -q '^State:.*zombie' "/proc/$(cat "$1")/status" 2>kill.log; do
+    sleep 0.1
+    i=$((i + 1))
+  done
+  [ -s "$1" ] && [ $i -lt 20 ]
+  note $? "the process of $1 is still there"
+}
+hang='(echo $$ >one; sh -c "echo \$\$ >two; exec sleep 100"; true)'
+near='{ BIND(vec:embed(<http://x/v>, "text") AS ?q) (?p ?d) vec:nearest (<http://x/v> ?q 2) }'
+quickly 6 4 query --store S --timeout 1 --embed-command "$hang" "SELECT ?p $near"
+err_has '^--embed-command: error: gave no answer in time$'
+err_has '^query.*vec:embed: the deadline passed'
+gone two
+quickly 6 4 query --store S --timeout 1 --embed-command "trap '' TERM; echo \$\$ >one; while :; do sleep 0.2; done" "SELECT ?p $near"
+gone one
+quickly 6 4 update --store S --timeout 1 --embed-command "$hang" "INSERT { ?p <http://x/n> 1 } WHERE $near"
+quickly 6 4 vector search $on --timeout 1 --embed-command "$hang" text
+gone two
+quickly 6 0 query --store S --embed-command 'read -r line; echo "[1,1]"; exec sleep 100' "SELECT ?p $near"
+long=$(awk 'BEGIN { for (i = 0; i < 100000; i++) printf "x" }')
+run 0 update --store S "INSERT DATA { <http://x/long> <http://x/t> \"$long\" }"
+quickly 6 4 query --store S --timeout 1 --embed-command "$hang" \
+  "SELECT ?p { <http://x/long> <http://x/t> ?t BIND(vec:embed(<http://x/v>, ?t) AS ?q) (?p ?d) vec:nearest (<http://x/v> ?q 2) }"
+err_has '^--embed-command: error: gave no answer in time$'
+for wait in 'query --store S' 'vector embed'; do
+  got=0
+  rm -f two
+  before=$(date +%s)
+  case $wait in
+    query*) set -- query --store S --embed-command "$hang" "SELECT ?p $near" ;;
+    *) set -- vector embed $on --predicate http://x/t --embed-command "$hang" ;;
+  esac
+  "$quoin" "$@" >out 2>err &
+  pid=$!
+  while [ ! -s two ] && kill -0 $pid 2>kill.log; do sleep 0.1; done
+  kill -INT $pid
+  wait $pid || got=$?
+  [ $got = 130 ] && [ $(($(date +%s) - before)) -le 6 ]
+  note $? "$wait was to be interrupted, and gave $got after $(($(date +%s) - before)) s"
+  gone two
+done
+count_is 4
+run 0 update --store S 'DELETE WHERE { <http://x/long> ?p ?o }'
+
 # Killed in the middle, it goes on where it was: every text has one vector in the end.
 fresh cosine
 i=0
