@@ -23,20 +23,38 @@ put_array(vector_text *to, const char *text, size_t len)
   return !to->failed;
 }
 
+/* How many numbers a text has that are too many to be read. */
+static size_t
+count_numbers(quoin_span text)
+{
+  size_t n = 1;
+  if (text.ptr[0] != '[') return (text.len - 4) / 4 * 3 / sizeof(float); /* b64: */
+  for (size_t i = 0; i < text.len; i++)
+    n += text.ptr[i] == ',';
+  return n;
+}
+
 size_t
 vector_numbers(float *out, size_t cap, const char *text, size_t len)
 {
+  static const char b64[] = "b64:";
   vector_text array = {0};
+  quoin_error err = QUOIN_ERROR_INIT;
   size_t n = 0, skip = 0;
 
   while (skip < len && text[skip] && strchr(" \t\r\n", text[skip]))
     skip++;
   quoin_span span = {text + skip, len - skip};
-  bool good = span.len > 0 && (span.ptr[0] == '[' || put_array(&array, text, len));
+  const bool whole = span.len > 0 &&
+                     (span.ptr[0] == '[' ||
+                      (span.len >= sizeof(b64) - 1 && memcmp(span.ptr, b64, sizeof(b64) - 1) == 0));
+  quoin_status st =
+      whole || (span.len > 0 && put_array(&array, text, len)) ? QUOIN_OK : QUOIN_ERR_SYNTAX;
   if (array.data) span = (quoin_span){array.data, array.len};
-  good = good && !quoin_vector_parse(out, &n, cap, span, NULL);
+  if (!st) st = quoin_vector_parse(out, &n, cap, span, &err);
+  if (st == QUOIN_ERR_LIMIT) n = count_numbers(span);
   free(array.data);
-  return good ? n : SIZE_MAX;
+  return st && st != QUOIN_ERR_LIMIT ? SIZE_MAX : n;
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */

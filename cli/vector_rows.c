@@ -227,6 +227,8 @@ open_npy(vector_rows *r)
   if (!text) return fail(r, "out of memory");
   if (!take(&got, &r->file, head, 10)) goto failed;
   if (got != 10 || memcmp(head, NPY_MAGIC, 6) != 0) goto done;
+  wrong = "expected a .npy file of version 1, 2 or 3";
+  if (head[6] < 1 || head[6] > 3 || head[7] != 0) goto done;
   wrong = "the header is cut off or too long";
   len = (size_t)head[8] | (size_t)head[9] << 8;
   if (head[6] > 1) {
@@ -301,7 +303,24 @@ read_block(vector_rows *r)
   size_t got = n * width;
   if (!r->by_column && !take(&got, &r->file, r->block, n * width)) return VECTOR_FAILED;
   const bool good = r->by_column ? read_columns(r, from, n) : got == n * width;
-  return good ? VECTOR_ROW : fail(r, "the file ends early");
+  if (good) return VECTOR_ROW;
+  /* By column all rows lack something, or none that could be named. */
+  r->row = r->by_column ? 0 : r->row + got / width;
+  return fail(r, "the file ends early");
+}
+
+/* What stands behind the last row belongs to another shape than the header says. */
+static vector_step
+end_npy(vector_rows *r)
+{
+  const uint64_t size = r->n_rows * r->dimension * r->item; /* that many were read */
+  char more;
+  size_t got = 0;
+
+  if (!r->by_column && !take(&got, &r->file, &more, 1)) return VECTOR_FAILED;
+  if (r->by_column && fseeko(r->columns, (off_t)(r->data + (long long)size), SEEK_SET) == 0)
+    got = fread(&more, 1, 1, r->columns);
+  return got ? fail(r, "there are bytes behind the last row") : VECTOR_END;
 }
 
 static float
@@ -342,7 +361,7 @@ static vector_step
 next_npy(vector_rows *r)
 {
   vector_step step;
-  if (r->row > r->n_rows) return VECTOR_END;
+  if (r->row > r->n_rows) return end_npy(r);
   if (r->block_at == r->block_rows && (step = read_block(r))) return step;
   const char *from = r->block + r->block_at++ * r->dimension * r->item;
   for (size_t i = 0; i < r->dimension; i++)

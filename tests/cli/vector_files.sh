@@ -72,17 +72,29 @@ npy objects.npy '|O' False '(3, 2)' "$rows"
 npy noorder.npy '<f4' Maybe '(3, 2)' "$rows"
 npy short.npy '<f4' False '(3, 2)' "$one$two$two"
 npy shortf.npy '<f4' True '(3, 2)' "$one$two$two"
+npy more.npy '<f4' False '(3, 2)' "$rows\\000"
+npy moref.npy '<f4' True '(3, 2)' "$rows\\000"
+npy v0.npy '<f4' False '(3, 2)' "$rows" 0
+npy v9.npy '<f4' False '(3, 2)' "$rows" 9
 npy f3.npy '<f3' False '(3, 2)' "$rows"
 npy nodescr.npy '' False '(3, 2)' "$rows"
 printf '\223NUMPY\001\000\377\377{' >cut.npy
 printf '\223NUMPY\002\000\377\377\377\377{' >cut2.npy
 printf '\223NUM' >magic.npy
 : >empty.npy
-for file in d3 d1 columns negative huge many manyf integers objects noorder short shortf f3 nodescr cut cut2 magic \
+for file in d3 d1 columns negative huge many manyf integers objects noorder short shortf more moref v0 v9 f3 nodescr cut cut2 magic \
   empty; do
   run 1 $import --lenient --terms terms $file.npy
   err_has "^$file.npy:.*error: "
 done
+run 1 $import --terms terms short.npy
+err_has '^short.npy:2: error: the file ends early'
+for file in more moref; do
+  run 1 $import --terms terms3 $file.npy
+  err_has "^$file.npy:4: error: there are bytes behind the last row"
+done
+run 1 $import --terms terms v9.npy
+err_has '^v9.npy: error: expected a .npy file of version 1, 2 or 3'
 npy rows.npy '<f4' False '(3, 2)' "$rows"
 run 1 $import --terms terms2 rows.npy
 err_has 'more vectors than terms'
@@ -129,6 +141,9 @@ cat >v.jsonl <<'L'
 L
 run 1 $import v.jsonl
 err_has '^v.jsonl:2: error: found 3 numbers, expected 2$'
+awk 'BEGIN { printf "http://x/a\t1"; for (i = 0; i < 70000; i++) printf ",1"; print "" }' >long.tsv
+run 1 $import long.tsv
+err_has '^long.tsv:1: error: found 70001 numbers, expected 2$'
 run 0 $import --lenient v.jsonl
 for line in 2 3 5 6 7 8 9 10; do err_has "^v.jsonl:$line: error: "; done
 err_has '^2 vectors read, 2 of them new.*; 8 passed over'
