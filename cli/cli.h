@@ -130,8 +130,8 @@ int cli_report(const quoin_error *err, const char *name);
 void cli_warn(void *user, const quoin_error *err);
 int cli_exit_status(quoin_status status);
 /* Install the handlers of SIGINT and SIGTERM: the first request cancels `cancel`, the second ends
- * the process. Called again, it forgets a request that came. SIGPIPE is ignored: writing to a
- * closed pipe is an error like any other. */
+ * the process. Called again, it forgets a request that came. SIGPIPE and SIGXFSZ are ignored:
+ * writing to a closed pipe, and past the limit of a file, are errors like any other. */
 void cli_catch_signals(quoin_cancel *cancel);
 bool cli_stopped(void); /* one of them came */
 
@@ -170,9 +170,12 @@ bool cli_on_terminal(void); /* stderr is one */
 const char *cli_place(const cli_args *args);
 /* Open the store that --store, or --pool and --name, mean; complains, and gives the exit status. */
 int cli_open(quoin_store **out, const cli_args *args, quoin_mode mode);
+/* The same, and does not complain. */
+quoin_status cli_try_open(quoin_store **out, const cli_args *args, quoin_mode mode,
+                          quoin_error *err);
 /* Before a store that was written to is closed: wait until its vectors are linked, with progress,
- * and until Ctrl-C, which leaves a good store: then say how many are not, and what links them. An
- * exit status. */
+ * and until Ctrl-C, which leaves a good store: then say how many are not, and what links them. What
+ * was linked is saved. An exit status. */
 int cli_settle(quoin_store *store, const cli_args *args);
 uint64_t cli_unlinked(quoin_store *store); /* vectors that are not; 0 when that cannot be known */
 /* Of the files of all graphs, as of the last checkpoint. */

@@ -320,37 +320,40 @@ cli_place(const cli_args *args)
 }
 
 /* A store of a pool; it outlives the handle of that. */
-static int
-open_in_pool(quoin_store **out, const cli_args *args, quoin_mode mode)
+static quoin_status
+open_in_pool(quoin_store **out, const cli_args *args, quoin_mode mode, quoin_error *err)
 {
   quoin_pool_options options = QUOIN_POOL_OPTIONS_INIT;
-  quoin_error err = QUOIN_ERROR_INIT;
   quoin_pool *pool = NULL;
-  const char *path = args->option[OPT_POOL].text;
 
   options.mode = mode == QUOIN_READ_ONLY ? QUOIN_READ_ONLY : QUOIN_READ_WRITE;
   options.durability = (quoin_durability)args->option[OPT_DURABILITY].number;
   options.log = log_line;
   options.threads = (unsigned)args->option[OPT_THREADS].number;
   options.unlinked_vectors = args->option[OPT_UNLINKED].number;
-  if (quoin_pool_open(&pool, path, &options, &err)) return cli_report(&err, path);
-  const quoin_status st = quoin_pool_store(out, pool, args->option[OPT_NAME].text, &err);
+  quoin_status st = quoin_pool_open(&pool, args->option[OPT_POOL].text, &options, err);
+  if (!st) st = quoin_pool_store(out, pool, args->option[OPT_NAME].text, err);
   quoin_pool_close(pool);
-  return st ? cli_report(&err, path) : EXIT_DONE;
+  return st;
 }
 
-int
-cli_open(quoin_store **out, const cli_args *args, quoin_mode mode)
+quoin_status
+cli_try_open(quoin_store **out, const cli_args *args, quoin_mode mode, quoin_error *err)
 {
   quoin_open_options options = QUOIN_OPEN_OPTIONS_INIT;
-  quoin_error err = QUOIN_ERROR_INIT;
-  const char *path = args->option[OPT_STORE].text;
 
-  if (args->option[OPT_POOL].given) return open_in_pool(out, args, mode);
+  if (args->option[OPT_POOL].given) return open_in_pool(out, args, mode, err);
   options.mode = mode;
   options.durability = (quoin_durability)args->option[OPT_DURABILITY].number;
   options.log = log_line;
   options.unlinked_vectors = args->option[OPT_UNLINKED].number;
   options.threads = (unsigned)args->option[OPT_THREADS].number;
-  return quoin_open(out, path, &options, &err) ? cli_report(&err, path) : EXIT_DONE;
+  return quoin_open(out, args->option[OPT_STORE].text, &options, err);
+}
+
+int
+cli_open(quoin_store **out, const cli_args *args, quoin_mode mode)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+  return cli_try_open(out, args, mode, &err) ? cli_report(&err, cli_place(args)) : EXIT_DONE;
 }

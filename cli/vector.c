@@ -2,6 +2,7 @@
  * and embed make quads and load them. */
 #include "cli/vector.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -387,7 +388,8 @@ put_query(vector_text *to, const vector_index *index, const cli_args *args, cons
   float *values = NULL;
   int status = EXIT_DONE;
 
-  if (!command->given && strchr("0123456789-+.[", query[0]) == NULL) return put_iri(to, query);
+  const bool numbers = strchr("0123456789-+.[", query[0]) || strncmp(query, "b64:", 4) == 0;
+  if (!command->given && !numbers) return put_iri(to, query);
   if (!(values = malloc((n ? n : 1) * sizeof(*values)))) return out_of_memory();
   if (command->given) {
     vector_child child;
@@ -464,8 +466,31 @@ static const struct {
                 BIT(OPT_K) | BIT(OPT_EF) | BIT(OPT_EXACT) | BIT(OPT_GRAPH) |
                     BIT(OPT_EMBED_COMMAND) | BIT(OPT_MODEL) | BIT(OPT_RESULTS) | BIT(OPT_TIMEOUT)}};
 
+/* A check without --repair is of use, too, where nothing can be written or another process writes.
+ */
 static int
-run(vector_verb verb, quoin_store *store, cli_args *args)
+open_for(vector_verb verb, quoin_store **out, bool *writes, const cli_args *args)
+{
+  quoin_error err = QUOIN_ERROR_INIT;
+
+  *writes = verbs[verb].writes;
+  if (verb != CHECK || args->option[OPT_REPAIR].given)
+    return cli_open(out, args, *writes ? QUOIN_READ_WRITE : QUOIN_READ_ONLY);
+  const quoin_status st = cli_try_open(out, args, QUOIN_READ_WRITE, &err);
+  if (!st) return EXIT_DONE;
+  *writes = false;
+  const bool barred = st == QUOIN_ERR_BUSY || st == QUOIN_ERR_READ_ONLY || err.os_errno == EACCES ||
+                      err.os_errno == EPERM || err.os_errno == EROFS;
+  if (!barred) return cli_report(&err, cli_place(args));
+  const int status = cli_open(out, args, QUOIN_READ_ONLY);
+  if (!status)
+    fprintf(stderr, "vector: note: nothing is linked, and the recall is not kept: %s\n",
+            err.message);
+  return status;
+}
+
+static int
+run(vector_verb verb, quoin_store *store, bool writes, cli_args *args)
 {
   const char *operand = args->n_operands > 1 ? args->operands[1] : NULL;
   int status = vector_names_check(store, args);
@@ -481,7 +506,7 @@ run(vector_verb verb, quoin_store *store, cli_args *args)
   case LIST:
     return list(store, args);
   case CHECK:
-    return vector_check(store, args);
+    return vector_check(store, args, writes);
   case DROP:
     return drop(store, args);
   case SEARCH:
@@ -524,6 +549,7 @@ int
 cli_vector(cli_args *args)
 {
   size_t verb = 0;
+  bool writes = false;
   quoin_store *store = NULL;
   vector_text names[VECTOR_NAMES] = {{0}};
 
@@ -535,13 +561,12 @@ cli_vector(cli_args *args)
   }
   int status = check_usage((vector_verb)verb, args);
   if (!status) status = vector_names_take(names, args);
-  if (!status)
-    status = cli_open(&store, args, verbs[verb].writes ? QUOIN_READ_WRITE : QUOIN_READ_ONLY);
+  if (!status) status = open_for((vector_verb)verb, &store, &writes, args);
   if (!status) {
-    status = run((vector_verb)verb, store, args);
+    status = run((vector_verb)verb, store, writes, args);
     /* Of an embed that failed earlier pieces are there. */
     const bool changed = !status || verb == EMBED;
-    const int settled = verbs[verb].writes && changed ? cli_settle(store, args) : EXIT_DONE;
+    const int settled = writes && changed ? cli_settle(store, args) : EXIT_DONE;
     status = status ? status : settled;
   }
   quoin_close(store);

@@ -63,7 +63,8 @@ const char *vector_refuse(const vector_index *index, const float *values);
 
 int vector_import(quoin_store *store, const cli_args *args, const char *file);
 int vector_embed(quoin_store *store, const cli_args *args);
-int vector_check(quoin_store *store, const cli_args *args);
+/* `writes`: what was measured is kept. */
+int vector_check(quoin_store *store, const cli_args *args, bool writes);
 
 /* A child process that makes vectors of lines. */
 typedef struct vector_child {

@@ -115,7 +115,8 @@ compare(uint64_t *found, uint64_t *there, const quoin_hits *exact, const quoin_h
 }
 
 static int
-measure(const sample *s, quoin_store *store, const cli_args *args, const vector_index *index)
+measure(const sample *s, quoin_store *store, const cli_args *args, const vector_index *index,
+        bool keep)
 {
   quoin_search_options options = QUOIN_SEARCH_OPTIONS_INIT;
   uint64_t found = 0, there = 0;
@@ -142,7 +143,7 @@ measure(const sample *s, quoin_store *store, const cli_args *args, const vector_
   printf("sample       %zu\n", s->n);
   const double recall = there ? (double)found / (double)there : 1.0;
   printf("recall@%d    %.4f\n", CHECK_K, recall);
-  return s->n ? note_recall(recall, store, args, index) : EXIT_DONE;
+  return s->n && keep ? note_recall(recall, store, args, index) : EXIT_DONE;
 }
 
 /* The graph: every page and link, and what no search comes to. */
@@ -167,8 +168,24 @@ check_graph(quoin_store *store, const cli_args *args, const vector_index *index)
   return report.unreachable ? EXIT_DATA : EXIT_DONE;
 }
 
+/* There are no more vectors to ask for than the index has. */
+static int
+limit_sample(sample *s, quoin_store *store, const cli_args *args, const vector_index *index)
+{
+  quoin_vectors_stats stats = QUOIN_VECTORS_STATS_INIT;
+  quoin_error err = QUOIN_ERROR_INIT;
+  quoin_vectors *vectors = NULL;
+  quoin_status st = quoin_vectors_open(&vectors, store, index_name(index), &err);
+
+  if (!st) st = quoin_vectors_count(&stats, vectors, args->cancel, &err);
+  quoin_vectors_close(vectors);
+  if (st) return cli_report(&err, "vector");
+  if (s->want > stats.vectors) s->want = stats.vectors ? (size_t)stats.vectors : 1;
+  return EXIT_DONE;
+}
+
 int
-vector_check(quoin_store *store, const cli_args *args)
+vector_check(quoin_store *store, const cli_args *args, bool writes)
 {
   const cli_value *given = args->option;
   vector_index index = {0};
@@ -176,13 +193,14 @@ vector_check(quoin_store *store, const cli_args *args)
 
   int status = vector_find(&index, store, args);
   s.dimension = (size_t)index.dimension;
+  if (!status) status = limit_sample(&s, store, args, &index);
   if (!status && !(s.values = calloc(s.want, 2 * s.dimension * sizeof(*s.values)))) {
     cli_complain("out of memory");
     status = EXIT_LIMIT;
   }
   if (!status) status = take_sample(&s, store, args, &index);
   if (!status) status = check_graph(store, args, &index);
-  if (!status) status = measure(&s, store, args, &index);
+  if (!status) status = measure(&s, store, args, &index, writes);
   free(s.values);
   return status;
 }

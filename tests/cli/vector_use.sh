@@ -54,6 +54,10 @@ note $? 'the bytes are without the graph'
 linked 100
 [ $(($(du -k S | cut -f 1) * 4)) -lt "$before" ]
 note $? 'compacting does not shrink the graph'
+# A sample is of all vectors at most.
+run 0 vector check $on --sample 99999999999
+out_has '^sample  *100$'
+out_has '^recall@10  *1.0000'
 # A signal leaves a good store, and says what is missing.
 rows 0 12000 >many.tsv
 run 0 vector drop $on
@@ -82,6 +86,35 @@ run 0 restore --store R B
 run 0 stats --store R --results json
 out_has '"unlinked":0,"removed":0,'
 
+# Measuring works beside a process that writes, and keeps nothing then.
+mkfifo pipe
+"$quoin" load --store S --format nt - <pipe >loader.out 2>loader.err &
+holder=$!
+exec 3>pipe
+sleep 0.5
+run 0 vector check $on
+out_has '^recall@10  *[01]\.'
+err_has '^vector: note: nothing is linked, and the recall is not kept: '
+run 3 vector check $on --repair
+exec 3>&-
+wait $holder
+note $? 'the load beside which others ran'
+
+# A graph that cannot be saved is a failure that names its file, and loses nothing.
+rows 0 6000 | cut -d ' ' -f 1-3 >pairs.tsv
+run 0 create --store F
+run 0 vector create --store F --on http://x/v --dimension 2
+(
+  ulimit -f 2400
+  "$quoin" vector import --store F --on http://x/v pairs.tsv >out 2>err
+)
+[ $? = 1 ]
+note $? 'import fails where its graph cannot be written'
+err_has '^6,000 vectors read, 6,000 of them new'
+err_has '^F/graph-2.*: error: file cannot be written: File too large'
+run 0 vector check --store F --on http://x/v
+out_has '^vectors  *6000$'
+
 # Names: known prefixes, others, whole IRIs between < and >.
 run 0 create --store N
 run 2 vector create --store N --on ex:embedding --dimension 2
@@ -97,6 +130,8 @@ run 0 vector import --store N --on http://x/v --graph '<http://x/g>' v.tsv
 run 0 vector search --store N --on http://x/v --graph http://x/g --results csv '[1,0]'
 out_is "$(printf 'item,distance\r\nhttp://x/a,0.0E0\r\nhttp://x/b,1.4142135623730951E0\r\n')"
 err_empty
+run 0 vector search --store N --on http://x/v --graph http://x/g --k 1 --results csv b64:AACAPwAAAAA=
+out_has '^http://x/a,0.0E0'
 run 0 vector search --store N --on http://x/v --results csv '[1,0]'
 out_is "$(printf 'item,distance\r\n')"
 err_has '^vector: note: .*other graphs have'
