@@ -1,6 +1,7 @@
 #include "api/handle.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/poison.h"
 
@@ -166,7 +167,12 @@ close_quads(quoin_store *store, api_child *children)
   quoin_status st = store->pooled ? pool_store_release(store->pooled, &error)
                                   : quad_store_close(store->quads, &error);
   store->quads = NULL;
-  if (st && store->log) store->log(store->log_user, error.message);
+  if (st && store->log) {
+    char line[sizeof(error.file) + sizeof(error.message) + 32];
+    (void)snprintf(line, sizeof(line), "not saved at closing: %s%s%s", error.file,
+                   error.file[0] ? ": " : "", error.message);
+    store->log(store->log_user, line);
+  }
 }
 
 void

@@ -174,9 +174,10 @@ int cli_open(quoin_store **out, const cli_args *args, quoin_mode mode);
 quoin_status cli_try_open(quoin_store **out, const cli_args *args, quoin_mode mode,
                           quoin_error *err);
 /* Before a store that was written to is closed: wait until its vectors are linked, with progress,
- * and until Ctrl-C, which leaves a good store: then say how many are not, and what links them. What
- * was linked is saved. An exit status. */
+ * and until Ctrl-C, which leaves a good store: then say how many are not, and what links them. An
+ * exit status. */
 int cli_settle(quoin_store *store, const cli_args *args);
+bool cli_unsaved(void); /* a store was closed and could not be saved, which was said */
 uint64_t cli_unlinked(quoin_store *store); /* vectors that are not; 0 when that cannot be known */
 /* Of the files of all graphs, as of the last checkpoint. */
 quoin_status cli_graph_bytes(uint64_t *out, quoin_store *store, const cli_args *args,

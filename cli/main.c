@@ -40,7 +40,8 @@ run(const cli_command *command, cli_args *args)
   if (quoin_cancel_new(&args->cancel, &err)) return cli_report(&err, "quoin");
   cli_catch_signals(args->cancel);
   /* The token is not freed: a signal may come until the process is gone. */
-  return command->run(args);
+  const int status = command->run(args);
+  return !status && cli_unsaved() ? EXIT_DATA : status;
 }
 
 int

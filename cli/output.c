@@ -125,6 +125,7 @@ cli_catch_signals(quoin_cancel *cancel)
   action.sa_handler = SIG_IGN;
   action.sa_flags = 0;
   sigaction(SIGPIPE, &action, NULL);
+  sigaction(SIGXFSZ, &action, NULL);
 }
 
 bool
@@ -306,10 +307,21 @@ cli_read_file(char **data, size_t *len, const char *path)
   return EXIT_DATA;
 }
 
+/* Closing a store has no status. */
+static bool unsaved;
+
+bool
+cli_unsaved(void)
+{
+  return unsaved;
+}
+
 static void
 log_line(void *user, const char *line)
 {
+  static const char failed[] = "not saved at closing: ";
   (void)user;
+  if (strncmp(line, failed, sizeof(failed) - 1) == 0) unsaved = true;
   fprintf(stderr, "quoin: %s\n", line);
 }
 

@@ -81,6 +81,7 @@ become(const int in[2], const int out[2], const char *command)
   }
   (void)setpgid(0, 0);
   signal(SIGPIPE, SIG_DFL);
+  signal(SIGXFSZ, SIG_DFL);
   execl("/bin/sh", "sh", "-c", command, (char *)NULL);
   _exit(127);
 }

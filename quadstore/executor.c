@@ -86,7 +86,8 @@ job_failed(quad_store *store, const quoin_error *why)
 
   e->failed = *why;
   e->retry_ns = base_clock_ns() + RETRY_NS;
-  quad_store_say(store, "maintenance failed, and is tried again: %s", why->message);
+  quad_store_say(store, "maintenance failed, and is tried again: %s%s%s", why->file,
+                 why->file[0] ? ": " : "", why->message);
 }
 
 /* ---- jobs ----------------------------------------------------------------------------------- */

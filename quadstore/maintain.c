@@ -96,7 +96,10 @@ wait_for_flush(quad_store *store, uint64_t freezes, uint64_t deadline, quoin_err
   quad_executor_begin(store);
   while (!st && (((e->flush || e->flushing) && e->freezes == freezes) || store->reserved)) {
     if ((st = quad_store_may_write(store, err))) break;
-    if (e->failed.status) return base_fail(err, e->failed.status, "%s", e->failed.message);
+    if (e->failed.status) {
+      if (err) *err = e->failed;
+      return e->failed.status;
+    }
     atom_store_writer_leave(store->atoms);
     (void)base_cond_wait_until(&e->idle, &store->writer, base_clock_ns() + SLICE);
     atom_store_writer_enter(store->atoms);

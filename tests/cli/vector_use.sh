@@ -111,7 +111,7 @@ run 0 vector create --store F --on http://x/v --dimension 2
 [ $? = 1 ]
 note $? 'import fails where its graph cannot be written'
 err_has '^6,000 vectors read, 6,000 of them new'
-err_has '^F/graph-2.*: error: file cannot be written: File too large'
+err_has '^quoin: not saved at closing: F/graph-2.*: file cannot be written: File too large'
 run 0 vector check --store F --on http://x/v
 out_has '^vectors  *6000$'
 
