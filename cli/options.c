@@ -165,7 +165,9 @@ const cli_command cli_commands[] = {
      "Vector indexes: create, import, embed, list, check, drop, search.",
      "  create              declare an index over the predicate --on, of --dimension numbers\n"
      "  import FILE         vectors from .npy or .fvecs (with --terms), JSON lines or .tsv, also\n"
-     "                      .gz .bz2 .xz .zst; - is standard input: JSON lines, or --format\n"
+     "                      .gz .bz2 .xz .zst; - is standard input: JSON lines, or --format.\n"
+     "                      It adds: to replace vectors, delete the old ones first, by\n"
+     "                      quoin update --store S 'DELETE WHERE { ?s PREDICATE ?v }'\n"
      "  embed               make vectors of the texts of --predicate with --embed-command\n"
      "  list                the indexes that are declared\n"
      "  check               verify an index; --repair mends it. Asked with --sample N points "
