@@ -13,6 +13,8 @@
  *                     vectors whose byte is not 0 get a class, and SPARQL asks for the nearest of
  *                     that class: N queries in a text, bound by VALUES. RIGHT has the rows of the
  *                     nearest allowed ones. In place of the effort N is printed
+ *   values N...       SPARQL asks for the exactly nearest of N queries in a text, bound by VALUES;
+ *                     as filter
  *   reopen            close the store and open it again
  *   exact [N]         every vector looked at; N: so many queries in a call, on one thread
  *   txn N...          as sparql, in a transaction that has added N vectors, near to the others, and
@@ -255,7 +257,7 @@ by_size(const void *a, const void *b)
 /* ---- filters ----------------------------------------------------------------------------------
  */
 
-/* The class of the allowed ones. */
+/* The class of the allowed ones; "": all are, and the nearest are found exactly. */
 typedef struct filter {
   char class[64];
   npy right; /* a row a query; -1: there are no more */
@@ -297,9 +299,10 @@ filter_text(char *out, const bench *b, const filter *f, size_t q, size_t some)
     at += base64(out + at, b->query.f + i * columns, columns);
     at += (size_t)snprintf(out + at, 60, "\"^^vec:f32) ");
   }
-  at += (size_t)snprintf(out + at, 400,
-                         "} ?text a <%s> . (?text ?distance) vec:nearest (<" PREDICATE "> ?q %d) }",
-                         f->class, K);
+  const bool all = !*f->class;
+  at += (size_t)snprintf(
+      out + at, 400, "} %s%s%s (?text ?distance) vec:nearest (<" PREDICATE "> ?q %d%s) }",
+      all ? "" : "?text a <", f->class, all ? "" : "> .", K, all ? " vec:exact true" : "");
   return (quoin_span){out, at};
 }
 
@@ -360,7 +363,7 @@ ask_filtered(bench *b, const filter *f)
     p99 = 1e6 * times[calls * 99 / 100];
     best = took;
   }
-  printf("filter\t%zu\t%.5f\t%.0f\t%.0f\t%.0f\t%.1f\n", f->n,
+  printf("%s\t%zu\t%.5f\t%.0f\t%.0f\t%.0f\t%.1f\n", *f->class ? "filter" : "values, exact", f->n,
          (double)found / (double)count_right(f, queries), (double)queries / best, p50, p99,
          1e3 * best);
   (void)fflush(stdout);
@@ -543,6 +546,12 @@ main(int argc, char **argv)
         ask_filtered(&b, &f);
       }
       npy_free(&f.right);
+    } else if (!strcmp(command, "values")) {
+      for (; is_number(argv[i]); i++) {
+        const filter f = {.right = b.truth, .n = strtoul(argv[i], NULL, 10)};
+        if (f.n < 1) stop(argv[i], "no queries");
+        ask_filtered(&b, &f);
+      }
     } else if (!strcmp(command, "reopen")) {
       reopen(&b);
     } else if (!strcmp(command, "unlinked") && is_number(argv[i])) {

@@ -29,12 +29,21 @@ typedef struct worker {
   vec_report report;
 } worker;
 
+static void
+add_report(vec_report *to, const vec_report *from)
+{
+  to->visits += from->visits;
+  to->approximate |= from->approximate;
+  if (from->choice) to->choice = from->choice;
+}
+
 /* The queries from..to by the plan: those that read all codes do so together. */
 static quoin_status
 search_some(worker *w, size_t from, size_t to, base_cancel *cancel)
 {
   batch *b = w->batch;
   vec_request requests[VEC_TOGETHER];
+  vec_report reports[VEC_TOGETHER] = {{.choice = VEC_CHOICE_NONE}};
   const float *near[VEC_TOGETHER];
   const size_t n = to - from;
   for (size_t i = 0; i < n; i++) {
@@ -44,11 +53,13 @@ search_some(worker *w, size_t from, size_t to, base_cancel *cancel)
     requests[i].n_near = 1;
     requests[i].cancel = cancel;
   }
-  if (n > 1)
-    return vec_search_together(b->found + from, b->counts + from, &w->report, b->plan, requests, n,
-                               b->mem, &w->err);
-  return vec_search_planned(&b->found[from], &b->counts[from], &w->report, b->plan, requests,
-                            b->mem, &w->err);
+  quoin_status st = n > 1 ? vec_search_together(b->found + from, b->counts + from, reports, b->plan,
+                                                requests, n, b->mem, &w->err)
+                          : vec_search_planned(&b->found[from], &b->counts[from], reports, b->plan,
+                                               requests, b->mem, &w->err);
+  for (size_t i = 0; i < n; i++)
+    add_report(&w->report, &reports[i]);
+  return st;
 }
 
 /* Queries in turn until none is left, or one of them has failed. */
@@ -121,9 +132,7 @@ vec_search_many(vec_found **found, size_t *counts, vec_report *report,
       st = workers[i].status;
       if (err) *err = workers[i].err;
     }
-    report->visits += workers[i].report.visits;
-    report->approximate |= workers[i].report.approximate;
-    if (workers[i].report.choice) report->choice = workers[i].report.choice;
+    add_report(report, &workers[i].report);
   }
 
 done:

@@ -308,7 +308,7 @@ vec_search_planned(vec_found **out, size_t *n, vec_report *report, const vec_pla
 
 /* Those that the codes did not answer go by the quads, one after the other. */
 static quoin_status
-search_rest(vec_found **found, size_t *counts, const bool *done, vec_report *report,
+search_rest(vec_found **found, size_t *counts, const bool *done, vec_report *reports,
             const vec_plan *plan, const vec_request *requests, size_t n, const base_alloc *mem,
             quoin_error *err)
 {
@@ -318,12 +318,12 @@ search_rest(vec_found **found, size_t *counts, const bool *done, vec_report *rep
   vec_plan_exact(&exact);
   for (size_t i = 0; !st && i < n; i++)
     if (!done[i])
-      st = vec_search_planned(&found[i], &counts[i], report, &exact, &requests[i], mem, err);
+      st = vec_search_planned(&found[i], &counts[i], &reports[i], &exact, &requests[i], mem, err);
   return st;
 }
 
 quoin_status
-vec_search_together(vec_found **found, size_t *counts, vec_report *report, const vec_plan *plan,
+vec_search_together(vec_found **found, size_t *counts, vec_report *reports, const vec_plan *plan,
                     const vec_request *requests, size_t n, const base_alloc *mem, quoin_error *err)
 {
   searcher s[VEC_TOGETHER];
@@ -331,7 +331,7 @@ vec_search_together(vec_found **found, size_t *counts, vec_report *report, const
   quoin_error why = QUOIN_ERROR_INIT;
   assert(plan->way == VEC_CHOICE_CODES && n && n <= VEC_TOGETHER);
   for (size_t i = 0; i < n; i++)
-    searcher_init(&s[i], report, plan, &requests[i], mem);
+    searcher_init(&s[i], &reports[i], plan, &requests[i], mem);
   quoin_status st = vec_search_codes(done, s, n, plan, &why);
   bool lost = st && vec_index_lost(plan->index, plan->snapshot, &why);
   if (st && !lost) {
@@ -344,7 +344,7 @@ vec_search_together(vec_found **found, size_t *counts, vec_report *report, const
   for (size_t i = 0; !st && i < n; i++)
     if ((done[i] = done[i] && recent))
       st = take_answer(&found[i], &counts[i], &s[i], plan, VEC_CHOICE_CODES, err);
-  if (!st) st = search_rest(found, counts, done, report, plan, requests, n, mem, err);
+  if (!st) st = search_rest(found, counts, done, reports, plan, requests, n, mem, err);
 
 done:
   for (size_t i = 0; i < n; i++)

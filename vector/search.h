@@ -61,10 +61,9 @@ void vec_plan_clear(vec_plan *plan);
 quoin_status vec_search_planned(vec_found **out, size_t *n, vec_report *report,
                                 const vec_plan *plan, const vec_request *request,
                                 const base_alloc *mem, quoin_error *err);
-/* Several of them by the codes of all vectors, which the plan has chosen, in one reading. On
- * failure what was found before it is there. */
-enum { VEC_TOGETHER = 32 };
-quoin_status vec_search_together(vec_found **found, size_t *counts, vec_report *report,
+/* Several of them by the codes of all vectors, which the plan has chosen, in one reading; a report
+ * of each. On failure what was found before it is there. */
+quoin_status vec_search_together(vec_found **found, size_t *counts, vec_report *reports,
                                  const vec_plan *plan, const vec_request *requests, size_t n,
                                  const base_alloc *mem, quoin_error *err);
 /* Another way, after a walk was given up, or the graph cannot be relied on. */

@@ -190,16 +190,29 @@ quoin_status vec_search_many(vec_found **found, size_t *counts, vec_report *repo
                              const float *queries, size_t n, unsigned threads,
                              const base_alloc *mem, quoin_error *err);
 
-/* The same in turn, where each may be near to several vectors: what they share is found once, for
- * about `queries` of them. Of the request, which is borrowed with all that it points to, what it is
- * near to is not looked at. *out is NULL on failure. */
+/* The same a few at a time, where each may be near to several vectors: what they share is found
+ * once, for about `queries` of them. Of the request, which is borrowed with all that it points to,
+ * what it is near to is not looked at. *out is NULL on failure. */
 typedef struct vec_searches vec_searches;
 quoin_status vec_searches_open(vec_searches **out, const quad_snapshot *snapshot,
                                const vec_request *request, size_t queries, const base_alloc *mem,
                                quoin_error *err);
-/* As vec_search; report->choice is of this search, the rest is added to. */
-quoin_status vec_searches_next(vec_found **out, size_t *n, vec_report *report,
-                               vec_searches *searches, const float *const *near, size_t n_near,
+/* One of them, and its answer: as vec_search. */
+typedef struct vec_asked {
+  const float *const *near;
+  size_t n_near;
+  vec_found *found;
+  size_t n;
+  vec_report report;
+} vec_asked;
+
+enum { VEC_TOGETHER = 32 }; /* searches that may share a reading */
+/* As many as are asked for together at best, 1 to VEC_TOGETHER. */
+size_t vec_searches_most(const vec_searches *searches);
+/* The answers of asked[0..n), at most that many, each what it is alone. On failure some have
+ * theirs.
+ */
+quoin_status vec_searches_next(vec_asked *asked, size_t n, vec_searches *searches,
                                quoin_error *err);
 void vec_searches_close(vec_searches *searches); /* NULL is fine */
 

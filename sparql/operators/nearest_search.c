@@ -1,5 +1,7 @@
 /* sparql/operators/nearest_search.c - the searches of vec:nearest: one for each distinct query,
- * those with the same candidates in turn, so that these become a set of nodes once. */
+ * those with the same candidates in turn, so that these become a set of nodes once, and a few at a
+ * time where they can share a reading of the codes. */
+#include "base/hash.h"
 #include "sparql/expr/value.h"
 #include "sparql/operators/graph_scan.h"
 #include "sparql/operators/nearest.h"
@@ -123,6 +125,8 @@ take_found(nearest_operator *op, uint32_t query, const vec_found *found, size_t 
   return QUOIN_OK;
 }
 
+enum { NEAR_MOST = 4 * VEC_TOGETHER }; /* vectors of queries that wait: of one there may be more */
+
 /* Queries with the same candidates. */
 typedef struct search_batch {
   nearest_operator *op;
@@ -131,6 +135,11 @@ typedef struct search_batch {
   vec_request request;
   size_t queries;
   vec_searches *searches; /* NULL: none of its queries had a vector yet */
+  /* Those that wait to be asked together. */
+  vec_asked asked[VEC_TOGETHER];
+  uint32_t query[VEC_TOGETHER];
+  size_t n, near;   /* vectors that they are near to */
+  base_arena arena; /* of these */
 } search_batch;
 
 static void
@@ -151,27 +160,57 @@ begin_batch(search_batch *b, const nearest_items *items, size_t queries)
                              .cancel = &op->head.ctx->cancel};
 }
 
+static void
+count_search(nearest_operator *op, const vec_report *report)
+{
+  op->searches++;
+  op->ways[report->choice]++;
+  op->candidates += report->candidates;
+  op->visits += report->visits;
+}
+
+/* Those that wait are asked. */
 static quoin_status
-search_one(search_batch *b, uint32_t query, base_arena *arena, quoin_error *err)
+search_waiting(search_batch *b, quoin_error *err)
+{
+  if (!b->n) return QUOIN_OK;
+  quoin_status st = vec_searches_next(b->asked, b->n, b->searches, err);
+  for (size_t i = 0; i < b->n; i++) {
+    vec_asked *asked = &b->asked[i];
+    count_search(b->op, &asked->report);
+    if (!st) st = take_found(b->op, b->query[i], asked->found, asked->n, err);
+    base_release(b->op->head.ctx->mem, asked->found, asked->n, sizeof(*asked->found));
+  }
+  b->n = b->near = 0;
+  base_arena_reset(&b->arena);
+  return st;
+}
+
+/* One more query, which waits until there are as many as are best asked together. */
+static quoin_status
+add_query(search_batch *b, uint32_t query, quoin_error *err)
 {
   nearest_operator *op = b->op;
   sparql_context *ctx = op->head.ctx;
   atom_id id = nearest_has_constant_query(op) ? ATOM_NONE_ID : op->ids.column[0][query];
-  vec_report report = {.choice = VEC_CHOICE_NONE};
-  vec_found *found = NULL;
-  const float *const *near;
-  size_t n_near = 0, n = 0;
-  quoin_status st = query_vectors(&near, &n_near, op, b->graphs, &b->terms, id, arena, err);
-  if (!st && n_near && !b->searches)
-    st = vec_searches_open(&b->searches, ctx->snapshot, &b->request, b->queries, ctx->mem, err);
-  if (!st && n_near) st = vec_searches_next(&found, &n, &report, b->searches, near, n_near, err);
-  op->searches++;
-  op->ways[report.choice]++;
-  op->candidates += report.candidates;
-  op->visits += report.visits;
-  if (!st) st = take_found(op, query, found, n, err);
-  base_release(ctx->mem, found, n, sizeof(*found));
-  return st;
+  base_arena_mark mark = base_arena_here(&b->arena);
+  vec_asked *asked = &b->asked[b->n];
+  *asked = (vec_asked){.n_near = 0};
+  quoin_status st =
+      query_vectors(&asked->near, &asked->n_near, op, b->graphs, &b->terms, id, &b->arena, err);
+  if (st) return st;
+  if (!asked->n_near) {
+    base_arena_rewind(&b->arena, mark);
+    count_search(op, &asked->report);
+    return QUOIN_OK;
+  }
+  if (!b->searches &&
+      (st = vec_searches_open(&b->searches, ctx->snapshot, &b->request, b->queries, ctx->mem, err)))
+    return st;
+  b->near += asked->n_near;
+  b->query[b->n++] = query;
+  if (b->n < vec_searches_most(b->searches) && b->near < NEAR_MOST) return QUOIN_OK;
+  return search_waiting(b, err);
 }
 
 /* A query among those that may have its candidates: which, and how many by what hash. */
@@ -221,24 +260,23 @@ static quoin_status
 search_all(nearest_operator *op, const vec_graphs *graphs, quoin_error *err)
 {
   search_batch b = {.op = op, .graphs = graphs, .terms = sparql_vec_terms(op->head.ctx)};
-  base_arena keys_arena, arena;
+  base_arena keys_arena;
   query_key *keys = NULL;
   base_arena_init(&keys_arena, op->head.ctx->mem);
-  base_arena_init(&arena, op->head.ctx->mem);
+  base_arena_init(&b.arena, op->head.ctx->mem);
   quoin_status st = sort_queries(&keys, op, &keys_arena, err);
   for (size_t i = 0, end; !st && i < op->n_queries; i = end) {
     const nearest_items *items = op->shared ? &op->items : &op->query[keys[i].query].items;
     for (end = i + 1; end < op->n_queries && same_candidates(op, &keys[i], &keys[end]);)
       end++;
     begin_batch(&b, items, end - i);
-    for (size_t q = i; !st && q < end; q++) {
-      base_arena_reset(&arena);
-      st = search_one(&b, keys[q].query, &arena, err);
-    }
+    for (size_t q = i; !st && q < end; q++)
+      st = add_query(&b, keys[q].query, err);
+    if (!st) st = search_waiting(&b, err);
     vec_searches_close(b.searches);
     b.searches = NULL;
   }
-  base_arena_clear(&arena);
+  base_arena_clear(&b.arena);
   base_arena_clear(&keys_arena);
   return st;
 }

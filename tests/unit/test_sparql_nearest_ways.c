@@ -2,6 +2,7 @@
  * least 95 of 100 of what brute force finds among the same candidates, and all of it, at the same
  * bits, when it is to be exact (DESIGN.md section 8). */
 #include "sparql_query_world.h"
+#include "support/memory.h"
 #include "vector/vector.h"
 
 #include <math.h>
@@ -137,7 +138,7 @@ fill(model *m)
 }
 
 static void
-open_model(model *m, uint64_t seed, vec_metric metric, bool walk)
+open_model(model *m, uint64_t seed, vec_metric metric, const char *code, bool walk)
 {
   char declaration[400];
   quoin_error err = QUOIN_ERROR_INIT;
@@ -152,7 +153,10 @@ open_model(model *m, uint64_t seed, vec_metric metric, bool walk)
                  "<urn:x-quoin:system> { :v a <urn:x-quoin:vec#Index> ; <urn:x-quoin:vec#dimension>"
                  " %d ; <urn:x-quoin:vec#metric> <urn:x-quoin:vec#%sMetric> ;"
                  " <urn:x-quoin:vec#storage> <urn:x-quoin:vec#%sCode> }",
-                 DIM, metric_names[metric], chance(m) < 0.5 ? "i8" : "f32");
+                 DIM, metric_names[metric],
+                 code              ? code
+                 : chance(m) < 0.5 ? "i8"
+                                   : "f32");
   world_open(&m->w, declaration);
   good(vec_attach(m->w.store, &(const vec_options){.walk_always = walk}, &err), &err);
   fill(m);
@@ -607,7 +611,7 @@ try_all(vec_metric metric, bool walk)
   const char *given = getenv("QUOIN_SEED");
   model m;
   unsigned ways = 0;
-  open_model(&m, given ? strtoull(given, NULL, 10) : 11, metric, walk);
+  open_model(&m, given ? strtoull(given, NULL, 10) : 11, metric, NULL, walk);
   for (size_t i = 0; i < QUESTIONS; i++)
     ways |= try_question(&m, &questions[i]);
   close_model(&m);
@@ -630,7 +634,7 @@ test_ways__explain(void **state)
   model m;
   base_buffer plan;
   (void)state;
-  open_model(&m, 5, VEC_COSINE, false);
+  open_model(&m, 5, VEC_COSINE, NULL, false);
   for (size_t i = 0; i < sizeof(plans) / sizeof(*plans); i++) {
     char text[256];
     (void)snprintf(text, sizeof(text), "SELECT * { %s (?s ?d) vec:nearest (:v :s9 10) }",
@@ -675,6 +679,180 @@ test_ways__l2_through_the_graph_alone(void **state)
   assert_int_equal(try_all(VEC_L2, true), 1u << VEC_CHOICE_GRAPH);
 }
 
+/* ---- many at once -----------------------------------------------------------------------------
+ */
+
+enum { MANY = 3 * VEC_TOGETHER, MANY_ROUNDS = 6, ALONE = 12 };
+
+/* What is near to what: resources, some without a vector in the graph, or floats. */
+typedef struct many {
+  size_t n, k;
+  filter filter;
+  unsigned limit;
+  const char *open;
+  bool not_itself, near; /* others than the query; none far away */
+  unsigned resource[MANY];
+  float literal[MANY][DIM];
+  bool is_literal[MANY];
+} many;
+
+static many
+pick_many(model *m, size_t n)
+{
+  static const char *const opens[] = {"", "", "GRAPH :g1", "GRAPH ?g"};
+  many all = {.n = n,
+              .k = 1 + (size_t)(chance(m) * 20),
+              .filter = chance(m) < 0.5 ? ALL : BELOW,
+              .limit = 100 + (unsigned)(chance(m) * 800),
+              .open = opens[(int)(chance(m) * 4)],
+              .not_itself = chance(m) < 0.5,
+              .near = chance(m) < 0.3};
+  for (size_t i = 0; i < n; i++) {
+    all.is_literal[i] = chance(m) < 0.4;
+    all.resource[i] = (unsigned)(chance(m) * SUBJECTS);
+    near_centre(all.literal[i], m, (unsigned)(chance(m) * CLUSTERS));
+  }
+  return all;
+}
+
+/* Those from..to-1 in a text, exactly. */
+static void
+put_many(base_buffer *out, const many *all, size_t from, size_t to)
+{
+  base_buffer_init(out, base_alloc_default());
+  base_buffer_printf(out, PROLOGUE "SELECT ?q ?s ?g ?d { %s { VALUES (?q ?near) { ", all->open);
+  for (size_t i = from; i < to; i++) {
+    base_buffer_printf(out, "(:q%zu ", i + 1);
+    if (all->is_literal[i])
+      put_vector(out, all->literal[i]);
+    else
+      base_buffer_printf(out, ":s%u", all->resource[i]);
+    base_buffer_text(out, ") ");
+  }
+  base_buffer_text(out, "} ");
+  put_filter(out, all->filter, all->limit);
+  if (all->not_itself)
+    base_buffer_printf(out, "%sFILTER(?s != ?near) ", all->filter == ALL ? "?s :n ?n " : "");
+  base_buffer_printf(out, "(?s ?d) vec:nearest (:v ?near %zu vec:exact true%s) } }", all->k,
+                     all->near ? " vec:maxDistance 0.6" : "");
+}
+
+static int
+by_all(const void *x, const void *y)
+{
+  const hit *a = x, *b = y;
+  if (a->asks != b->asks) return a->asks < b->asks ? -1 : 1;
+  if (a->graph != b->graph) return a->graph < b->graph ? -1 : 1;
+  if (a->subject != b->subject) return a->subject < b->subject ? -1 : 1;
+  return by_distance(x, y);
+}
+
+static void
+run_many(hits *out, unsigned *ways, model *m, const many *all, size_t from, size_t to,
+         const char *modifier)
+{
+  base_buffer text;
+  put_many(&text, all, from, to);
+  base_buffer_text(&text, modifier);
+  base_buffer_byte(&text, '\0');
+  run(out, ways, m, text.data);
+  base_buffer_clear(&text);
+}
+
+static void
+expect_as_alone(const model *m, const many *all, const hits *got, const hits *alone, size_t q)
+{
+  size_t at = 0, n;
+  while (at < got->n && got->items[at].asks < q + 1)
+    at++;
+  for (n = 0; at + n < got->n && got->items[at + n].asks == q + 1; n++)
+    if (n < alone->n && (by_all(&got->items[at + n], &alone->items[n]))) break;
+  if (n != alone->n || (at + n < got->n && got->items[at + n].asks == q + 1))
+    fail_msg("seed %llu: query %zu of %zu, k %zu: row %zu of %zu is not as alone",
+             (unsigned long long)m->seed, q, all->n, all->k, n, alone->n);
+}
+
+/* As each by itself, to the bit. */
+static unsigned
+try_many(model *m, size_t n)
+{
+  many all = pick_many(m, n);
+  hits got = {0}, some = {0};
+  unsigned ways = 0, others = 0;
+  run_many(&got, &ways, m, &all, 0, n, "");
+  if (got.n) qsort(got.items, got.n, sizeof(hit), by_all);
+  for (size_t i = 0; i < ALONE && i < n; i++) {
+    const size_t q = (size_t)(chance(m) * (double)n);
+    hits alone = {0};
+    run_many(&alone, &others, m, &all, q, q + 1, "");
+    if (alone.n) qsort(alone.items, alone.n, sizeof(hit), by_all);
+    expect_as_alone(m, &all, &got, &alone, q);
+    free(alone.items);
+  }
+  run_many(&some, &others, m, &all, 0, n, " LIMIT 7");
+  assert_int_equal(some.n, got.n < 7 ? got.n : 7);
+  for (size_t i = 0; i < some.n; i++)
+    assert_non_null(bsearch(&some.items[i], got.items, got.n, sizeof(hit), by_all));
+  free(some.items);
+  free(got.items);
+  return ways;
+}
+
+static void
+test_ways__many_as_alone(void **state)
+{
+  static const size_t sizes[MANY_ROUNDS] = {
+      2, VEC_TOGETHER - 1, VEC_TOGETHER, VEC_TOGETHER + 1, 2 * VEC_TOGETHER + 5, MANY};
+  const char *given = getenv("QUOIN_SEED");
+  model m;
+  unsigned ways = 0;
+  (void)state;
+  open_model(&m, given ? strtoull(given, NULL, 10) : 7, VEC_COSINE, "f32", false);
+  for (size_t i = 0; i < MANY_ROUNDS; i++)
+    ways |= try_many(&m, sizes[i]) | try_many(&m, sizes[i]);
+  print_message("ways %x\n", ways);
+  assert_true(ways >> VEC_CHOICE_CODES & 1);
+  close_model(&m);
+}
+
+/* Whichever allocation fails, nothing is left of what had been found. */
+static void
+test_ways__many_without_memory(void **state)
+{
+  support_memory memory = {0};
+  const base_alloc mem = support_alloc(&memory);
+  bool passed = false;
+  base_buffer text;
+  sparql_rows rows;
+  model m;
+  (void)state;
+  open_model(&m, 9, VEC_COSINE, "f32", false);
+  many all = pick_many(&m, VEC_TOGETHER + 3);
+  all.filter = ALL;
+  all.open = "";
+  put_many(&text, &all, 0, all.n);
+  for (uint64_t at = 1; !passed; at += 1 + at / 16) {
+    sparql_query *query = NULL;
+    sparql_cursor *cursor = NULL;
+    quoin_error err = QUOIN_ERROR_INIT;
+    support_memory_fail(&memory, at);
+    quoin_status st = sparql_query_parse(&query, (quoin_span){text.data, text.len},
+                                         (quoin_span){NULL, 0}, &mem, &err);
+    if (!st) st = sparql_cursor_open(&cursor, query, m.w.snapshot, NULL, &mem, &err);
+    while (!st)
+      st = sparql_cursor_next(&rows, cursor, &err);
+    assert_true(st == QUOIN_DONE || st == QUOIN_ERR_NOMEM);
+    passed = memory.calls < at;
+    if (passed) assert_int_equal(st, QUOIN_DONE);
+    sparql_cursor_close(cursor);
+    sparql_query_free(query);
+    base_error_clear(&err);
+    assert_int_equal(memory.bytes, 0);
+  }
+  base_buffer_clear(&text);
+  close_model(&m);
+}
+
 int
 main(void)
 {
@@ -683,6 +861,8 @@ main(void)
       cmocka_unit_test(test_ways__cosine_against_brute_force),
       cmocka_unit_test(test_ways__dot_against_brute_force),
       cmocka_unit_test(test_ways__l2_through_the_graph_alone),
+      cmocka_unit_test(test_ways__many_as_alone),
+      cmocka_unit_test(test_ways__many_without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

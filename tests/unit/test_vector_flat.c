@@ -243,7 +243,7 @@ compare_many(model *m, quad_snapshot *snapshot, const bool *has, size_t n_has, i
   static vec_found want[SUBJECTS], *got[MOST];
   static size_t counts[MOST];
   const size_t n = 2 + pick(m, chance(&m->w) < 0.1 ? MOST - 1 : 6);
-  vec_report report = {0};
+  vec_report report = {0}, reports[VEC_TOGETHER] = {{0}};
   vec_plan plan;
   for (size_t i = 0; i < n; i++) {
     next_query(m, queries[i]);
@@ -262,10 +262,11 @@ compare_many(model *m, quad_snapshot *snapshot, const bool *has, size_t n_has, i
     plan.budget = like->k % 3 ? UINT64_MAX : 20; /* or some of them give up */
     plan.way = VEC_CHOICE_CODES;
     if (may)
-      good(vec_search_together(got, counts, &report, &plan, requests, n, base_alloc_default(),
+      good(vec_search_together(got, counts, reports, &plan, requests, n, base_alloc_default(),
                                &err));
     vec_plan_clear(&plan);
     if (!may) return;
+    report = reports[n - 1];
   }
   *ways |= 1u << report.choice;
   for (size_t i = 0; i < n; i++) {
@@ -570,7 +571,7 @@ test_flat__without_memory(void **state)
   const base_alloc mem = support_alloc(&memory);
   float query[DIM];
   const float *near[2] = {query, NULL};
-  vec_report report = {0};
+  vec_report report = {0}, reports[5] = {{0}};
   size_t n;
   bool passed = false;
   (void)state;
@@ -601,7 +602,7 @@ test_flat__without_memory(void **state)
     good(vec_plan_init(&plan, m->w.snapshot, &r, 5, &mem, &err));
     plan.way = VEC_CHOICE_CODES;
     plan.budget = UINT64_MAX;
-    quoin_status st = vec_search_together(found, counts, &report, &plan, requests, 5, &mem, &err);
+    quoin_status st = vec_search_together(found, counts, reports, &plan, requests, 5, &mem, &err);
     vec_plan_clear(&plan);
     assert_true(st == QUOIN_OK || st == QUOIN_ERR_NOMEM);
     passed = memory.calls < at;
@@ -703,10 +704,10 @@ test_flat__a_node_that_names_another_vector(void **state)
       const vec_request requests[3] = {r, r, r};
       vec_found *found[3] = {NULL};
       size_t counts[3] = {0};
-      vec_report report = {0};
+      vec_report reports[3] = {{0}};
       quoin_status st =
-          n == 1 ? vec_search_planned(found, counts, &report, &plan, &r, base_alloc_default(), &err)
-                 : vec_search_together(found, counts, &report, &plan, requests, n,
+          n == 1 ? vec_search_planned(found, counts, reports, &plan, &r, base_alloc_default(), &err)
+                 : vec_search_together(found, counts, reports, &plan, requests, n,
                                        base_alloc_default(), &err);
       assert_int_equal(st, QUOIN_ERR_CORRUPT);
       assert_null(found[0]);
