@@ -7,6 +7,7 @@
  * is, which needs no list of candidates but finds few of them where they are few. What each would
  * cost is estimated in nanoseconds, by what was measured (docs/adrs/0038-exact-search.md,
  * docs/adrs/0047-filters-by-cost.md). */
+#include "vector/hnsw_search.h"
 #include "vector/search.h"
 
 #include "base/poison.h"
@@ -42,10 +43,13 @@ estimate(const vec_plan *p, size_t queries)
   double exact = 12 + bytes / 15 + (r->subjects ? APART_NS : 0), rows = vectors * ROW_NS;
   if (nodes > 0) {
     const hnsw *g = p->index->graph;
-    double effort = (double)(r->ef ? r->ef : hnsw_effort(d->code, r->k));
+    size_t effort = r->ef ? r->ef : hnsw_effort(d->code, r->k);
+    double steps = asked / (double)hnsw_rescored(g, r->k, effort);
     hnsw_way way;
     some = hnsw_filtered_ns(&way, g, r->k, r->ef, n);
-    through = hnsw_walk_visits(g, effort + asked - k) * hnsw_hop_ns(g);
+    /* each step after the first looks further ahead, and begins elsewhere, too */
+    through =
+        hnsw_walk_visits(g, (double)effort + asked - k) * hnsw_hop_ns(g) * (steps > 1 ? steps : 1);
   }
   bool find_by_lookup = r->subjects && subjects * LOOKUP_NS < rows;
   double find = find_by_lookup ? subjects * LOOKUP_NS : rows;

@@ -1,7 +1,6 @@
 /* sparql/operators/nearest_search.c - the searches of vec:nearest: one for each distinct query,
  * those with the same candidates in turn, so that these become a set of nodes once, and a few at a
  * time where they can share a reading of the codes. */
-#include "base/hash.h"
 #include "sparql/expr/value.h"
 #include "sparql/operators/graph_scan.h"
 #include "sparql/operators/nearest.h"

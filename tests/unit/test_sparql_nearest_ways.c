@@ -630,7 +630,7 @@ test_ways__explain(void **state)
   } plans[] = {{"", VEC_CHOICE_GRAPH, "among all; "},
                {"?s :n ?n . ", VEC_CHOICE_GRAPH, "those of the group, about "},
                {"VALUES ?s { :s1 :s2 :s3 } ", VEC_CHOICE_LOOKUP, "those of the group, about 3; "},
-               {"?s :is :Marked . ", VEC_CHOICE_GRAPH, "those of the group, about "}};
+               {"?s :is :Marked . ", VEC_CHOICE_CANDIDATES, "those of the group, about "}};
   model m;
   base_buffer plan;
   (void)state;

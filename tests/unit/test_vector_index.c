@@ -204,7 +204,7 @@ test_index__graphs_and_candidates(void **state)
   const rdf_term name = iri("http://x/g1"), system = iri(VEC_SYSTEM_GRAPH);
   good(terms.find(&g1.graph, terms.user, &name, &err));
   good(terms.find(&any.skip, terms.user, &system, &err));
-  expect_recall(recall(&w, VEC_CHOICE_GRAPH, &g1, NULL, 0));
+  assert_true(recall(&w, VEC_CHOICE_SCAN, &g1, NULL, 0) == 1);
   expect_recall(recall(&w, VEC_CHOICE_GRAPH, &any, NULL, 0));
   for (int i = 0; i < MANY; i++) {
     char text[64];
@@ -213,7 +213,7 @@ test_index__graphs_and_candidates(void **state)
     good(terms.find(&list[n], terms.user, &subject, &err));
     if (i % 2) n++;
   }
-  expect_recall(recall(&w, VEC_CHOICE_GRAPH, &any, list, n));
+  expect_recall(recall(&w, VEC_CHOICE_CANDIDATES, &any, list, n));
   assert_true(recall(&w, VEC_CHOICE_LOOKUP, &any, list, 5) == 1);
   free(list);
   end(&w);
