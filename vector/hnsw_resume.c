@@ -99,8 +99,11 @@ hnsw_draw(size_t *n_drawn, hnsw_searcher *s, size_t n, quoin_error *err)
     s->random = s->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     uint32_t slot = (uint32_t)((s->random >> 32) * s->limit >> 32);
     if (filter) slot = vec_bitmap_next(filter, slot);
-    if (slot >= s->limit || !vec_scratch_see(w, slot)) continue;
+    if (slot >= s->limit) continue;
     if ((st = hnsw_need_record(s->g, slot, err))) return st;
+    /* no link led there: another node may be on its way into the slot */
+    if (!filter && !(hnsw_flags(s->g, slot) & NODE_LIVE)) continue;
+    if (!vec_scratch_see(w, slot)) continue;
     vec_row_ask(hnsw_record(s->g, slot), s->g->head_at);
     w->slots[(*n_drawn)++] = slot;
   }

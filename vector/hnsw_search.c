@@ -223,7 +223,8 @@ scan_codes(hnsw_hit *hits, size_t *n_hits, hnsw_searcher *s, quoin_error *err)
       from = slot >= s->limit ? HNSW_NONE : slot + 1;
       if (from == HNSW_NONE) break;
       if ((st = hnsw_need_record(s->g, slot, err))) return st;
-      w->slots[n++] = slot;
+      /* candidates keep their slots; else another node may be on its way into this one */
+      if (s->ask->filter || hnsw_flags(s->g, slot) & NODE_LIVE) w->slots[n++] = slot;
     }
     hnsw_distances(s->g, w, &w->query, w->slots, n, w->distances);
     for (size_t i = 0; i < n; i++) { /* whether it lives is asked of the few that are near */
